@@ -1,0 +1,121 @@
+/* Fibers: stackful coroutines of one core.
+ *
+ * A fiber runs until it waits; then the next ready one runs. Nothing else interrupts it, so code between two
+ * waits is atomic on its core. All waiting is here or in what is built on it (world.h, stream.h, mailbox.h);
+ * a function whose contract does not say "may yield" does not.
+ *
+ *            fiber_start              picked                  function returns
+ *     (none) ----------> READY -------------------> RUNNING -----------------> ended
+ *                          ^                          |
+ *                          |  woken, timed out,       |  fiber_wait, fiber_sleep_until, ...
+ *                          |  canceled                v
+ *                          +---------------------- WAITING
+ *
+ * A fiber belongs to a scope: it holds the scope while it runs, and closing the scope cancels it. */
+#ifndef SYNOD_BASE_FIBER_H
+#define SYNOD_BASE_FIBER_H
+
+#include "base/error.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fiber;
+struct scheduler;
+struct scope;
+
+/* A deadline that never comes. All deadlines are monotonic nanoseconds as world_now() counts them. */
+#define FIBER_NO_DEADLINE UINT64_MAX
+
+/* How a wait ended. */
+enum [[nodiscard]] fiber_wake{
+    FIBER_WOKEN = 0,
+    FIBER_TIMED_OUT,
+    FIBER_CANCELED,
+};
+
+/* Fibers waiting for something, first come first served. Initialise with fiber_queue_init(). */
+struct fiber_queue {
+    struct list waiting;
+};
+
+/* Starts a fiber; it runs at a later turn. `name` is a literal. The fiber holds `scope` until `run` returned;
+ * when the scope is closed, the fiber is canceled with 57P01. Fails with 53200 when there is no stack to be
+ * had and with 53400 at FIBERS_PER_CORE_MAX. Does not yield. `started` may be NULL; the pointer is good until
+ * the fiber ended. */
+enum sqlstate fiber_start(struct scheduler *scheduler, struct scope *scope, const char *name,
+                          void (*run)(void *argument), void *argument, struct fiber **started,
+                          struct error *error);
+
+/* The fiber that runs now on this scheduler, or NULL when the driving loop itself runs. */
+struct fiber *fiber_running(const struct scheduler *scheduler);
+const char *fiber_name(const struct fiber *fiber);
+
+/* Lets every other ready fiber run before this one goes on. Yields; not a cancellation point. */
+void fiber_yield(struct scheduler *scheduler);
+
+/* Waits in the queue until woken, the deadline, or cancellation. A fiber that is already canceled does not
+ * wait. Yields. */
+enum fiber_wake fiber_wait(struct scheduler *scheduler, struct fiber_queue *queue, uint64_t deadline_ns);
+
+/* Waits for the deadline or cancellation. FIBER_TIMED_OUT is the ordinary end. Yields. */
+enum fiber_wake fiber_sleep_until(struct scheduler *scheduler, uint64_t deadline_ns);
+
+void fiber_queue_init(struct fiber_queue *queue);
+bool fiber_queue_empty(const struct fiber_queue *queue);
+
+/* Makes the longest waiting fiber ready, with FIBER_WOKEN; false when none waited. Does not yield. */
+bool fiber_wake_one(struct fiber_queue *queue);
+
+/* Makes every waiting fiber ready, in order; gives how many. Does not yield. */
+size_t fiber_wake_all(struct fiber_queue *queue);
+
+/* Cancels: from now on each cancelable wait of the fiber ends at once with FIBER_CANCELED, and a wait under
+ * way is woken so. `state` and `message` (a literal) say why, in PostgreSQL's words; a later cancel does not
+ * replace an earlier one. Does not yield. May be called on the running fiber. */
+void fiber_cancel(struct fiber *fiber, enum sqlstate state, const char *message);
+
+/* Writes the reason the running fiber was canceled for into `error`; OK when it was not. */
+enum sqlstate fiber_check_canceled(const struct scheduler *scheduler, struct error *error);
+
+/* Forgets a cancellation that was answered, so that the fiber can do other work. */
+void fiber_cancel_clear(struct fiber *fiber);
+
+/* Between the two, waits of the running fiber are not cancelable (cleaning up, finishing a commit). They
+ * nest. */
+void fiber_shield_begin(struct scheduler *scheduler);
+void fiber_shield_end(struct scheduler *scheduler);
+
+/* Between the two, the running code may not yield: a check() stops the process if it does. They nest. Put
+ * around every stretch that leaves a page, a list or a counter half changed. */
+void fiber_still_begin(struct scheduler *scheduler);
+void fiber_still_end(struct scheduler *scheduler);
+
+/* Runs foreign, deeply recursive code (a parser, a cryptographic library) on this core's big stack of
+ * FIBER_BIG_STACK_BYTES. The code must not yield, and calls do not nest. Works outside a fiber, too. */
+void fiber_call_on_big_stack(struct scheduler *scheduler, void (*run)(void *argument), void *argument);
+
+/* Closes the scope and waits, shielded, until it is gone. Yields. The running fiber must not hold it. */
+void fiber_close_scope(struct scheduler *scheduler, struct scope *scope);
+
+/* A function to be called by the scheduler at a time. Embed it; `armed` timers must stay where they are. */
+struct fiber_timer {
+    uint64_t deadline_ns;
+    uint32_t place; /* in the scheduler's heap, from 1; 0 = not armed */
+    void (*fire)(void *argument);
+    void *argument;
+};
+
+/* Arms (or re-arms) the timer. `fire` runs outside any fiber and must not yield. */
+void fiber_timer_set(struct scheduler *scheduler, struct fiber_timer *timer, uint64_t deadline_ns,
+                     void (*fire)(void *argument), void *argument);
+
+/* Disarms; harmless when not armed. */
+void fiber_timer_clear(struct scheduler *scheduler, struct fiber_timer *timer);
+
+/* Bytes of its stack the running fiber ever touched, in whole pages. */
+size_t fiber_stack_high_water(const struct scheduler *scheduler);
+
+#endif

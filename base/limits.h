@@ -1,0 +1,37 @@
+/* Every bound of the ground floor, with its reason. Folders above keep their own limits beside these, in the
+ * same manner: a name, a figure, and why it is that figure. */
+#ifndef SYNOD_BASE_LIMITS_H
+#define SYNOD_BASE_LIMITS_H
+
+/* Cores of one node. Every pair of cores has two rings, so memory grows with the square: 64 cores = 4,096
+ * pairs. */
+#define CORES_MAX 64
+
+/* Usable stack of an ordinary fiber. Pages are committed when touched; an idle connection touches one or two.
+ */
+#define FIBER_STACK_BYTES (64 * 1024)
+/* Stack for foreign recursive code, one per core, committed when touched and given back after a deep call. */
+#define FIBER_BIG_STACK_BYTES (256UL * 1024 * 1024)
+/* Fibers of one core. Each costs at most two kernel mappings, and the kernel's default is 65,530 per process.
+ */
+#define FIBERS_PER_CORE_MAX 30000
+/* Stacks kept for reuse on one core; more are given back to the kernel. 256 stacks of 8 touched KiB = 2 MiB.
+ */
+#define FIBER_STACKS_KEPT 256
+
+/* Requests in flight from one core to one other core; also the slots of the reply ring, so a reply always
+ * fits. */
+#define MAILBOX_REQUESTS_MAX 1024
+
+/* Smallest piece of memory a scope takes from its pool; nearly all statements fit in one. */
+#define SCOPE_CHUNK_BYTES 4096
+/* An allocation above this is its own block, and its failure is an answer (53200), not a stop. */
+#define SCOPE_SMALL_BYTES (1024 * 1024)
+
+/* Text of one error: message, detail, hint and names together. Longer text is cut at a character border. */
+#define ERROR_ROOM_BYTES 1024
+
+/* One line of the log. Longer lines are cut and say so. */
+#define LOG_LINE_BYTES 2048
+
+#endif

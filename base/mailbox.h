@@ -1,0 +1,67 @@
+/* Mail between the cores of a node: the only way one core tells another anything.
+ *
+ * Every ordered pair of cores has a bounded single-producer single-consumer ring of pointers. A mail lives in
+ * its sender's memory; sending lends it to the receiver, and *every mail comes back*: the receiver must end
+ * its work on it with mail_return(), which lends no longer and runs `returned` on the sender's core. So the
+ * sender knows when the memory is its own again (hold the scope meanwhile).
+ *
+ * Why it cannot deadlock: delivering never waits (`deliver` and `returned` run in the loop, outside fibers,
+ * and must not yield), so every core always drains its rings; a sender that finds its ring full waits as a
+ * fiber, which leaves its core free to drain; a return that finds the ring full is chained in the mail itself
+ * and goes out at a later turn. */
+#ifndef SYNOD_BASE_MAILBOX_H
+#define SYNOD_BASE_MAILBOX_H
+
+#include "base/error.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mailbox;   /* one core's end of all its rings */
+struct mail_room; /* all rings of one node, shared by its cores */
+struct scope;
+struct world;
+
+/* Embed in the thing sent. The sender sets deliver and returned; mail_send() sets from. */
+struct mail {
+    void (*deliver)(struct world *here, struct mail *mail);  /* on the receiver's core; must not yield */
+    void (*returned)(struct world *here, struct mail *mail); /* back on the sender's core; must not yield */
+    struct list_link link; /* free for the receiver between deliver and mail_return */
+    uint32_t from;         /* the sender's core */
+};
+
+/* Sends to another core (or to this one). May yield while the ring is full; not a cancellation point. */
+void mail_send(struct world *here, uint32_t core, struct mail *mail);
+
+/* Gives a mail back to its sender. Never waits. May be called within `deliver` or any time after. */
+void mail_return(struct world *here, struct mail *mail);
+
+/* Sends, waits until it is returned. `scope` owns the mail's memory: it is held until the mail is back, and
+ * when the running fiber is canceled meanwhile the call gives the cancellation's state at once while the mail
+ * is still out. `deliver` must be set, `returned` is set here. Yields. */
+enum sqlstate mail_call(struct world *here, struct scope *scope, uint32_t core, struct mail *mail,
+                        struct error *error);
+
+/* ---- for those who build a world ---- */
+
+/* All rings of a node with that many cores. The memory is the scope's. */
+enum sqlstate mail_room_open(struct scope *scope, uint32_t cores, struct mail_room **room,
+                             struct error *error);
+
+/* This core's end; sets world->mailbox. */
+void mailbox_open(struct mail_room *room, struct world *here);
+
+/* Delivers what has come in, at most `max`; gives how many. Called by the loop each turn. */
+uint32_t mailbox_drain(struct world *here, uint32_t max);
+
+/* Sends chained returns and wakes (world_ops.wake) each core that sleeps and has mail from here. Called by
+ * the loop at the end of each turn. True while chained returns are left. */
+bool mailbox_flush(struct world *here);
+
+/* Says that this core is about to sleep: from now on senders wake it. False when mail has come in meanwhile,
+ * and the core must not sleep. */
+bool mailbox_sleep_begin(struct world *here);
+void mailbox_sleep_end(struct world *here);
+
+#endif

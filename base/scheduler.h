@@ -1,0 +1,49 @@
+/* The scheduler of one core's fibers, as seen by whoever drives it: the Linux loop and the simulator.
+ * Everyone else includes fiber.h. */
+#ifndef SYNOD_BASE_SCHEDULER_H
+#define SYNOD_BASE_SCHEDULER_H
+
+#include "base/fiber.h"
+
+struct scheduler_options {
+    /* Picks which of `ready` (>= 2) fibers runs next, 0 = the longest ready. NULL = always 0. The simulator
+     * draws. */
+    uint32_t (*choose)(void *argument, uint32_t ready);
+    void *choose_argument;
+};
+
+/* Opens a scheduler; its memory is the scope's, its stacks the system's. The scope's end closes it (every
+ * fiber must have ended by then). Fails with 53200. */
+enum sqlstate scheduler_open(struct scope *scope, const struct scheduler_options *options,
+                             struct scheduler **scheduler, struct error *error);
+
+/* Runs the fibers that are ready now and those they make ready, at most `turns_max` turns. Gives the turns
+ * taken. */
+uint32_t scheduler_run(struct scheduler *scheduler, uint32_t turns_max);
+
+/* Whether a fiber is ready to run. */
+bool scheduler_ready(const struct scheduler *scheduler);
+
+/* Says what time it is: fires timers and ends waits whose deadline has come. */
+void scheduler_tick(struct scheduler *scheduler, uint64_t now_ns);
+
+/* Earliest deadline anyone waits for, or FIBER_NO_DEADLINE. */
+uint64_t scheduler_next_deadline(const struct scheduler *scheduler);
+
+/* Fibers that have not ended. */
+uint32_t scheduler_fibers(const struct scheduler *scheduler);
+
+/* Forgets all fibers where they stand and gives their stacks back, as a crash of the process would: no fiber
+ * runs again, nothing is undone. The memory of their scopes is the caller's affair (scope_abandon_root).
+ * Simulator only. */
+void scheduler_abandon(struct scheduler *scheduler);
+
+/* Totals since opening. */
+struct scheduler_totals {
+    uint64_t switches; /* into fibers */
+    uint64_t fibers_started;
+    uint64_t stack_high_water; /* bytes, the largest seen at the end of a fiber (sampled: 1 of 64) */
+};
+void scheduler_totals(const struct scheduler *scheduler, struct scheduler_totals *totals);
+
+#endif

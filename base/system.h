@@ -1,0 +1,31 @@
+/* What the ground floor itself needs of the operating system before there is a world: pages for stacks, a
+ * last word, an end. Implemented in base/linux/system.c; everything else goes through world.h. */
+#ifndef SYNOD_BASE_SYSTEM_H
+#define SYNOD_BASE_SYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Maps pages (readable, writable, zero, committed when touched). `bytes` is a multiple of the page size. With
+ * `guard`, the lowest page stops the process when touched. Gives NULL when the system refuses. */
+void *system_pages_map(size_t bytes, bool guard);
+
+/* Unmaps what system_pages_map() gave. */
+void system_pages_unmap(void *pages, size_t bytes);
+
+/* Gives the memory behind the pages back to the system; they read as zero afterwards. */
+void system_pages_discard(void *pages, size_t bytes);
+
+/* How many bytes at the upper end of the mapping were ever touched: the high-water mark of a stack. */
+size_t system_pages_touched_from_top(void *pages, size_t bytes);
+
+/* Writes text to standard error, whatever happens. */
+void system_write_error(const char *text, size_t bytes);
+
+/* Writes the callers' addresses and, where known, names to standard error. */
+void system_write_backtrace(void);
+
+/* Ends the process at once, with a core dump where the system allows one. */
+_Noreturn void system_stop(void);
+
+#endif
