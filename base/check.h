@@ -13,7 +13,10 @@
 _Noreturn void check_failed(const char *file, int line, const char *rule, const char *format, ...)
     __attribute__((format(printf, 4, 5), cold));
 
-/* The build id that failed checks, logs and --version print; 40 hex digits or "unknown". */
-const char *check_build_id(void);
+/* Room for the text of a build id and its zero byte. */
+#define CHECK_BUILD_ID_BYTES 41
+
+/* Writes the build id that failed checks, logs and --version print: 40 hex digits, or "unknown". */
+void check_build_id(char text[static CHECK_BUILD_ID_BYTES]);
 
 #endif

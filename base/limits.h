@@ -28,6 +28,15 @@
 /* An allocation above this is its own block, and its failure is an answer (53200), not a stop. */
 #define SCOPE_SMALL_BYTES (1024 * 1024)
 
+/* Largest chunk a scope takes for many small allocations: big scopes take few chunks and waste at most this.
+ */
+#define SCOPE_CHUNK_BYTES_MAX (256 * 1024)
+/* Free chunks a root keeps for reuse: a thousand statements of one chunk each. */
+#define SCOPE_KEPT_BYTES (4 * 1024 * 1024)
+/* What a root sets aside (untouched) for the moment the system has no memory at all: one largest small
+ * allocation and 64 chunks beside it, so that work in progress reaches its next scope_check_budget(). */
+#define SCOPE_RESERVE_BYTES (SCOPE_SMALL_BYTES + 64 * SCOPE_CHUNK_BYTES)
+
 /* Text of one error: message, detail, hint and names together. Longer text is cut at a character border. */
 #define ERROR_ROOM_BYTES 1024
 

@@ -41,8 +41,9 @@ struct scope_undo;
  * Gives NULL when the system has no memory. */
 struct scope *scope_open_root(const char *name, struct budget *budget);
 
-/* Opens a child. `name` is a literal, for diagnosis. Never fails, never yields; about 20 ns. The parent must
- * be open. */
+/* Opens a child. `name` is a literal, for diagnosis. Never fails, never yields; about 20 ns. The parent
+ * should be open; a child opened while it is closing (by work that has not noticed yet) is closed when the
+ * parent's last hold goes. */
 struct scope *scope_open(struct scope *parent, const char *name);
 
 /* The same, drawing on a budget of its own (whose parent the caller has set). */
@@ -59,7 +60,9 @@ void scope_abandon_root(struct scope *root);
 
 /* Memory, zeroed? No: uninitialised, aligned to 16 bytes, valid until the scope is gone. Up to
  * SCOPE_SMALL_BYTES it never fails: past the budget's limit it succeeds and marks the budget exceeded, which
- * the work finds out at its next scope_check_budget(). Requires bytes <= SCOPE_SMALL_BYTES. */
+ * the work finds out at its next scope_check_budget(). When the system has no memory left, it comes out of a
+ * reserve of SCOPE_RESERVE_BYTES the root has kept, which scope_check_budget() reports likewise; only when
+ * that is used up, too, a check() stops the process. Requires bytes <= SCOPE_SMALL_BYTES. */
 void *scope_alloc(struct scope *scope, size_t bytes) __attribute__((malloc, alloc_size(2), returns_nonnull));
 
 /* The same, zeroed. */
@@ -78,16 +81,19 @@ void scope_free_large(struct scope *scope, void *memory);
 char *scope_copy_text(struct scope *scope, const char *text);
 void *scope_copy(struct scope *scope, const void *data, size_t bytes);
 
-/* 53200 when a budget of this scope or an ancestor is past its limit, else OK. Cheap: call it once a batch.
- */
+/* 53200 when a budget of this scope or an ancestor is past its limit, or the root lives on its reserve, else
+ * OK. Cheap: call it once a batch. */
 enum sqlstate scope_check_budget(const struct scope *scope, struct error *error);
 
 /* Registers an action to run when the scope ends, in reverse order of registration. The action must not yield
- * and must not open children of the scope. Gives a ticket for scope_undo_cancel()/scope_undo_now(). */
+ * and must not open children of the scope. It may hold the scope (closing something takes time): then the
+ * actions before it run when that hold is released. Gives a ticket for scope_undo_cancel()/scope_undo_now(),
+ * good until it was passed to one of them or the scope is gone. */
 struct scope_undo *scope_undo(struct scope *scope, void (*action)(void *argument), void *argument);
 
 /* Registers an action to run at the moment scope_close() is called, before anything is undone: "stop what you
- * do". The action must not yield. */
+ * do". The action must not yield. It is not called when the scope is closing already: ask scope_closing().
+ * The ticket is as above; canceling it after the action ran is harmless. */
 struct scope_undo *scope_on_close(struct scope *scope, void (*action)(void *argument), void *argument);
 
 /* Forgets a registered action. */
@@ -100,6 +106,19 @@ void scope_undo_now(struct scope_undo *ticket);
  * release of a closing scope ends it. Holding is allowed while closing, not after it is gone. */
 void scope_hold(struct scope *scope);
 void scope_release(struct scope *scope);
+
+/* Whom to tell when a scope is gone. The caller's memory; leave it alone until it was told. */
+struct scope_gone {
+    struct scope_gone *next;
+    void (*told)(void *argument);
+    void *argument;
+};
+
+/* Calls `told` after the scope's undo actions ran and its memory went back (and before its parent, which
+ * waits for it, can go). It must not yield. `record` must not lie in the scope itself; the parent's memory
+ * will do. An abandoned root tells nobody. */
+void scope_on_gone(struct scope *scope, struct scope_gone *record, void (*told)(void *argument),
+                   void *argument);
 
 /* True from scope_close() on. */
 bool scope_closing(const struct scope *scope);

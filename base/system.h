@@ -16,7 +16,11 @@ void system_pages_unmap(void *pages, size_t bytes);
 /* Gives the memory behind the pages back to the system; they read as zero afterwards. */
 void system_pages_discard(void *pages, size_t bytes);
 
-/* How many bytes at the upper end of the mapping were ever touched: the high-water mark of a stack. */
+/* Bytes of one page: 4,096 on x86-64, up to 65,536 on aarch64. */
+size_t system_page_bytes(void);
+
+/* How many bytes at the upper end of the mapping were ever touched (down to the lowest touched page): the
+ * high-water mark of a stack. The lowest page is taken for a guard and never counts. */
 size_t system_pages_touched_from_top(void *pages, size_t bytes);
 
 /* Writes text to standard error, whatever happens. */
@@ -24,6 +28,10 @@ void system_write_error(const char *text, size_t bytes);
 
 /* Writes the callers' addresses and, where known, names to standard error. */
 void system_write_backtrace(void);
+
+/* Copies the running program's build id (the linker's note) into `id`; gives its bytes, at most `room`, 0
+ * when the program bears none. */
+size_t system_build_id(unsigned char *id, size_t room);
 
 /* Ends the process at once, with a core dump where the system allows one. */
 _Noreturn void system_stop(void);
