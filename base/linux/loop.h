@@ -25,6 +25,7 @@
 #ifndef SYNOD_BASE_LINUX_LOOP_H
 #define SYNOD_BASE_LINUX_LOOP_H
 
+#include "base/linux/flush_choice.h"
 #include "base/linux/linux.h"
 #include "base/mailbox.h"
 #include "base/scheduler.h"
@@ -34,8 +35,6 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-struct flush_choice;
-struct flush_threads;
 struct linux_core;
 struct log_sink;
 struct workers;
@@ -85,8 +84,9 @@ struct linux_node {
     struct scope *scope; /* root; opened and closed by the thread that called linux_run() */
     struct mail_room *mail_room;
     struct log_sink *log_sink;
-    struct workers *workers;             /* NULL until linux_workers_open() */
-    struct flush_threads *flush_threads; /* NULL until linux_flush_open() */
+    struct workers *workers;             /* calls on files; NULL until linux_workers_open() */
+    struct workers *resolvers;           /* name look-ups; likewise */
+    struct workers *flushers;            /* durable writes; NULL until linux_flush_open() */
     const struct linux_backend *backend; /* of all cores */
     struct linux_core *core[CORES_MAX];
     atomic_bool stop_asked;       /* set once by anyone; each core looks at it every turn */
@@ -102,10 +102,16 @@ struct linux_core {
     void *backend_state;               /* the backend's own; allocated from `scope` */
     struct flush_choice *flush_choice; /* flush.c's own; allocated from `scope` */
     struct scope *scope;               /* the core's machinery; outlives world.scope, whose parent it is */
-    struct budget budget;              /* of everything on this core */
+    /* Parent of scopes for calls whose memory is no caller's: rename has no scope, and a canceled call may
+     * land when its caller's is closing, where no child can be opened. Ends behind world.scope, before the
+     * backend. */
+    struct scope *calls;
+    struct budget budget; /* of everything on this core */
     struct fiber_queue stop_waiters;
+    bool opened;            /* the backend is */
     bool stop_seen;         /* the stop was told to stop_waiters */
-    bool world_gone;        /* world.scope has ended */
+    bool phase_over;        /* what the loop turns for has come about: it returns rather than sleeps */
+    uint64_t poll_ns;       /* how long to poll before the next sleep */
     uint32_t features;      /* of enum linux_feature, those in use */
     int wake_descriptor;    /* eventfd, non-blocking; written to wake the core; the backend watches it */
     int reserve_descriptor; /* given up for a moment to refuse a connection when there is no other left */
@@ -120,6 +126,19 @@ static inline struct linux_core *linux_core_of(struct world *world)
 {
     return container_of(world, struct linux_core, world);
 }
+
+/* Opens the core's scopes, scheduler, mailbox, log and backend; called on its thread. What was opened when it
+ * fails, linux_core_close() closes. */
+enum sqlstate linux_core_open(struct linux_core *core, struct error *error);
+
+/* Runs `core_main` as the first fiber and turns until it has returned, the core's world is gone, and so are
+ * those of all other cores. */
+enum sqlstate linux_core_run(struct linux_core *core, void (*core_main)(struct world *world, void *argument),
+                             void *argument, struct error *error);
+void linux_core_close(struct linux_core *core);
+
+/* Asks all cores of the node to stop. Callable from any thread. */
+void linux_stop(struct linux_node *node);
 
 /* Runs the landings in the inbox, oldest first; gives how many. Called by the loop. */
 uint32_t linux_inbox_drain(struct linux_core *core);
@@ -141,6 +160,9 @@ struct linux_backend {
     void (*turn)(struct linux_core *core, uint64_t wait_until_ns);
     /* Whether turn() without waiting would find something; no system call. Asked while the loop polls. */
     bool (*pending)(struct linux_core *core);
+    /* A file was opened, is about to be closed (no operation on it is under way). May use file->slot. */
+    void (*know_file)(struct file *file);
+    void (*forget_file)(struct file *file);
     /* Called on the core's thread when all operations have landed. */
     void (*close)(struct linux_core *core);
     const struct disk_ops *disk;
@@ -167,8 +189,8 @@ enum sqlstate linux_error(struct error *error, enum linux_deed deed, int number,
 
 /* ---- log_sink.c ---- */
 
-/* A thread that writes lines to standard error. Lines that find no room are dropped and counted. */
-enum sqlstate log_sink_open(struct scope *scope, struct log_sink **sink, struct error *error);
+/* A thread that writes lines to `descriptor`. Lines that find no room are dropped and counted. */
+enum sqlstate log_sink_open(struct scope *scope, int descriptor, struct log_sink **sink, struct error *error);
 void log_sink_write(void *sink, const char *line, size_t bytes); /* from any thread */
 void log_sink_close(struct log_sink *sink); /* writes what is queued, says what was dropped */
 
@@ -176,7 +198,8 @@ void log_sink_close(struct log_sink *sink); /* writes what is queued, says what 
 
 struct file {
     struct linux_core *core;
-    const char *path; /* as given to open, for messages */
+    struct scope *scope; /* whose end closes it: every operation on the file holds it, beside its own */
+    const char *path;    /* as given to open, for messages */
     int descriptor;
     int slot;       /* in the ring's table of registered files, -1 = none */
     uint32_t flags; /* of enum disk_open_flags */
@@ -224,7 +247,6 @@ void linux_net_discard(struct world *world, const struct net_handover *connectio
  * sees nothing but the job. Put the results into the struct that embeds it. */
 struct linux_job {
     struct linux_landing landing;       /* the workers' */
-    struct linux_job *next;             /* the workers' */
     struct linux_core *core;            /* set by linux_job_call() */
     struct scope *scope;                /* set by linux_job_call(): held until the job has landed */
     struct fiber_queue waiter;          /* the fiber that waits for it */
@@ -260,7 +282,6 @@ enum sqlstate linux_net_resolve(struct world *world, const char *host, uint16_t 
  * whoever starts it holds its scope. */
 struct flush {
     struct linux_landing landing;    /* `land` is set by whoever starts it */
-    struct flush *next;              /* the flush threads' */
     struct linux_core *core;         /* set by linux_flush_start() */
     struct disk_transfer *transfers; /* in order; one of size 0 only syncs its file */
     size_t count;
@@ -276,10 +297,11 @@ void linux_flush_close(struct linux_node *node); /* all flushes have landed */
 /* Hands the flush to a thread. Does not wait. */
 void linux_flush_start(struct linux_core *core, struct flush *flush);
 
-/* The choice (LINUX_FLUSH_AUTO): each core measures what durable writes take by either path and sends a few
- * by the other one, so that it notices when the load has changed. */
+/* The choice of path (LINUX_FLUSH_AUTO; flush_choice.h has the idea). Each durable write of a core that could go
+ * either way is picked a path and, however it ends, reported with what it took from its start to its landing. */
 void linux_flush_choice_open(struct linux_core *core);
-bool linux_flush_by_thread(struct linux_core *core); /* whether the next one goes to a flush thread */
-void linux_flush_took(struct linux_core *core, bool by_thread, size_t bytes, uint64_t took_ns);
+struct flush_pick linux_flush_pick(struct linux_core *core, size_t bytes);
+void linux_flush_done(struct linux_core *core, struct flush_pick pick, size_t bytes, uint64_t took_ns,
+                      bool succeeded);
 
 #endif
