@@ -89,6 +89,7 @@ struct linux_node {
     struct workers *flushers;            /* durable writes; NULL until linux_flush_open() */
     const struct linux_backend *backend; /* of all cores */
     struct linux_core *core[CORES_MAX];
+    char why_classic[256];        /* why io_uring was not to be had, or "" */
     atomic_bool stop_asked;       /* set once by anyone; each core looks at it every turn */
     atomic_uint cores_unfinished; /* cores whose world's scope is not gone; mail is moved until it is 0 */
 };
@@ -168,6 +169,10 @@ struct linux_backend {
     const struct disk_ops *disk;
     const struct net_ops *net;
 };
+
+/* Whether rings can be had. Fails with 0A000 when the kernel has no io_uring or forbids it, with 53400 when
+ * the limit of locked memory is too low for the rings of that many cores. */
+enum sqlstate linux_uring_probe(uint32_t cores, uint32_t features_off, struct error *error);
 
 extern const struct linux_backend linux_backend_uring;
 extern const struct linux_backend linux_backend_classic;
@@ -297,8 +302,9 @@ void linux_flush_close(struct linux_node *node); /* all flushes have landed */
 /* Hands the flush to a thread. Does not wait. */
 void linux_flush_start(struct linux_core *core, struct flush *flush);
 
-/* The choice of path (LINUX_FLUSH_AUTO; flush_choice.h has the idea). Each durable write of a core that could go
- * either way is picked a path and, however it ends, reported with what it took from its start to its landing. */
+/* The choice of path (LINUX_FLUSH_AUTO; flush_choice.h has the idea). Each durable write of a core that could
+ * go either way is picked a path and, however it ends, reported with what it took from its start to its
+ * landing. */
 void linux_flush_choice_open(struct linux_core *core);
 struct flush_pick linux_flush_pick(struct linux_core *core, size_t bytes);
 void linux_flush_done(struct linux_core *core, struct flush_pick pick, size_t bytes, uint64_t took_ns,
