@@ -79,7 +79,7 @@ static void append_number(char *text, size_t size, size_t *used, uintptr_t numbe
 static void report_bad_access(int number, siginfo_t *info, void *context)
 {
     ucontext_t *interrupted = context;
-    char text[512];
+    char text[512], build[CHECK_BUILD_ID_BYTES];
     size_t used = 0;
     uintptr_t address = (uintptr_t)info->si_addr;
 #if defined(__x86_64__)
@@ -108,7 +108,8 @@ static void report_bad_access(int number, siginfo_t *info, void *context)
         append_number(text, sizeof text, &used, core->world.core, 10);
     }
     append(text, sizeof text, &used, ", build ");
-    append(text, sizeof text, &used, check_build_id());
+    check_build_id(build);
+    append(text, sizeof text, &used, build);
     append(text, sizeof text, &used, "\n");
     system_write_error(text, used);
     system_write_backtrace();
