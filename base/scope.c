@@ -487,7 +487,8 @@ void *scope_alloc(struct scope *scope, size_t bytes)
 {
     /* `next` and `end` are aligned, so what fits unrounded fits rounded, and nothing can overflow. */
     size_t room = (size_t)(scope->end - scope->next);
-    if (__builtin_expect(bytes > room || room - bytes < ALLOCATION_GAP, 0))
+    size_t gap = ALLOCATION_GAP; /* a variable: gcc warns of a comparison with the constant 0 */
+    if (__builtin_expect(bytes > room || room - bytes < gap, 0))
         return alloc_from_new_chunk(scope, bytes);
     void *memory = scope->next;
     scope->next += (bytes + ALLOCATION_GAP + ALLOCATION_ALIGNMENT - 1) & ~(size_t)(ALLOCATION_ALIGNMENT - 1);
