@@ -93,6 +93,7 @@ struct scope_undo {
     struct list_link link; /* in undo or on_close; on its own once it ran or was forgotten */
     struct scope *scope;
     void (*action)(void *argument); /* NULL once forgotten */
+    bool foreign;                   /* gives memory of a foreign library back: runs even when abandoned */
     union {
         void *argument;
         struct scope_undo *next; /* forgotten: the next for reuse */
@@ -390,6 +391,12 @@ static void abandon(struct scope *scope)
     struct list_link *child;
     while ((child = list_take_first(&scope->children)))
         abandon(container_of(child, struct scope, sibling));
+    while (!list_empty(&scope->undo)) {
+        struct scope_undo *last = container_of(list_last(&scope->undo), struct scope_undo, link);
+        list_remove(&last->link);
+        if (last->foreign)
+            last->action(last->argument);
+    }
     give_back(scope);
 }
 
@@ -425,6 +432,7 @@ static struct scope_undo *ticket(struct scope *scope, struct list *list, void (*
         made = scope_alloc(scope, sizeof *made);
     made->scope = scope;
     made->action = action;
+    made->foreign = false;
     made->argument = argument;
     list_append(list, &made->link);
     return made;
@@ -433,6 +441,13 @@ static struct scope_undo *ticket(struct scope *scope, struct list *list, void (*
 struct scope_undo *scope_undo(struct scope *scope, void (*action)(void *argument), void *argument)
 {
     return ticket(scope, &scope->undo, action, argument);
+}
+
+struct scope_undo *scope_undo_foreign(struct scope *scope, void (*action)(void *argument), void *argument)
+{
+    struct scope_undo *made = ticket(scope, &scope->undo, action, argument);
+    made->foreign = true;
+    return made;
 }
 
 struct scope_undo *scope_on_close(struct scope *scope, void (*action)(void *argument), void *argument)

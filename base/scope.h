@@ -54,8 +54,8 @@ struct scope *scope_open_with_budget(struct scope *parent, const char *name, str
  * scope. */
 void scope_close(struct scope *scope);
 
-/* Gives back all memory of a root and its descendants without running any undo action, holds or not: what a
- * crash of the process would do. Only the simulator calls this. */
+/* Gives back all memory of a root and its descendants without running any undo action but those of
+ * scope_undo_foreign(), holds or not: what a crash of the process would do. Only the simulator calls this. */
 void scope_abandon_root(struct scope *root);
 
 /* Memory, zeroed? No: uninitialised, aligned to 16 bytes, valid until the scope is gone. Up to
@@ -90,6 +90,11 @@ enum sqlstate scope_check_budget(const struct scope *scope, struct error *error)
  * actions before it run when that hold is released. Gives a ticket for scope_undo_cancel()/scope_undo_now(),
  * good until it was passed to one of them or the scope is gone. */
 struct scope_undo *scope_undo(struct scope *scope, void (*action)(void *argument), void *argument);
+
+/* The same, for memory that a foreign library took from the system and only the library can give back: the
+ * action also runs when the root is abandoned, children's before their parents'. It must touch nothing else.
+ */
+struct scope_undo *scope_undo_foreign(struct scope *scope, void (*action)(void *argument), void *argument);
 
 /* Registers an action to run at the moment scope_close() is called, before anything is undone: "stop what you
  * do". The action must not yield. It is not called when the scope is closing already: ask scope_closing().

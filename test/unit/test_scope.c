@@ -746,6 +746,33 @@ START_TEST(abandoning_gives_all_memory_back_and_undoes_nothing)
 }
 END_TEST
 
+START_TEST(what_a_foreign_library_holds_goes_back_even_when_abandoned)
+{
+    struct scope *root = scope_open_root("root", NULL);
+    struct scope *child = scope_open(root, "child");
+    scope_undo_foreign(root, note, "1");
+    scope_undo(root, note, "x");
+    scope_undo_foreign(root, note, "2");
+    scope_undo_foreign(child, note, "3");
+    scope_undo_cancel(scope_undo_foreign(child, note, "x"));
+    scope_undo(child, note, "x");
+    scope_hold(child);
+    scope_abandon_root(root);
+    ck_assert_str_eq(diary, "321");
+}
+END_TEST
+
+START_TEST(what_a_foreign_library_holds_goes_back_in_turn_when_closed)
+{
+    struct scope *root = scope_open_root("root", NULL);
+    scope_undo(root, note, "1");
+    scope_undo_foreign(root, note, "2");
+    scope_undo(root, note, "3");
+    scope_close(root);
+    ck_assert_str_eq(diary, "321");
+}
+END_TEST
+
 /* ---- broken rules ---- */
 
 static void abandon_a_child(void *root)
@@ -950,6 +977,8 @@ int main(void)
     tcase_add_test(tests, those_who_wait_are_told_after_the_memory_went_back);
     tcase_add_test(tests, those_who_wait_for_a_child_are_told_before_its_parent_goes);
     tcase_add_test(tests, abandoning_gives_all_memory_back_and_undoes_nothing);
+    tcase_add_test(tests, what_a_foreign_library_holds_goes_back_even_when_abandoned);
+    tcase_add_test(tests, what_a_foreign_library_holds_goes_back_in_turn_when_closed);
     tcase_add_test(tests, broken_rules_stop_the_process);
     tcase_add_test(tests, a_random_tree_of_scopes_ends_in_order);
     return unit_run(tests);
