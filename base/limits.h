@@ -57,6 +57,21 @@
  * not take the core for itself: 16 x 32 KiB are some 50 us. */
 #define CLASSIC_RECEIVES_PER_TURN 16
 
+/* Records of 16 KiB a TLS stream seals or opens at once, and room beside them for what OpenSSL has to say in
+ * between (28 bytes for each KeyUpdate answered). Four fill the 64 KiB a socket takes or gives at a time. */
+#define TLS_BUFFER_RECORDS 4
+#define TLS_CONTROL_BYTES  1024
+/* Such buffers a core keeps for reuse: 1 MiB. A stream has one only while it has text or records to hold. */
+#define TLS_BUFFERS_KEPT 16
+/* Records sent under one TLS 1.3 key. AES-GCM stays safe for some 2^24 full ones (RFC 8446, 5.5). */
+#define TLS_RECORDS_PER_KEY (1 << 22)
+/* How long a connection that failed tries to tell its peer why. The alert nearly always fits the socket. */
+#define TLS_ALERT_WAIT_NS (100 * 1000 * 1000)
+/* One PEM text. The bundles of all public authorities have about 250 KiB. */
+#define TLS_PEM_BYTES_MAX (1024 * 1024)
+/* Names of application protocols (ALPN) one side offers; a handful is usual. */
+#define TLS_PROTOCOLS_BYTES_MAX 1024
+
 /* Text of one error: message, detail, hint and names together. Longer text is cut at a character border. */
 #define ERROR_ROOM_BYTES 1024
 

@@ -26,6 +26,7 @@ struct metric_set;
 struct net_ops;
 struct scheduler;
 struct scope;
+struct tls_library;
 struct world_ops;
 
 struct world {
@@ -37,8 +38,9 @@ struct world {
     struct mailbox *mailbox;
     struct log *log;
     struct metric_set *metrics;
-    uint64_t now_ns; /* monotonic clock at the start of this turn of the loop */
-    uint32_t core;   /* 0 .. cores-1 */
+    struct tls_library *tls; /* OpenSSL of this core: NULL until base/tls first needs it */
+    uint64_t now_ns;         /* monotonic clock at the start of this turn of the loop */
+    uint32_t core;           /* 0 .. cores-1 */
     uint32_t cores;
 };
 
