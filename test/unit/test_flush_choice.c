@@ -2,8 +2,7 @@
  * flushes take, how soon a change of load is heard, and what the tries cost. */
 #include "base/linux/flush_choice.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "test/unit/unit.h"
 
 #define MICROSECONDS 1000ULL
 #define PAGE         4096
@@ -181,23 +180,17 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("flush_choice");
-    TCase *cases = tcase_create("flush_choice");
-    tcase_add_test(cases, finds_the_better_path_from_either_start);
-    tcase_add_test(cases, tries_cost_a_bounded_share_of_the_time);
-    tcase_add_test(cases, tries_that_cost_more_than_expected_leave_a_debt);
-    tcase_add_test(cases, hears_a_worsening_of_the_present_path_within_a_window);
-    tcase_add_test(cases, hears_that_the_other_path_has_recovered);
-    tcase_add_test(cases, equal_paths_do_not_change_places);
-    tcase_add_test(cases, one_hiccup_changes_nothing);
-    tcase_add_test(cases, frequent_hiccups_are_heard);
-    tcase_add_test(cases, at_most_one_try_is_in_flight);
-    tcase_add_test(cases, large_flushes_neither_try_nor_count);
-    tcase_add_test(cases, a_fixed_choice_stays);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    TCase *tests = tcase_create("flush_choice");
+    tcase_add_test(tests, finds_the_better_path_from_either_start);
+    tcase_add_test(tests, tries_cost_a_bounded_share_of_the_time);
+    tcase_add_test(tests, tries_that_cost_more_than_expected_leave_a_debt);
+    tcase_add_test(tests, hears_a_worsening_of_the_present_path_within_a_window);
+    tcase_add_test(tests, hears_that_the_other_path_has_recovered);
+    tcase_add_test(tests, equal_paths_do_not_change_places);
+    tcase_add_test(tests, one_hiccup_changes_nothing);
+    tcase_add_test(tests, frequent_hiccups_are_heard);
+    tcase_add_test(tests, at_most_one_try_is_in_flight);
+    tcase_add_test(tests, large_flushes_neither_try_nor_count);
+    tcase_add_test(tests, a_fixed_choice_stays);
+    return unit_run(tests);
 }
