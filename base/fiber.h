@@ -42,9 +42,9 @@ struct fiber_queue {
 };
 
 /* Starts a fiber; it runs at a later turn. `name` is a literal. The fiber holds `scope` until `run` returned;
- * when the scope is closed, the fiber is canceled with 57P01. Fails with 53200 when there is no stack to be
- * had and with 53400 at FIBERS_PER_CORE_MAX. Does not yield. `started` may be NULL; the pointer is good until
- * the fiber ended. */
+ * when the scope is closed (or is closing already), the fiber is canceled with 57P01. Fails with 53200 when
+ * there is no stack to be had and with 53400 at FIBERS_PER_CORE_MAX. Does not yield. `started` may be NULL;
+ * the pointer is good until the fiber ended. */
 enum sqlstate fiber_start(struct scheduler *scheduler, struct scope *scope, const char *name,
                           void (*run)(void *argument), void *argument, struct fiber **started,
                           struct error *error);
@@ -57,7 +57,7 @@ const char *fiber_name(const struct fiber *fiber);
 void fiber_yield(struct scheduler *scheduler);
 
 /* Waits in the queue until woken, the deadline, or cancellation. A fiber that is already canceled does not
- * wait. Yields. */
+ * wait; a deadline that has passed is noticed at the scheduler's next tick. Yields. */
 enum fiber_wake fiber_wait(struct scheduler *scheduler, struct fiber_queue *queue, uint64_t deadline_ns);
 
 /* Waits for the deadline or cancellation. FIBER_TIMED_OUT is the ordinary end. Yields. */
@@ -76,6 +76,10 @@ size_t fiber_wake_all(struct fiber_queue *queue);
  * way is woken so. `state` and `message` (a literal) say why, in PostgreSQL's words; a later cancel does not
  * replace an earlier one. Does not yield. May be called on the running fiber. */
 void fiber_cancel(struct fiber *fiber, enum sqlstate state, const char *message);
+
+/* Whether the next cancelable wait of the running fiber would end with FIBER_CANCELED: it was canceled and is
+ * not shielded. For those who build waits and would rather not start what nobody will wait for. */
+bool fiber_canceled(const struct scheduler *scheduler);
 
 /* Writes the reason the running fiber was canceled for into `error`; OK when it was not. */
 enum sqlstate fiber_check_canceled(const struct scheduler *scheduler, struct error *error);
@@ -103,19 +107,20 @@ void fiber_close_scope(struct scheduler *scheduler, struct scope *scope);
 /* A function to be called by the scheduler at a time. Embed it; `armed` timers must stay where they are. */
 struct fiber_timer {
     uint64_t deadline_ns;
-    uint32_t place; /* in the scheduler's heap, from 1; 0 = not armed */
+    uint32_t place; /* in the scheduler's heap, from 1; 0 = not armed, as it must be before the first use */
     void (*fire)(void *argument);
     void *argument;
 };
 
-/* Arms (or re-arms) the timer. `fire` runs outside any fiber and must not yield. */
+/* Arms (or re-arms) the timer; FIBER_NO_DEADLINE disarms it. `fire` runs outside any fiber and must not
+ * yield; equal deadlines fire in the order they were armed. */
 void fiber_timer_set(struct scheduler *scheduler, struct fiber_timer *timer, uint64_t deadline_ns,
                      void (*fire)(void *argument), void *argument);
 
 /* Disarms; harmless when not armed. */
 void fiber_timer_clear(struct scheduler *scheduler, struct fiber_timer *timer);
 
-/* Bytes of its stack the running fiber ever touched, in whole pages. */
+/* Bytes of its stack the running fiber (or an earlier one on the same stack) ever touched, in whole pages. */
 size_t fiber_stack_high_water(const struct scheduler *scheduler);
 
 #endif

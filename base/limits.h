@@ -19,8 +19,11 @@
  */
 #define FIBER_STACKS_KEPT 256
 
-/* Requests in flight from one core to one other core; also the slots of the reply ring, so a reply always
- * fits. */
+/* Timers armed on one core: one for each fiber and seven more for each connection. */
+#define FIBER_TIMERS_MAX 262144
+
+/* Slots of the ring from one core to one other; senders wait while it is full. A mail takes part of a
+ * microsecond to deliver, so a full ring is some hundred microseconds of work. */
 #define MAILBOX_REQUESTS_MAX 1024
 
 /* Smallest piece of memory a scope takes from its pool; nearly all statements fit in one. */

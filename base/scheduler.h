@@ -13,7 +13,8 @@ struct scheduler_options {
 };
 
 /* Opens a scheduler; its memory is the scope's, its stacks the system's. The scope's end closes it (every
- * fiber must have ended by then). Fails with 53200. */
+ * fiber must have ended by then; it may be the last one's end that ends the scope). `options` may be NULL.
+ * Fails with 53200. */
 enum sqlstate scheduler_open(struct scope *scope, const struct scheduler_options *options,
                              struct scheduler **scheduler, struct error *error);
 
