@@ -54,7 +54,7 @@ struct writer {
     uint32_t effects;     /* effects applied so far: the number of the next one is effects + 1 */
     bool ended;           /* committed or rolled back */
     uint64_t versions;    /* versions in the store that still point here; kept by the store */
-    struct list written;  /* the store's own list of those versions, newest last */
+    void *written;        /* while open: its newest version here; the store's own */
 };
 
 /* What a read sees: commits with SCN <= scn, and the own transaction's effects numbered <= own_effects. */
