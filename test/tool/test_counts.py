@@ -57,5 +57,27 @@ class Counts(violation.House):
         self.assert_counts("0 0 0")
 
 
+class CountsOfMeson(violation.House):
+    """The same with meson itself, in a project whose tests are one-line scripts."""
+
+    def test_what_meson_kills_counts_as_failed(self):
+        self.write("meson.build", """
+            project('counts')
+            shell = find_program('sh')
+            test('passes', shell, args: ['-c', 'exit 0'])
+            test('fails', shell, args: ['-c', 'exit 1'])
+            test('skips', shell, args: ['-c', 'exit 77'])
+            test('hangs', shell, args: ['-c', 'exec sleep 1000'], timeout: 1)
+            """)
+        subprocess.run(["meson", "setup", "build"], cwd=self.root, check=True, capture_output=True)
+        os.makedirs(self.path("build/records"))
+        meson = subprocess.run(
+            ["meson", "test", "-C", "build", "--wrapper", os.path.realpath(os.path.join(violation.TOOL, "record"))],
+            cwd=self.root, env=dict(os.environ, RECORDS=self.path("build/records")), check=False,
+            capture_output=True)
+        self.assertNotEqual(meson.returncode, 0)
+        self.assertEqual(self.run_checker("count", "build"), (0, "1 2 1\n"))
+
+
 if __name__ == "__main__":
     violation.main()
