@@ -40,24 +40,25 @@
  * allocation and 64 chunks beside it, so that work in progress reaches its next scope_check_budget(). */
 #define SCOPE_RESERVE_BYTES (SCOPE_SMALL_BYTES + 64 * SCOPE_CHUNK_BYTES)
 
-/* Threads of one pool of a node that makes blocking calls. A device answers 16 reads from threads about as fast
- * as it answers more of them. */
+/* Threads of one pool of a node that makes blocking calls. A device answers 16 reads from threads about as
+ * fast as it answers more of them. */
 #define WORKERS_PER_POOL_MAX 16
 /* Threads for name look-ups, which may each hang for seconds; a node looks up its peers and little else. */
 #define RESOLVER_THREADS_MAX 4
-/* Threads for durable writes: as many can be in flight. 4 reach two fifths of what the device can do, 16 all of
- * it; the log groups its commits into a few flushes, so that more would only queue inside the kernel. */
+/* Threads for durable writes: as many can be in flight. 4 reach two fifths of what the device can do, 16 all
+ * of it; the log groups its commits into a few flushes, so that more would only queue inside the kernel. */
 #define FLUSH_THREADS_MAX 8
 /* Stack of such a thread; the C library's resolver wants the most of it (some 70 KiB). */
 #define WORKER_STACK_BYTES (256 * 1024)
 
-/* What a connection of the classic backend reads at once. Big enough that a bulk load is not all system calls,
- * small enough for the second-level cache. A connection has such a buffer only while its view is in use. */
+/* What a connection of the classic backend reads at once. Big enough that a bulk load is not all system
+ * calls, small enough for the second-level cache. A connection has such a buffer only while its view is in
+ * use. */
 #define CLASSIC_RECEIVE_BYTES (32 * 1024)
 /* Such buffers a core keeps for reuse: 2 MiB. */
 #define CLASSIC_RECEIVE_KEPT 64
-/* Receives that found their bytes at once before the fiber lets others run, so that a peer that floods us does
- * not take the core for itself: 16 x 32 KiB are some 50 us. */
+/* Receives that found their bytes at once before the fiber lets others run, so that a peer that floods us
+ * does not take the core for itself: 16 x 32 KiB are some 50 us. */
 #define CLASSIC_RECEIVES_PER_TURN 16
 
 /* Records of 16 KiB a TLS stream seals or opens at once, and room beside them for what OpenSSL has to say in
