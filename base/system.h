@@ -33,6 +33,10 @@ void system_write_backtrace(void);
  * when the program bears none. */
 size_t system_build_id(unsigned char *id, size_t room);
 
+/* Whether the processor has what base/crc32c.c computes with: SSE 4.2 and PCLMUL, or aarch64's CRC extension.
+ * A few instructions. */
+bool system_has_crc32c(void);
+
 /* Ends the process at once, with a core dump where the system allows one. */
 _Noreturn void system_stop(void);
 

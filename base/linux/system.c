@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -138,6 +139,15 @@ size_t system_build_id(unsigned char *id, size_t room)
     struct build_id found = {.id = id, .room = room};
     dl_iterate_phdr(find_in_program, &found);
     return found.bytes;
+}
+
+bool system_has_crc32c(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+#elif defined(__aarch64__)
+    return getauxval(AT_HWCAP) & HWCAP_CRC32;
+#endif
 }
 
 _Noreturn void system_stop(void)
