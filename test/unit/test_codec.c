@@ -184,7 +184,7 @@ END_TEST
 
 START_TEST(a_write_that_does_not_fit_writes_nothing_and_sticks)
 {
-    uint8_t room[8];
+    uint8_t room[16];
     for (int kind = 0; kind < 7; kind++) {
         memset(room, 0x55, sizeof room);
         struct codec_writer out = codec_writer_of(room, kind == 6 ? 1 : 3);
