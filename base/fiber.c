@@ -115,6 +115,11 @@ static struct fiber *yielding(const struct scheduler *scheduler)
     return scheduler->running;
 }
 
+void fiber_may_yield(const struct scheduler *scheduler)
+{
+    (void)yielding(scheduler);
+}
+
 static enum fiber_wake wait(struct scheduler *scheduler, struct fiber_queue *queue, uint64_t deadline_ns)
 {
     struct fiber *self = yielding(scheduler);

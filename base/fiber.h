@@ -97,6 +97,11 @@ void fiber_shield_end(struct scheduler *scheduler);
 void fiber_still_begin(struct scheduler *scheduler);
 void fiber_still_end(struct scheduler *scheduler);
 
+/* Stops the process unless the running code may yield now: it is a fiber's and not within
+ * fiber_still_begin(). For functions that yield only sometimes, so that a forbidden call is found the first
+ * time. */
+void fiber_may_yield(const struct scheduler *scheduler);
+
 /* Runs foreign, deeply recursive code (a parser, a cryptographic library) on this core's big stack of
  * FIBER_BIG_STACK_BYTES. The code must not yield, and calls do not nest. Works outside a fiber, too. */
 void fiber_call_on_big_stack(struct scheduler *scheduler, void (*run)(void *argument), void *argument);
