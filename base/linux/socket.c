@@ -112,10 +112,14 @@ bool socket_accepted(int descriptor, struct net_handover *connection)
 
 void socket_refuse(struct linux_core *core, int listening)
 {
+    int flags = fcntl(listening, F_GETFL);
     close(core->reserve_descriptor);
-    int refused = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    /* The connection may have gone meanwhile, and the core must not wait for the next. */
+    fcntl(listening, F_SETFL, flags | O_NONBLOCK);
+    int refused = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
     if (refused >= 0)
         close(refused);
+    fcntl(listening, F_SETFL, flags);
     core->reserve_descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 

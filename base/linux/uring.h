@@ -1,0 +1,92 @@
+/* What the files of the io_uring backend share. A ring belongs to one core: its thread alone submits to it
+ * and reaps from it.
+ *
+ * An operation is a struct uring_op embedded in what it works for; its address is the operation's user data,
+ * and `complete` runs in the loop, outside fibers, for each completion. It stays put until its last
+ * completion (the one without IORING_CQE_F_MORE): "landed". User data 0 marks submissions whose outcome
+ * nobody waits for. */
+#ifndef SYNOD_BASE_LINUX_URING_H
+#define SYNOD_BASE_LINUX_URING_H
+
+#include "base/linux/loop.h"
+
+#include <liburing.h>
+
+/* Submissions of one turn before a system call in between takes them; 64 bytes each. */
+#define URING_SUBMISSIONS 1024
+/* Completions the kernel can leave before it chains them in memory of its own; 16 bytes each. */
+#define URING_COMPLETIONS 8192
+/* Buffers a core lends the kernel for receiving, and their size: enough for a core's busy connections, not
+ * for all it has. One that finds none takes memory of its own. A buffer holds a TLS record cut in two, or 50
+ * messages of a point statement. */
+#define URING_RECEIVE_BUFFERS      512
+#define URING_RECEIVE_BUFFER_BYTES 8192
+/* Buffers one connection may fill before anybody reads them; then the kernel is asked to stop, and TCP's
+ * window holds back the peer. */
+#define URING_RECEIVE_AHEAD 4
+/* Connections accepted ahead of net_accept(): the kernel is asked to stop at the first figure; what it still
+ * gives beyond the second is refused. A burst of the whole backlog comes in one go. */
+#define URING_ACCEPT_AHEAD     256
+#define URING_ACCEPT_AHEAD_MAX 4096
+/* Places for registered files; files opened beyond are used by their descriptor. */
+#define URING_FILES_MAX 1024
+/* Disk operations in flight on one core; fibers beyond wait. Devices take 1,024 at most (nr_requests). */
+#define URING_DISK_OPERATIONS_MAX 2048
+
+struct uring_op {
+    /* `result` and `flags` are the completion's: a count or -errno, IORING_CQE_F_…. */
+    void (*complete)(struct linux_core *core, struct uring_op *op, int32_t result, uint32_t flags);
+};
+
+struct disk_pool;
+
+/* Buffers for receiving. A buffer is the kernel's (in the ring), a stream's, or free (without multishot). */
+struct receive_buffers {
+    struct io_uring_buf_ring *ring; /* NULL without multishot receive */
+    uint8_t *memory;
+    uint32_t count;
+    uint32_t with_streams; /* buffers that streams have */
+    uint16_t *next;        /* of each buffer: the next one of the same stream, or of the free ones */
+    uint16_t *bytes;       /* of each buffer: what it holds */
+    uint16_t free;         /* first free one; RECEIVE_NO_BUFFER = none */
+};
+
+#define RECEIVE_NO_BUFFER UINT16_MAX
+#define RECEIVE_GROUP     1 /* the buffer group's id in the ring */
+
+struct uring {
+    struct io_uring ring;
+    struct uring_op wake; /* the poll on wake_descriptor */
+    struct receive_buffers receive;
+    struct disk_pool *disk;
+    uint16_t *free_slots; /* stack of free places for registered files */
+    uint32_t free_slot_count;
+};
+
+static inline struct uring *uring_of(struct linux_core *core)
+{
+    return core->backend_state;
+}
+
+/* A place for a submission; cleared, user data `op` (may be NULL). Never fails: submits what is there when
+ * the queue is full. */
+struct io_uring_sqe *uring_submission(struct linux_core *core, struct uring_op *op);
+
+/* Makes sure the next `count` submissions go to the kernel together (links do not reach across a submit). */
+void uring_reserve(struct linux_core *core, uint32_t count);
+
+/* Asks the kernel to cancel the operation. It still lands, with whatever outcome. */
+void uring_cancel(struct linux_core *core, struct uring_op *op);
+
+/* ---- uring_disk.c ---- */
+enum sqlstate uring_disk_open(struct linux_core *core, struct error *error);
+void uring_know_file(struct file *file);
+void uring_forget_file(struct file *file);
+extern const struct disk_ops uring_disk_ops;
+
+/* ---- uring_net.c ---- */
+enum sqlstate uring_receive_open(struct linux_core *core, uint32_t buffers, struct error *error);
+void uring_receive_close(struct linux_core *core);
+extern const struct net_ops uring_net_ops;
+
+#endif
