@@ -21,7 +21,7 @@ class Install(violation.House):
         super().setUp()
         self.write("tool/packages.txt", PACKAGES)
         shutil.copy(os.path.join(violation.TOOL, "install"), self.path("tool/install"))
-        for name in ("sh", "dirname", "sed", "grep", "env"):
+        for name in ("true", "sh", "dirname", "sed", "grep", "env"):
             os.makedirs(self.path("bin"), exist_ok=True)
             os.symlink(shutil.which(name), self.path("bin/" + name))
         self.play("id", "echo 0")
@@ -71,7 +71,13 @@ class Install(violation.House):
         self.play("id", "echo 1000")
         self.play("sudo", 'echo sudo "$1" >>calls; shift; "$@"')
         self.assertEqual(self.install("test"), (0, "installing: check\n"))
-        self.assertEqual(self.calls()[0], ["sudo", "-n"])
+        self.assertEqual([call[0] for call in self.calls()], ["sudo", "sudo", "apt-get"])
+
+    def test_a_sudo_that_wants_a_password_is_no_help(self):
+        self.play("id", "echo 1000")
+        self.play("sudo", "exit 1")
+        self.assertEqual(self.install("test"), (1, "tool/install: these packages are missing, and sudo wants a "
+                                                "password that nobody can type here: check\n"))
 
     def test_without_root_and_sudo_it_says_so(self):
         self.play("id", "echo 1000")
