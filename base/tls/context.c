@@ -249,6 +249,8 @@ static enum sqlstate check_options(const struct tls_options *options, struct err
     if (options->server && options->require_peer && !options->trust_pem.size)
         return error_set(error, SQLSTATE_CONFIG_FILE_ERROR,
                          "certificates are required of clients, but none are trusted");
+    if (options->host && !*options->host)
+        return error_set(error, SQLSTATE_CONFIG_FILE_ERROR, "the name of the host is empty");
     return SQLSTATE_OK;
 }
 
