@@ -110,7 +110,7 @@ static uint32_t identity_checksum(const struct identity_block *block)
 {
     struct identity_block copy = *block;
     copy.checksum = 0;
-    return crc32c(0, &copy, sizeof copy);
+    return crc32c(bytes_of(&copy, sizeof copy));
 }
 
 static void uuid_draw(struct world *world, struct uuid *uuid)
@@ -202,6 +202,13 @@ static enum sqlstate datadir_open_in(struct world *world, struct scope *scope, s
     if (failed == SQLSTATE_UNDEFINED_FILE) {
         error_clear(error);
         failed = disk_make_directory(world, path, error);
+        /* What is made and still cannot be listed is there as something else: a file, or a link to nothing.
+         */
+        if (!failed)
+            failed = datadir_look(world, work, path, &has_identity, &has_lock, error);
+        if (failed == SQLSTATE_UNDEFINED_FILE)
+            error_add(error, ERROR_HINT,
+                      "The data directory's parent must exist, and the path not be a file.");
     }
     /* With our lock in it the directory is ours, and another start may be half way: judge once it is locked.
      */

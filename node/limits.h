@@ -34,6 +34,11 @@
 #define ECHO_LINE_TIMEOUT_MS 60000
 /* Running lines at a stop. Service managers kill after 10 (Docker) to 90 (systemd) seconds. */
 #define NODE_GRACE_MS 5000
+/* How long to wait for a port that is in use, and between two looks. The kernel frees the listener of a
+ * killed process a moment after the process is gone (a ring is torn down behind its back), so one that is
+ * started at once in its place would be refused for nothing. */
+#define NODE_LISTEN_PATIENCE_MS 1000
+#define NODE_LISTEN_PAUSE_MS    20
 /* Pause after an accept that failed for a reason of the system, so that it is tried again without spinning.
  */
 #define NODE_ACCEPT_PAUSE_MS 100

@@ -68,6 +68,17 @@ static void ready_print(void *argument, const char *sql_address, const char *htt
     fflush(stdout);
 }
 
+/* Every core's first fiber. */
+static void core_run(struct world *world, void *node)
+{
+    char build_id[CHECK_BUILD_ID_BYTES];
+    check_build_id(build_id);
+    if (world->core == 0)
+        log_line(world, LOG_INFO, "start", "synodd %s, build %s, %u cores, %s", SYNOD_VERSION, build_id,
+                 world->cores, linux_io_name(world));
+    node_core_main(world, node);
+}
+
 static int serve(struct scope *scope, const struct options *options)
 {
     struct error error = {0};
@@ -99,7 +110,7 @@ static int serve(struct scope *scope, const struct options *options)
     };
     enum sqlstate failed = node_open(scope, &node_options, &node, &error);
     if (!failed)
-        failed = linux_run(&linux_options, node_core_main, node, &error);
+        failed = linux_run(&linux_options, core_run, node, &error);
     if (!failed)
         failed = node_outcome(node, &error);
     return failed ? complain(&error, EXIT_FAILED) : EXIT_CLEAN;

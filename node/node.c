@@ -355,7 +355,15 @@ static enum sqlstate port_listen(struct node_port *port, struct scope *scope, co
     enum sqlstate failed = net_resolve(port->world, host, number, &address, error);
     if (failed)
         return failed;
-    return net_listen(port->world, scope, &address, &port->listener, &port->bound, error);
+    uint64_t deadline_ns = port->world->now_ns + NODE_LISTEN_PATIENCE_MS * NS_PER_MS;
+    for (;;) {
+        failed = net_listen(port->world, scope, &address, &port->listener, &port->bound, error);
+        if (failed != SQLSTATE_OBJECT_IN_USE || port->world->now_ns >= deadline_ns)
+            return failed;
+        if (fiber_sleep_until(port->world->scheduler,
+                              port->world->now_ns + NODE_LISTEN_PAUSE_MS * NS_PER_MS) == FIBER_CANCELED)
+            return failed;
+    }
 }
 
 static enum sqlstate node_announce(struct world *world, struct node *node,

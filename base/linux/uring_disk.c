@@ -103,7 +103,9 @@ enum sqlstate uring_disk_open(struct linux_core *core, struct error *error)
 void uring_know_file(struct file *file)
 {
     struct uring *uring = uring_of(file->core);
-    if (!uring->free_slot_count)
+    /* A killed process is gone a moment before its ring is, and what is registered stays open so long: its
+     * lock would refuse the process that comes after it. */
+    if (!uring->free_slot_count || file->flags & DISK_LOCK)
         return;
     int slot = uring->free_slots[uring->free_slot_count - 1];
     if (io_uring_register_files_update(&uring->ring, (unsigned)slot, &file->descriptor, 1) != 1)

@@ -1,11 +1,15 @@
-"""A small house in a temporary directory, for the tests of the checkers, and the report of their cases in TAP.
+"""A small house in a temporary directory, for the tests of the checkers.
 
 A test builds a tree that breaks one rule, runs the real checker on it, and looks for the violation by name."""
 
 import os
 import subprocess
+import sys
 import tempfile
 import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from tap import main  # noqa: E402,F401  the tests end with violation.main()
 
 TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tool")
 
@@ -53,32 +57,3 @@ class House(unittest.TestCase):
 
     def assert_clean(self, checker, *arguments):
         self.assertEqual(self.run_checker(checker, *arguments), (0, ""))
-
-
-class TapResult(unittest.TextTestResult):
-    """Writes each case as a line of TAP where tool/record looks for it, besides the usual text."""
-
-    def __init__(self, *arguments, **more):
-        super().__init__(*arguments, **more)
-        self.tap = os.environ.get("CK_TAP_LOG_FILE_NAME")
-
-    def write(self, word, test):
-        if self.tap:
-            with open(self.tap, "a", encoding="utf-8") as file:
-                file.write(f"{word} {self.testsRun} - {test.id()}\n")
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self.write("ok", test)
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self.write("not ok", test)
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        self.write("not ok", test)
-
-
-def main():
-    unittest.main(testRunner=unittest.TextTestRunner(resultclass=TapResult))
