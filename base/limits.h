@@ -81,5 +81,9 @@
 
 /* One line of the log. Longer lines are cut and say so. */
 #define LOG_LINE_BYTES 2048
+/* Lines of one event a core writes at once; beyond that, one a second. Enough for the story of a failure. */
+#define LOG_BURST 20
+/* Event names a core counts one by one; a bigger program's further names share one count. */
+#define LOG_EVENTS_MAX 256
 
 #endif

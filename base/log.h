@@ -1,11 +1,15 @@
 /* Structured log lines for the operator: a time, a level, an event name, a sentence, key=value pairs.
  *
- *     2026-11-20T16:06:58.123456Z warn core=1 event=disk_full "no room left for the log" path="wal/3"
- * free_bytes=0
+ *     2026-11-20T16:06:58.123456Z warn core=1 event=log_full "log segment 3 cannot grow" state=53100
+ *         message="no room" detail="0 bytes are free"                                     (all in one line)
+ *
+ * Texts stand in quotes, with escapes for whatever could end them or disturb a terminal: \" \\ \n, \u and
+ * four hex digits for a character, \x and two for a byte that is not UTF-8. A line that would be longer than
+ * LOG_LINE_BYTES is cut and ends with cut=true.
  *
  * Lines leave through the sink the world provides, which never blocks a core. Secrets are never logged: pass
  * names and sizes, not contents. One line per event name and core and second is written beyond a burst of
- * LOG_BURST; the next line that passes says how many were held back. */
+ * LOG_BURST; the next line that passes says how many were held back (held_back=12, before the sentence). */
 #ifndef SYNOD_BASE_LOG_H
 #define SYNOD_BASE_LOG_H
 
