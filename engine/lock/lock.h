@@ -1,9 +1,10 @@
-/* Locks of one core: rows and key ranges of the shards it owns, objects, advisory keys. Only this core touches them.
+/* Locks of one core: rows and key ranges of the shards it owns, objects, advisory keys. Only this core
+ * touches them.
  *
- * An owner is a transaction's face at this core. Requests that conflict wait in one fair queue per lock: a request waits
- * when it conflicts with what is granted or with what waits before it (an owner that already holds a weaker strength of
- * the same lock passes the queue: it would deadlock with itself). Grants go out in the order of the queue, whole runs of
- * compatible requests at once.
+ * An owner is a transaction's face at this core. Requests that conflict wait in one fair queue per lock: a
+ * request waits when it conflicts with what is granted or with what waits before it (an owner that already
+ * holds a weaker strength of the same lock passes the queue: it would deadlock with itself). Grants go out in
+ * the order of the queue, whole runs of compatible requests at once.
  *
  * Row strengths and their conflicts are PostgreSQL's (manual 13.3.2):
  *
@@ -13,9 +14,9 @@
  *     NO KEY UPDATE      .         x           x            x
  *     UPDATE             x         x           x            x
  *
- * Key ranges are locked shared only, by serializable reads; a range conflicts with another owner's NO KEY UPDATE or UPDATE
- * of any key inside it, present or not. Object locks have PostgreSQL's eight modes and its matrix (13.3.1); advisory locks
- * are SHARE or EXCLUSIVE object locks of a class of their own. */
+ * Key ranges are locked shared only, by serializable reads; a range conflicts with another owner's NO KEY
+ * UPDATE or UPDATE of any key inside it, present or not. Object locks have PostgreSQL's eight modes and its
+ * matrix (13.3.1); advisory locks are SHARE or EXCLUSIVE object locks of a class of their own. */
 #ifndef SYNOD_ENGINE_LOCK_LOCK_H
 #define SYNOD_ENGINE_LOCK_LOCK_H
 
@@ -44,7 +45,8 @@ enum lock_mode {
     LOCK_ACCESS_EXCLUSIVE,
 };
 
-/* What an object lock is on: a class of the layer above (table, database, advisory …) and up to 128 bits of name. */
+/* What an object lock is on: a class of the layer above (table, database, advisory …) and up to 128 bits of
+ * name. */
 struct lock_object {
     uint32_t class;
     uint64_t high, low;
@@ -66,11 +68,11 @@ enum lock_outcome {
 /* A transaction's locks at one core. The memory is the caller's; nothing may be held when it goes. */
 struct lock_owner {
     uint64_t transaction;
-    uint64_t work;         /* effects so far, kept by the caller: the deadlock victim is who has least */
-    uint64_t started_ns;   /* younger loses a tie */
-    struct list held;      /* newest last; lock.c's */
+    uint64_t work;       /* effects so far, kept by the caller: the deadlock victim is who has least */
+    uint64_t started_ns; /* younger loses a tie */
+    struct list held;    /* newest last; lock.c's */
     uint64_t held_count;
-    void *waiting;         /* the request it waits with, lock.c's; NULL = none */
+    void *waiting; /* the request it waits with, lock.c's; NULL = none */
 };
 
 struct lock_request {
@@ -86,13 +88,14 @@ void lock_owner_init(struct lock_owner *owner, uint64_t transaction, uint64_t st
 
 /* Each may yield when the policy is LOCK_WAIT. Errors as PostgreSQL words them. `outcome` may be NULL. */
 enum sqlstate lock_row(struct lock_table *table, struct lock_owner *owner, uint64_t shard, struct bytes key,
-                       enum lock_strength strength, const struct lock_request *request, enum lock_outcome *outcome,
-                       struct error *error);
-enum sqlstate lock_range(struct lock_table *table, struct lock_owner *owner, uint64_t shard, struct bytes from,
-                         struct bytes to, bool to_open, const struct lock_request *request,
+                       enum lock_strength strength, const struct lock_request *request,
+                       enum lock_outcome *outcome, struct error *error);
+enum sqlstate lock_range(struct lock_table *table, struct lock_owner *owner, uint64_t shard,
+                         struct bytes from, struct bytes to, bool to_open, const struct lock_request *request,
                          enum lock_outcome *outcome, struct error *error);
-enum sqlstate lock_object(struct lock_table *table, struct lock_owner *owner, const struct lock_object *object,
-                          enum lock_mode mode, const struct lock_request *request, enum lock_outcome *outcome,
+enum sqlstate lock_object(struct lock_table *table, struct lock_owner *owner,
+                          const struct lock_object *object, enum lock_mode mode,
+                          const struct lock_request *request, enum lock_outcome *outcome,
                           struct error *error);
 
 /* Strength the owner holds on a row, 0 = none. */
@@ -113,8 +116,8 @@ void lock_release_all(struct lock_table *table, struct lock_owner *owner);
 /* Ends the wait of a transaction, if it waits here, with 40P01 "deadlock detected" and that detail. */
 bool lock_break(struct lock_table *table, uint64_t transaction, const char *detail);
 
-/* Who waits for whom here, for deadlock detection: one call per (waiter, blocker) pair, blockers being holders and those
- * who wait before it in a conflicting way. Bounded by the waits. */
+/* Who waits for whom here, for deadlock detection: one call per (waiter, blocker) pair, blockers being
+ * holders and those who wait before it in a conflicting way. Bounded by the waits. */
 struct lock_edge {
     uint64_t waiter, blocker;
     uint64_t since_ns;
@@ -129,17 +132,17 @@ void lock_on_wait(struct lock_table *table, void (*waits)(void *argument, uint64
 /* Every lock and request, for pg_locks-like views. */
 struct lock_row_view {
     uint64_t transaction, shard;
-    struct bytes key, to;          /* row key; or range */
+    struct bytes key, to; /* row key; or range */
     const struct lock_object *object;
-    uint32_t mode;                 /* strength or mode */
+    uint32_t mode; /* strength or mode */
     bool range, granted;
     uint64_t since_ns;
 };
-void lock_each(const struct lock_table *table, void (*visit)(void *argument, const struct lock_row_view *lock),
-               void *argument);
+void lock_each(const struct lock_table *table,
+               void (*visit)(void *argument, const struct lock_row_view *lock), void *argument);
 
-/* Moves what concerns keys [from, to) of a shard to another table's hands: refused (false) while any is held or waited
- * for. Used when a shard moves. */
+/* Moves what concerns keys [from, to) of a shard to another table's hands: refused (false) while any is held
+ * or waited for. Used when a shard moves. */
 bool lock_shard_idle(const struct lock_table *table, uint64_t shard);
 
 #endif
