@@ -20,9 +20,6 @@
 
 struct history;
 
-/* SCN of bottom versions: older than any snapshot. */
-#define SCN_BOTTOM 1
-
 struct version {
     struct version *older;
     struct writer *writer;          /* NULL once settled */

@@ -1,16 +1,16 @@
 /* The store: a shard's rows, materialised.
  *
- * A store applies effects in the order of its shard's topic and answers reads at a system change number (SCN). It logs
- * nothing of its own, knows no SQL and no types: rows and keys are bytes, and a range of keys is a range of bytes
- * (unsigned, shorter first). Row keys, never pages or positions, cross this door.
+ * A store applies effects in the order of its shard's topic and answers reads at a system change number
+ * (SCN). It logs nothing of its own, knows no SQL and no types: rows and keys are bytes, and a range of keys
+ * is a range of bytes (unsigned, shorter first). Row keys, never pages or positions, cross this door.
  *
- * Versions. Every write adds a version that belongs to a *writer*, a transaction's face at this shard. A version is
- * uncommitted while writer->scn is 0, becomes visible to snapshots at or above the writer's SCN once that is set, and
- * disappears when the writer is rolled back. Row locks (engine/txn) guarantee that at most one open writer has versions
- * of a row; a store relies on that and check()s it.
+ * Versions. Every write adds a version that belongs to a *writer*, a transaction's face at this shard. A
+ * version is uncommitted while writer->scn is 0, becomes visible to snapshots at or above the writer's SCN
+ * once that is set, and disappears when the writer is rolled back. Row locks (engine/txn) guarantee that at
+ * most one open writer has versions of a row; a store relies on that and check()s it.
  *
- * Concurrency. One core owns a store. Functions that may yield say so; between two yields everything is atomic, so a
- * read sees one state of the store even while a checkpoint runs. */
+ * Concurrency. One core owns a store. Functions that may yield say so; between two yields everything is
+ * atomic, so a read sees one state of the store even while a checkpoint runs. */
 #ifndef SYNOD_ENGINE_STORE_STORE_H
 #define SYNOD_ENGINE_STORE_STORE_H
 
@@ -28,9 +28,12 @@ struct world;
 
 /* System change numbers: 1, 2, 3 … in the order of commits. 0 = not committed (yet). */
 #define SCN_NONE   0
+#define SCN_BOTTOM 1 /* older than any history kept: what lay in a store before the oldest snapshot */
+#define SCN_LOADED 2 /* of bulk-loaded rows; commits and snapshots start above */
 #define SCN_NEWEST UINT64_MAX /* as a snapshot: the newest committed state */
 
-/* Largest key and row. A key must fit several times into a page; a row may be streamed (PostgreSQL's limit is 1 GB). */
+/* Largest key and row. A key must fit several times into a page; a row may be streamed (PostgreSQL's limit is
+ * 1 GB). */
 #define STORE_KEY_BYTES_MAX 2000
 #define STORE_ROW_BYTES_MAX (1024UL * 1024 * 1024)
 
@@ -47,7 +50,8 @@ struct effect {
     struct bytes row;
 };
 
-/* A transaction's face at one store. Owned by engine/txn, which keeps it until `versions` is 0 and it has ended. */
+/* A transaction's face at one store. Owned by engine/txn, which keeps it until `versions` is 0 and it has
+ * ended. */
 struct writer {
     uint64_t transaction; /* id, never reused */
     uint64_t scn;         /* SCN_NONE while open, then the commit's */
@@ -60,8 +64,8 @@ struct writer {
 /* What a read sees: commits with SCN <= scn, and the own transaction's effects numbered <= own_effects. */
 struct snapshot {
     uint64_t scn;
-    uint64_t transaction;  /* the reader's own id; 0 = it has written nothing here */
-    uint32_t own_effects;  /* so that a statement does not see its own changes (UINT32_MAX = sees all) */
+    uint64_t transaction; /* the reader's own id; 0 = it has written nothing here */
+    uint32_t own_effects; /* so that a statement does not see its own changes (UINT32_MAX = sees all) */
 };
 
 /* Keys from <= key < to. An empty `from` starts at the first key; `to_open` means no upper end. */
@@ -75,30 +79,31 @@ struct key_range {
 struct store_row {
     struct bytes key;
     struct bytes row;
-    uint64_t scn; /* of the version; SCN_NONE when it is the reader's own; 1 when older than any history kept */
+    uint64_t
+        scn; /* of the version; SCN_NONE when it is the reader's own; 1 when older than any history kept */
 };
 
 /* The newest version of a key, committed or not: what a writer must know before it writes. */
 struct store_newest {
-    bool exists;          /* a row is there (not absent, not deleted) */
-    uint64_t scn;         /* of the newest committed version, also if that is a deletion; SCN_NONE = none known */
+    bool exists;  /* a row is there (not absent, not deleted) */
+    uint64_t scn; /* of the newest committed version, also if that is a deletion; SCN_NONE = none known */
     uint64_t transaction; /* of the open writer of the newest version; 0 = it is committed */
 };
 
-/* A scan in progress: where it stands. Initialise range, backward and scope; zero the rest. Survives yields and
- * concurrent writes, splits and checkpoints; sees exactly what its snapshot says. */
+/* A scan in progress: where it stands. Initialise range, backward and scope; zero the rest. Survives yields
+ * and concurrent writes, splits and checkpoints; sees exactly what its snapshot says. */
 struct store_cursor {
     struct key_range range;
     bool backward;
     struct scope *scope; /* owns `at` */
     bool started;
     bool done;
-    uint8_t *at;         /* last key given (STORE_KEY_BYTES_MAX room) */
+    uint8_t *at; /* last key given (STORE_KEY_BYTES_MAX room) */
     size_t at_size;
 };
 
-/* Takes rows from a scan: copies what it wants. Called with views valid during the call; must not yield or write to the
- * store. Gives false to stop the scan behind this row. */
+/* Takes rows from a scan: copies what it wants. Called with views valid during the call; must not yield or
+ * write to the store. Gives false to stop the scan behind this row. */
 struct store_sink {
     bool (*take)(void *argument, const struct store_row *row);
     void *argument;
@@ -113,7 +118,8 @@ struct store_checkpoint {
 
 /* Gives rows in ascending key order for a bulk load; false at the end. May yield. */
 struct store_source {
-    enum sqlstate (*next)(void *argument, struct bytes *key, struct bytes *row, bool *end, struct error *error);
+    enum sqlstate (*next)(void *argument, struct bytes *key, struct bytes *row, bool *end,
+                          struct error *error);
     void *argument;
 };
 
@@ -129,32 +135,36 @@ enum store_ability {
 };
 
 struct store_ops {
-    /* The version of `key` the snapshot sees; *found false when there is none. May yield (a page must be read). */
+    /* The version of `key` the snapshot sees; *found false when there is none. May yield (a page must be
+     * read). */
     enum sqlstate (*get)(struct store *store, const struct snapshot *snapshot, struct bytes key,
                          struct store_row *row, bool *found, struct error *error);
-    /* Rows of the cursor's range from where it stands, in order, to the sink, until the sink stops it, `rows_max` were
-     * given or the end (cursor->done). May yield between rows, not during take(). */
+    /* Rows of the cursor's range from where it stands, in order, to the sink, until the sink stops it,
+     * `rows_max` were given or the end (cursor->done). May yield between rows, not during take(). */
     enum sqlstate (*scan)(struct store *store, const struct snapshot *snapshot, struct store_cursor *cursor,
                           size_t rows_max, const struct store_sink *sink, struct error *error);
     /* The newest version of a key. May yield. */
     enum sqlstate (*newest)(struct store *store, struct bytes key, struct store_newest *newest,
                             struct error *error);
-    /* Waits until there is memory for `bytes` more of versions (spilling or checkpointing meanwhile); 53200 when that
-     * cannot be. Called before a statement writes. May yield. */
+    /* Waits until there is memory for `bytes` more of versions (spilling or checkpointing meanwhile); 53200
+     * when that cannot be. Called before a statement writes. May yield. */
     enum sqlstate (*make_room)(struct store *store, size_t bytes, struct error *error);
     /* Adds a version by an open writer; numbers it ++writer->effects. Neither yields nor fails. */
     void (*apply)(struct store *store, struct writer *writer, const struct effect *effect);
-    /* Takes back the writer's versions numbered > effects (savepoint), newest first. Does not yield. */
-    void (*rollback)(struct store *store, struct writer *writer, uint32_t effects);
+    /* Takes back the writer's versions numbered > effects (savepoint; 0 = all), newest first, at most `limit`
+     * of them; true when none is left to take back. Does not yield: between calls the rest is still there,
+     * uncommitted. */
+    bool (*rollback)(struct store *store, struct writer *writer, uint32_t effects, size_t limit);
     /* The writer has committed with `scn`: its versions count from now on. O(1); does not yield. */
     void (*commit)(struct store *store, struct writer *writer, uint64_t scn);
-    /* Forgets versions no snapshot at or above `oldest` can see; bounded work, call again while it gives true. */
+    /* Forgets versions no snapshot at or above `oldest` can see; bounded work, call again while it gives
+     * true. */
     bool (*collect)(struct store *store, uint64_t oldest);
-    /* Makes the committed state up to `scn` (which is stable in the log) durable, incrementally, while reads and writes
-     * go on. `oldest` as for collect. Yields. */
-    enum sqlstate (*checkpoint)(struct store *store, uint64_t scn, uint64_t oldest, struct store_checkpoint *done,
-                                struct error *error);
-    /* Fills an empty store from sorted rows, visible to every snapshot. Yields. */
+    /* Makes the committed state up to `scn` (which is stable in the log) durable, incrementally, while reads
+     * and writes go on. `oldest` as for collect. Yields. */
+    enum sqlstate (*checkpoint)(struct store *store, uint64_t scn, uint64_t oldest,
+                                struct store_checkpoint *done, struct error *error);
+    /* Fills an empty store from rows in ascending key order, as if committed with SCN_LOADED. Yields. */
     enum sqlstate (*load)(struct store *store, const struct store_source *source, struct error *error);
     /* Walks everything there is and reports what is wrong. Yields. */
     enum sqlstate (*verify)(struct store *store, const struct store_findings *findings, struct error *error);
@@ -169,7 +179,15 @@ struct store {
     uint64_t rows_estimate; /* about */
 };
 
-/* Whether a version with that writer or SCN is visible: the one rule all stores share. `number` is the effect's. */
+/* What stores share of a cursor: where a scan seeks next (*at_end: the open end of its range; *exclusive: not
+ * that key itself), whether a key lies beyond the range in the direction of the scan, and the last key given.
+ */
+struct bytes store_cursor_from(const struct store_cursor *cursor, bool *at_end, bool *exclusive);
+bool store_cursor_ends_before(const struct store_cursor *cursor, struct bytes key);
+void store_cursor_remember(struct store_cursor *cursor, struct bytes key);
+
+/* Whether a version with that writer or SCN is visible: the one rule all stores share. `number` is the
+ * effect's. */
 static inline bool snapshot_sees(const struct snapshot *snapshot, uint64_t scn, uint64_t transaction,
                                  uint32_t number)
 {
