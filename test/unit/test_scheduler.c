@@ -274,15 +274,16 @@ static void measure_at_once(void *argument)
     *(size_t *)argument = fiber_stack_high_water(scheduler);
 }
 
-static __attribute__((noinline)) void touch(size_t bytes)
+static __attribute__((noinline)) void touch_40000(void)
 {
-    volatile char *low = __builtin_alloca(bytes);
-    low[0] = 1;
+    volatile char low[40000];
+    for (size_t i = 0; i < sizeof low; i += 1000)
+        low[i] = 1;
 }
 
 static void measure_after_touching(void *argument)
 {
-    touch(40000);
+    touch_40000();
     *(size_t *)argument = fiber_stack_high_water(scheduler);
 }
 
