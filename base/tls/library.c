@@ -6,6 +6,21 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
+/* With the address sanitizer, a spare buffer is poisoned, so that it sees who keeps a view too long. */
+#if defined(__SANITIZE_ADDRESS__)
+#define BUFFERS_POISONED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BUFFERS_POISONED 1
+#endif
+#endif
+#ifdef BUFFERS_POISONED
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(memory, bytes)   ((void)(memory), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(memory, bytes) ((void)(memory), (void)(bytes))
+#endif
+
 static void library_close(void *argument)
 {
     struct tls_library *library = argument;
@@ -76,6 +91,7 @@ enum sqlstate tls_buffer_take(struct tls_library *library, struct tls_buffer **b
         *buffer = library->spare;
         library->spare = (*buffer)->next;
         library->spares--;
+        ASAN_UNPOISON_MEMORY_REGION((*buffer)->data, TLS_BUFFER_BYTES);
     } else {
         void *memory;
         enum sqlstate failed =
@@ -98,6 +114,7 @@ void tls_buffer_give(struct tls_library *library, struct tls_buffer *buffer)
         scope_free_large(library->world->scope, buffer);
         return;
     }
+    ASAN_POISON_MEMORY_REGION(buffer->data, TLS_BUFFER_BYTES);
     buffer->next = library->spare;
     library->spare = buffer;
     library->spares++;

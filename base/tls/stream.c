@@ -201,11 +201,13 @@ static void break_by_openssl(struct tls_stream *tls, int outcome)
 
 /* ---- receiving ---- */
 
-/* On the big stack: opens the records that have arrived, as far as they are complete and there is room. */
+/* On the big stack: opens the records that have arrived, as far as they are complete and there is room. The
+ * only thing OpenSSL has to answer in TLS 1.2 is the wish to negotiate anew: it refuses, and so we part. */
 static void open_records(void *argument)
 {
     struct tls_stream *tls = argument;
     struct tls_buffer *text = tls->text;
+    uint32_t output_used = tls->output->used;
     size_t got = 0;
     int more = 1;
     while (more && TLS_BUFFER_BYTES - text->used >= TLS_RECORD_BYTES &&
@@ -220,6 +222,8 @@ static void open_records(void *argument)
         tls->ended = true;
     else if (outcome != SSL_ERROR_NONE && outcome != SSL_ERROR_WANT_READ)
         break_by_openssl(tls, outcome);
+    else if (tls->output->used > output_used && SSL_version(tls->ssl) != TLS1_3_VERSION)
+        break_off(tls, SQLSTATE_CONNECTION_FAILURE, "TLS connection broken: the peer asks to negotiate anew");
 }
 
 /* Makes text of what has arrived; the buffers stay only if something is in them. */
@@ -347,7 +351,7 @@ static bool write_record(struct tls_stream *tls, struct bytes record)
     ERR_clear_error();
     /* TLS 1.3 keys wear out (RFC 8446, 5.5); TLS 1.2 knows no way to change them that is safe. */
     if (++tls->key_records > tls->library->records_per_key && SSL_version(tls->ssl) == TLS1_3_VERSION) {
-        tls->key_records = 0;
+        tls->key_records = 1;
         if (!SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED))
             return false;
     }

@@ -134,9 +134,10 @@ void say_and_listen(struct side *side)
 
 static void meet(struct side *side)
 {
-    struct tls_context *context;
+    struct tls_context *context = side->context;
     struct world *world = &side->meeting->room.world;
-    side->failed = tls_context_open(world, side->scope, &side->options, &context, &side->error);
+    if (!context)
+        side->failed = tls_context_open(world, side->scope, &side->options, &context, &side->error);
     if (side->failed)
         return;
     side->failed =

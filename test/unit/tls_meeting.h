@@ -39,6 +39,7 @@ struct side {
     struct meeting *meeting;
     struct pipe_end *end;
     struct tls_options options;
+    struct tls_context *context;     /* NULL = it opens one of its own, from the options */
     uint64_t deadline_ns;            /* of the handshake */
     void (*then)(struct side *side); /* what it does once hands are shaken; its outcome goes into `failed` */
     /* What came of it. */
