@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "base/check.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -27,19 +28,6 @@ void error_clear(struct error *error)
     memset(error->field, 0, sizeof error->field);
 }
 
-/* The longest beginning of the text, at most `bytes`, that does not end within a UTF-8 character. */
-static size_t cut_at_character(const char *text, size_t bytes)
-{
-    size_t start = bytes;
-    while (start > 0 && bytes - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-        start--;
-    if (start == 0)
-        return bytes;
-    unsigned char lead = (unsigned char)text[start - 1];
-    size_t length = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    return start - 1 + length > bytes ? start - 1 : bytes;
-}
-
 static void forget(struct error *error, enum error_field field)
 {
     if (!error->field[field])
@@ -61,7 +49,7 @@ static void append(struct error *error, enum error_field field, const char *text
     if (left == 0)
         return;
     if (bytes >= left)
-        bytes = cut_at_character(text, left - 1);
+        bytes = utf8_cut(bytes_of(text, left - 1));
     memcpy(error->room + error->room_used, text, bytes);
     error->room[error->room_used + bytes] = '\0';
     error->field[field] = (uint16_t)(error->room_used + 1U);
@@ -75,7 +63,7 @@ static size_t compose(char text[static ERROR_ROOM_BYTES], const char *format, va
     int bytes = vsnprintf(text, ERROR_ROOM_BYTES, format, arguments);
     if (bytes < 0)
         return 0;
-    return bytes < ERROR_ROOM_BYTES ? (size_t)bytes : cut_at_character(text, ERROR_ROOM_BYTES - 1);
+    return bytes < ERROR_ROOM_BYTES ? (size_t)bytes : utf8_cut(bytes_of(text, ERROR_ROOM_BYTES - 1));
 }
 
 enum sqlstate error_set(struct error *error, enum sqlstate state, const char *format, ...)

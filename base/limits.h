@@ -79,6 +79,9 @@
 /* Text of one error: message, detail, hint and names together. Longer text is cut at a character border. */
 #define ERROR_ROOM_BYTES 1024
 
+/* Longest text that grows: PostgreSQL's bound of a value (1 GB), which clients know. */
+#define TEXT_BYTES_MAX (1024 * 1024 * 1024)
+
 /* One line of the log. Longer lines are cut and say so. */
 #define LOG_LINE_BYTES 2048
 /* Lines of one event a core writes at once; beyond that, one a second. Enough for the story of a failure. */

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/scope.h"
+#include "base/utf8.h"
 #include "base/world.h"
 
 #include <inttypes.h>
@@ -112,31 +113,6 @@ __attribute__((format(printf, 2, 3))) static void put_format(struct line *line, 
     put(line, text, (size_t)bytes < sizeof text ? (size_t)bytes : sizeof text - 1);
 }
 
-/* Reads one character of UTF-8 (RFC 3629, section 4); gives its bytes, 0 when it is none. */
-static size_t read_character(const char *text, uint32_t *point)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint8_t lead = (uint8_t)text[0];
-    size_t length = lead < 0x80   ? 1
-                    : lead < 0xc0 ? 0
-                    : lead < 0xe0 ? 2
-                    : lead < 0xf0 ? 3
-                    : lead < 0xf8 ? 4
-                                  : 0;
-    if (length < 2) {
-        *point = lead;
-        return length;
-    }
-    *point = lead & (0x7fU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if (((uint8_t)text[i] & 0xc0) != 0x80) /* the terminating zero byte, too, ends here */
-            return 0;
-        *point = *point << 6 | ((uint8_t)text[i] & 0x3f);
-    }
-    bool valid = *point >= least[length] && *point <= 0x10ffff && (*point < 0xd800 || *point > 0xdfff);
-    return valid ? length : 0;
-}
-
 /* Control characters, line and paragraph separators, and what turns the direction of writing. */
 static bool is_harmful(uint32_t point)
 {
@@ -150,9 +126,9 @@ static void put_quoted(struct line *line, const char *lead, const char *text)
     put_format(line, "%s\"", lead);
     if (line->cut)
         return;
-    while (*text && !line->cut) {
+    for (const char *end = text + strlen(text); text < end && !line->cut;) {
         uint32_t point;
-        size_t length = read_character(text, &point);
+        size_t length = utf8_read(bytes_of(text, (size_t)(end - text)), &point);
         if (length == 0)
             put_format(line, "\\x%02x", (uint8_t)*text);
         else if (point == '"' || point == '\\')
