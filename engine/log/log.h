@@ -1,13 +1,13 @@
 /* The node log: every topic of a node, multiplexed into one ordered, durable stream of records.
  *
- * Positions are byte offsets in an endless stream; segment files of a fixed size hold it, oldest first. The log has one
- * owner core, which places records, writes and syncs groups (several in flight) and advances the *stable* position: all
- * before it survives a crash. Every core appends through its *port*: records gather in the core's batch, which goes to
- * the owner as one mail when the core has run its ready fibers.
+ * Positions are byte offsets in an endless stream; segment files of a fixed size hold it, oldest first. The
+ * log has one owner core, which places records, writes and syncs groups (several in flight) and advances the
+ * *stable* position: all before it survives a crash. Every core appends through its *port*: records gather in
+ * the core's batch, which goes to the owner as one mail when the core has run its ready fibers.
  *
- * Order. Records of one port keep their order. A record may name what it must follow: `after`, the tickets of other
- * ports' batches (a commit follows the effects that other cores appended); the owner places it behind them. So the
- * stream's order is a causal order, and a stable prefix is a consistent state.
+ * Order. Records of one port keep their order. A record may name what it must follow: `after`, the tickets of
+ * other ports' batches (a commit follows the effects that other cores appended); the owner places it behind
+ * them. So the stream's order is a causal order, and a stable prefix is a consistent state.
  *
  * A record is small (LOG_PAYLOAD_BYTES_MAX); larger things are cut into parts by those who append them. */
 #ifndef SYNOD_ENGINE_LOG_LOG_H
@@ -45,15 +45,16 @@ struct log_ticket {
 };
 
 struct log_options {
-    const char *directory;    /* segments live here */
-    uint64_t segment_bytes;   /* multiple of DISK_ALIGNMENT; default 64 MiB when 0 */
-    size_t write_bytes_max;   /* largest group; default 1 MiB when 0 */
-    uint32_t writes_in_flight;/* groups being written at once; default 4 when 0 */
+    const char *directory;       /* segments live here */
+    uint64_t segment_bytes;      /* multiple of DISK_ALIGNMENT; default 64 MiB when 0 */
+    size_t write_bytes_max;      /* largest group; default 1 MiB when 0 */
+    uint32_t writes_in_flight;   /* groups being written at once; default 4 when 0 */
     uint64_t disk_reserve_bytes; /* new appends are refused (53100) when less is left on the file system */
-    uint64_t cluster;         /* stamped in every block, so that a foreign segment is never taken for ours */
-    /* Called on the owner core when a record of kind >= LOG_KIND_STAMPED is placed, in stream order, before its checksum
-     * is made: may change payload bytes in place (the sequencer writes the SCN). Must not yield. May be NULL. */
-    void (*stamp)(void *argument, struct log_record *record, uint8_t *payload);
+    uint64_t cluster; /* stamped in every block, so that a foreign segment is never taken for ours */
+    /* Called on the owner core when a record of kind >= LOG_KIND_STAMPED is placed, in stream order, before
+     * its checksum is made: may change payload bytes in place (the sequencer writes the SCN). Must not yield.
+     * May be NULL. */
+    void (*stamp)(void *argument, uint64_t position, struct log_record *record, uint8_t *payload);
     /* Called on the owner core each time the stable position has advanced. Must not yield. May be NULL. */
     void (*stable)(void *argument, uint64_t position);
     /* Offered each full segment before it is recycled; OK = it may go. Yields. May be NULL. */
@@ -72,16 +73,17 @@ struct log_state {
     uint64_t incarnation; /* grows by one with each opening; stamped in every block */
 };
 
-/* Opens (or makes) the log, on its owner core, and finds its end. A tail that was never acknowledged is dropped; damage
- * before the last position known to be stable is an error (XX001) that names segment and position, never skipped.
- * Yields. */
+/* Opens (or makes) the log, on its owner core, and finds its end. A tail that was never acknowledged is
+ * dropped; damage before the last position known to be stable is an error (XX001) that names segment and
+ * position, never skipped. Yields. */
 enum sqlstate log_open(struct world *world, struct scope *scope, const struct log_options *options,
                        struct node_log **log, struct log_state *state, struct error *error);
 
-/* Reads records in order from `from` (a record's position, or log_state.first) to the end found at opening, with
- * read-ahead. The visitor may yield; an error it gives ends the replay. Yields. */
+/* Reads records in order from `from` (a record's position, or log_state.first) to the end found at opening,
+ * with read-ahead. The visitor may yield; an error it gives ends the replay. Yields. */
 struct log_visitor {
-    enum sqlstate (*visit)(void *argument, uint64_t position, const struct log_record *record, struct error *error);
+    enum sqlstate (*visit)(void *argument, uint64_t position, const struct log_record *record,
+                           struct error *error);
     void *argument;
 };
 enum sqlstate log_replay(struct node_log *log, uint64_t from, const struct log_visitor *visitor,
@@ -90,21 +92,23 @@ enum sqlstate log_replay(struct node_log *log, uint64_t from, const struct log_v
 /* Starts taking appends. Called once, after replay, on the owner core. */
 enum sqlstate log_start(struct node_log *log, struct error *error);
 
-/* A core's access, on that core; on the owner core, too. `log` is the same pointer on all cores of the node. */
-enum sqlstate log_port_open(struct world *world, struct scope *scope, struct node_log *log, struct log_port **port,
-                            struct error *error);
+/* A core's access, on that core; on the owner core, too. `log` is the same pointer on all cores of the node.
+ */
+enum sqlstate log_port_open(struct world *world, struct scope *scope, struct node_log *log,
+                            struct log_port **port, struct error *error);
 
-/* Whether new work may append `bytes`: 53100 while the disk is full, 58030 after a failed write. Work already begun may
- * finish (a reserve is kept for it). Waits while too much is unwritten (back-pressure). May yield. */
+/* Whether new work may append `bytes`: 53100 while the disk is full, 58030 after a failed write. Work already
+ * begun may finish (a reserve is kept for it). Waits while too much is unwritten (back-pressure). May yield.
+ */
 enum sqlstate log_make_room(struct log_port *port, size_t bytes, struct error *error);
 
-/* Appends a copy of the record to this core's batch and gives the batch's ticket. `after` (count may be 0) are tickets of
- * other cores' batches it must follow. Neither yields nor fails. */
-struct log_ticket log_append(struct log_port *port, const struct log_record *record, const struct log_ticket *after,
-                             size_t after_count);
+/* Appends a copy of the record to this core's batch and gives the batch's ticket. `after` (count may be 0)
+ * are tickets of other cores' batches it must follow. Neither yields nor fails. */
+struct log_ticket log_append(struct log_port *port, const struct log_record *record,
+                             const struct log_ticket *after, size_t after_count);
 
-/* The same for a record to be told about: `placed(argument, position, payload)` runs on this core when the owner has
- * placed (and stamped) it; `payload` then shows the stamped bytes. */
+/* The same for a record to be told about: `placed(argument, position, payload)` runs on this core when the
+ * owner has placed (and stamped) it; `payload` then shows the stamped bytes. */
 struct log_notice {
     void (*placed)(void *argument, uint64_t position, struct bytes payload);
     void *argument;
@@ -113,15 +117,15 @@ struct log_ticket log_append_noticed(struct log_port *port, const struct log_rec
                                      const struct log_ticket *after, size_t after_count,
                                      const struct log_notice *notice);
 
-/* Waits until everything up to `position` (as given to a notice) is stable. Gives 58030 when the log has failed: whether
- * the record survived is unknown (40003 to a client). Yields. */
+/* Waits until everything up to `position` (as given to a notice) is stable. Gives 58030 when the log has
+ * failed: whether the record survived is unknown (40003 to a client). Yields. */
 enum sqlstate log_wait_stable(struct log_port *port, uint64_t position, struct error *error);
 
 /* Stable position as this core knows it. */
 uint64_t log_stable(const struct log_port *port);
 
-/* Says that nothing before `position` is needed any more: whole segments before it are archived and recycled. Owner
- * core. Yields. */
+/* Says that nothing before `position` is needed any more: whole segments before it are archived and recycled.
+ * Owner core. Yields. */
 enum sqlstate log_truncate(struct node_log *log, uint64_t position, struct error *error);
 
 /* Whether a position can still be read (for late subscribers), and figures for views. */
