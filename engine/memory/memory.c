@@ -30,9 +30,10 @@ static struct store_row row_of(const struct history_row *row, const struct versi
     return (struct store_row){.key = history_key(row), .row = version_row(version), .scn = version->scn};
 }
 
-static enum sqlstate memory_get(struct store *store, const struct snapshot *snapshot, struct bytes key,
-                                struct store_row *row, bool *found, struct error *error)
+static enum sqlstate memory_get(struct store *store, struct scope *scope, const struct snapshot *snapshot,
+                                struct bytes key, struct store_row *row, bool *found, struct error *error)
 {
+    (void)scope;
     (void)error;
     struct history_row *there = history_find(memory_of(store)->history, key);
     struct version *version = there ? history_visible(there, snapshot) : NULL;
@@ -86,11 +87,29 @@ static enum sqlstate memory_newest(struct store *store, struct bytes key, struct
     return SQLSTATE_OK;
 }
 
-static enum sqlstate memory_make_room(struct store *store, size_t bytes, struct error *error)
+static bool has_room(const struct memory_store *memory, size_t bytes)
+{
+    return bytes <= memory->memory_bytes && memory->store.memory_bytes <= memory->memory_bytes - bytes;
+}
+
+static bool memory_collect(struct store *store, uint64_t oldest)
+{
+    bool more = history_collect(memory_of(store)->history, oldest, false, COLLECT_ROWS);
+    account(memory_of(store));
+    return more;
+}
+
+static enum sqlstate memory_make_room(struct store *store, size_t bytes, uint64_t scn, uint64_t oldest,
+                                      struct error *error)
 {
     struct memory_store *memory = memory_of(store);
+    (void)scn;
     account(memory);
-    if (bytes <= memory->memory_bytes && store->memory_bytes <= memory->memory_bytes - bytes)
+    if (has_room(memory, bytes))
+        return SQLSTATE_OK;
+    while (memory_collect(store, oldest))
+        ;
+    if (has_room(memory, bytes))
         return SQLSTATE_OK;
     enum sqlstate failed = error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     error_add(error, ERROR_DETAIL, "A table in memory would take %zu bytes; its limit is %zu.",
@@ -116,13 +135,6 @@ static void memory_commit(struct store *store, struct writer *writer, uint64_t s
     history_commit(memory_of(store)->history, writer, scn);
 }
 
-static bool memory_collect(struct store *store, uint64_t oldest)
-{
-    bool more = history_collect(memory_of(store)->history, oldest, false, COLLECT_ROWS);
-    account(memory_of(store));
-    return more;
-}
-
 /* There is nothing to make durable, and saying so is the whole answer. */
 static enum sqlstate memory_checkpoint(struct store *store, uint64_t scn, uint64_t oldest,
                                        struct store_checkpoint *done, struct error *error)
@@ -143,7 +155,7 @@ static enum sqlstate memory_load(struct store *store, const struct store_source 
         enum sqlstate failed = source->next(source->argument, &key, &row, &end, error);
         if (failed || end)
             return failed;
-        failed = memory_make_room(store, key.size + row.size, error);
+        failed = memory_make_room(store, key.size + row.size, 0, 0, error);
         if (failed)
             return failed;
         /* A writer of one row, committed before any snapshot. */

@@ -29,18 +29,18 @@ struct world;
 
 struct volume_options {
     const char *path;
-    uint32_t page_bytes;   /* when made: 4,096 .. 65,536, power of two; 0 = the measured default */
-    size_t cache_bytes;    /* memory for pages */
-    uint64_t identity;     /* cluster and core: a foreign volume is refused */
+    uint32_t page_bytes; /* when made: 4,096 .. 65,536, power of two; 0 = the measured default */
+    size_t cache_bytes;  /* memory for pages */
+    uint64_t identity;   /* cluster and core: a foreign volume is refused */
 };
 
 /* A page in the cache, pinned: it stays where it is until unpinned. */
 struct page {
     uint64_t number;
-    uint8_t *bytes;      /* page_bytes - header are the layer's, from `body` on */
+    uint8_t *bytes; /* page_bytes - header are the layer's, from `body` on */
     uint8_t *body;
     uint32_t body_bytes;
-    bool dirty;          /* belongs to the present, uncommitted generation: may be changed in place */
+    bool dirty; /* belongs to the present, uncommitted generation: may be changed in place */
 };
 
 /* Opens or makes; `root` gets the committed root record (size 0 in a new volume; room for VOLUME_ROOT_BYTES_MAX). When
@@ -83,8 +83,8 @@ void volume_free_number(struct volume *volume, uint64_t number);
 enum sqlstate volume_extent_new(struct volume *volume, size_t pages, uint64_t *first, struct error *error);
 enum sqlstate volume_extent_write(struct volume *volume, struct scope *scope, uint64_t first, size_t offset,
                                   struct bytes bytes, struct error *error);
-enum sqlstate volume_extent_read(struct volume *volume, struct scope *scope, uint64_t first, size_t offset, void *bytes,
-                                 size_t size, struct error *error);
+enum sqlstate volume_extent_read(struct volume *volume, struct scope *scope, uint64_t first, size_t offset,
+                                 void *bytes, size_t size, struct error *error);
 
 /* Makes the present generation durable with this root record. Changes made while it runs belong to the next generation.
  * At most one at a time. Yields. */

@@ -146,9 +146,11 @@ struct store_ops {
     /* The newest version of a key. May yield. */
     enum sqlstate (*newest)(struct store *store, struct bytes key, struct store_newest *newest,
                             struct error *error);
-    /* Waits until there is memory for `bytes` more of versions (spilling or checkpointing meanwhile); 53200
-     * when that cannot be. Called before a statement writes. May yield. */
-    enum sqlstate (*make_room)(struct store *store, size_t bytes, struct error *error);
+    /* Waits until there is memory for `bytes` more of versions, bringing committed ones up to `scn` to where they rest
+     * meanwhile (`scn` and `oldest` as for checkpoint); 53200 when that cannot be. Called before a statement writes. May
+     * yield. */
+    enum sqlstate (*make_room)(struct store *store, size_t bytes, uint64_t scn, uint64_t oldest,
+                               struct error *error);
     /* Adds a version by an open writer; numbers it ++writer->effects. Neither yields nor fails. */
     void (*apply)(struct store *store, struct writer *writer, const struct effect *effect);
     /* Takes back the writer's versions numbered > effects (savepoint; 0 = all), newest first, at most `limit`

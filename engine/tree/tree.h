@@ -15,18 +15,16 @@
 struct tree;
 
 /* An answer that may be "not in memory". */
-enum [[nodiscard]] tree_answer {
-    TREE_ABSENT = 0,
-    TREE_FOUND,
-    TREE_MISSING, /* a page must be fetched first: *missing says which */
+enum [[nodiscard]] tree_answer{
+    TREE_ABSENT = 0, TREE_FOUND, TREE_MISSING, /* a page must be fetched first: *missing says which */
     TREE_DAMAGED, /* a page's content breaks the format although its checksum is right; *missing says which */
 };
 
 /* A value: in the page, or in an extent (then `inside` is empty). */
 struct tree_value {
-    struct bytes inside;  /* view, valid until the fiber yields or the tree changes */
-    uint64_t extent;      /* first page; PAGE_NONE when inside */
-    uint64_t size;        /* bytes in all */
+    struct bytes inside; /* view, valid until the fiber yields or the tree changes */
+    uint64_t extent;     /* first page; PAGE_NONE when inside */
+    uint64_t size;       /* bytes in all */
 };
 
 /* What is recorded of a tree in its parent's root record. */
@@ -52,46 +50,56 @@ enum sqlstate tree_fetch(struct tree *tree, uint64_t missing, struct error *erro
  * must not yield and gives false to stop. Never yields; prefetches the next leaves when `ahead`. */
 struct tree_walk {
     struct bytes from;
-    bool at_end;      /* from the open end of the tree in this direction */
+    bool at_end; /* from the open end of the tree in this direction */
     bool backward;
-    bool exclusive;   /* do not give `from` itself */
+    bool exclusive; /* do not give `from` itself */
     bool ahead;
     bool (*visit)(void *argument, struct bytes key, const struct tree_value *value);
     void *argument;
-    uint8_t *bound;   /* out: room for the longest key */
-    size_t bound_size;/* out */
-    bool last;        /* out: no leaf beyond this one */
+    uint8_t *bound;    /* out: room for the longest key */
+    size_t bound_size; /* out */
+    bool last;         /* out: no leaf beyond this one */
 };
 enum tree_answer tree_walk_leaf(struct tree *tree, struct tree_walk *walk, uint64_t *missing);
 
-/* One change of a sorted batch. */
+/* One change: the value replaces what the key has, or is new; or the key goes. */
 struct tree_change {
     struct bytes key;
     struct bytes value;
-    bool remove;
-    uint64_t extent;  /* value already lies in this extent (size in extent_bytes); PAGE_NONE = it is `value` */
-    uint64_t extent_bytes;
+    uint64_t
+        extent; /* the value already lies in this extent (extent_size bytes of it); PAGE_NONE = it is `value` */
+    uint64_t extent_size;
+    bool remove; /* of a key that may be absent */
 };
 
-/* Applies changes that are sorted by key, as many from the start as fall into one leaf (at least one): *applied says how
- * many. Pages needed are fetched first (yields), then everything changes at once without a yield: `before` (may be NULL)
- * is called for each applied change with the value it replaces (NULL when there was none) and `done` once at the end,
- * in the same atomic stretch. Splits and merges pages as needed. On failure nothing has changed. */
+/* Changes for one leaf, pulled while nothing can yield, so that what they are made from cannot change meanwhile. */
 struct tree_merge {
-    const struct tree_change *changes;
-    size_t count;
-    void (*before)(void *argument, size_t index, const struct tree_value *old);
-    void (*done)(void *argument, size_t applied);
+    /* The next change, in ascending order of keys, the first at or above `from`, all below `bound` (unless bound_open).
+     * False when there is none (left) for this leaf. The views must stay as they are until tree_apply() returns. */
+    bool (*next)(void *argument, struct bytes bound, bool bound_open, struct tree_change *change);
+    /* What the key holds now (NULL = nothing), before the change is made; false = leave this key as it is. */
+    bool (*replaces)(void *argument, const struct tree_change *change, const struct tree_value *old);
     void *argument;
 };
-enum sqlstate tree_apply(struct tree *tree, const struct tree_merge *merge, size_t *applied, struct error *error);
+
+/* Largest value that is kept inside a page; larger ones must come as extents. */
+size_t tree_inside_bytes_max(const struct tree *tree);
+
+/* Applies changes to the leaf that holds (or would hold) `from`: brings in the pages and makes room first (yields), then
+ * pulls and applies changes in one stretch without a yield, as many as a few pages hold. Extents that lose their value are
+ * freed. `bound` (room for the longest key) gets the key to go on from, *last is set when the leaf was the last of the tree
+ * and all changes were pulled. Splits and merges pages as needed. When it fails nothing was pulled and nothing changed. */
+enum sqlstate tree_apply(struct tree *tree, struct bytes from, const struct tree_merge *merge, uint8_t *bound,
+                         size_t *bound_size, bool *last, struct error *error);
 
 /* Fills an empty tree from ascending keys, pages packed to `fill` percent. Yields. */
 struct tree_source {
-    enum sqlstate (*next)(void *argument, struct bytes *key, struct bytes *value, bool *end, struct error *error);
+    enum sqlstate (*next)(void *argument, struct bytes *key, struct bytes *value, bool *end,
+                          struct error *error);
     void *argument;
 };
-enum sqlstate tree_load(struct tree *tree, const struct tree_source *source, uint32_t fill, struct error *error);
+enum sqlstate tree_load(struct tree *tree, const struct tree_source *source, uint32_t fill,
+                        struct error *error);
 
 /* Frees all pages of the tree; it is empty afterwards. Yields. */
 enum sqlstate tree_drop(struct tree *tree, struct error *error);
@@ -99,8 +107,8 @@ enum sqlstate tree_drop(struct tree *tree, struct error *error);
 /* Walks all pages and checks order, prefixes, fences, counts, heights, checksums, and that no page is reached twice.
  * A bad page is reported with the key range it covers, and the walk goes on beside it. Yields. */
 enum sqlstate tree_verify(struct tree *tree,
-                          void (*report)(void *argument, const char *sentence, struct bytes from, struct bytes to,
-                                         bool to_open),
+                          void (*report)(void *argument, const char *sentence, struct bytes from,
+                                         struct bytes to, bool to_open),
                           void *argument, struct error *error);
 
 #endif
