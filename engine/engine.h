@@ -22,12 +22,12 @@ struct transaction; /* on its coordinator's core */
 /* ---- the service ---- */
 
 struct engine_options {
-    const char *directory;       /* the node's data directory: log/ and volumes live in it */
-    size_t memory_bytes;         /* pages, histories and batches of all cores together */
-    uint64_t cluster;            /* identity, stamped on log and volumes */
-    uint64_t segment_bytes;      /* of the log; 0 = default */
-    uint32_t page_bytes;         /* 0 = default */
-    uint64_t shard_bytes_max;    /* a shard above this is split; 0 = default */
+    const char *directory;         /* the node's data directory: log/ and volumes live in it */
+    size_t memory_bytes;           /* pages, histories and batches of all cores together */
+    uint64_t cluster;              /* identity, stamped on log and volumes */
+    uint64_t segment_bytes;        /* of the log; 0 = default */
+    uint32_t page_bytes;           /* 0 = default */
+    uint64_t shard_bytes_max;      /* a shard above this is split; 0 = default */
     uint64_t checkpoint_log_bytes; /* log that may pile up before a checkpoint; 0 = default */
 };
 
@@ -85,7 +85,8 @@ void transaction_rollback(struct transaction *transaction);
 
 /* A savepoint is a number that grows; rolling back to one undoes rows and locks since, and keeps it. Yields. */
 uint64_t transaction_savepoint(struct transaction *transaction);
-enum sqlstate transaction_rollback_to(struct transaction *transaction, uint64_t savepoint, struct error *error);
+enum sqlstate transaction_rollback_to(struct transaction *transaction, uint64_t savepoint,
+                                      struct error *error);
 
 uint64_t transaction_id(const struct transaction *transaction);
 /* After a commit: its SCN; SCN_NONE when it wrote nothing. */
@@ -119,31 +120,32 @@ struct row_scan {
     bool backward;
     size_t rows_max; /* 0 = all */
 };
-enum sqlstate row_scan(struct transaction *transaction, const struct row_scan *scan, const struct store_sink *sink,
-                       struct error *error);
+enum sqlstate row_scan(struct transaction *transaction, const struct row_scan *scan,
+                       const struct store_sink *sink, struct error *error);
 
 /* ---- fragments, on the owner ---- */
 
 /* Runs `run` on the core that owns the key's shard, with the transaction's branch there. `argument` must stay valid until
  * this returns. `run` may yield and use the branch_ functions. Yields. */
 enum sqlstate transaction_run(struct transaction *transaction, uint64_t table, struct bytes key,
-                              enum sqlstate (*run)(struct branch *branch, void *argument, struct error *error),
+                              enum sqlstate (*run)(struct branch *branch, void *argument,
+                                                   struct error *error),
                               void *argument, struct error *error);
 
 /* As their row_ namesakes, for keys whose shard this core owns; row views are valid until the fiber yields. */
-enum sqlstate branch_get(struct branch *branch, uint64_t table, struct bytes key, struct store_row *row, bool *found,
-                         struct error *error);
-enum sqlstate branch_lock(struct branch *branch, uint64_t table, struct bytes key, enum lock_strength strength,
-                          enum lock_policy policy, struct store_row *row, bool *found, enum lock_outcome *outcome,
-                          struct error *error);
+enum sqlstate branch_get(struct branch *branch, uint64_t table, struct bytes key, struct store_row *row,
+                         bool *found, struct error *error);
+enum sqlstate branch_lock(struct branch *branch, uint64_t table, struct bytes key,
+                          enum lock_strength strength, enum lock_policy policy, struct store_row *row,
+                          bool *found, enum lock_outcome *outcome, struct error *error);
 enum sqlstate branch_write(struct branch *branch, uint64_t table, const struct effect *effect, bool *done,
                            struct error *error);
 
 /* ---- locks without rows ---- */
 
 enum sqlstate transaction_lock_object(struct transaction *transaction, const struct lock_object *object,
-                                      enum lock_mode mode, enum lock_policy policy, enum lock_outcome *outcome,
-                                      struct error *error);
+                                      enum lock_mode mode, enum lock_policy policy,
+                                      enum lock_outcome *outcome, struct error *error);
 
 /* ---- watching and tending ---- */
 

@@ -76,8 +76,8 @@ struct log_state {
 /* Opens (or makes) the log, on its owner core, and finds its end. A tail that was never acknowledged is
  * dropped; damage before the last position known to be stable is an error (XX001) that names segment and
  * position, never skipped. Yields. */
-enum sqlstate log_open(struct world *world, struct scope *scope, const struct log_options *options,
-                       struct node_log **log, struct log_state *state, struct error *error);
+enum sqlstate node_log_open(struct world *world, struct scope *scope, const struct log_options *options,
+                            struct node_log **log, struct log_state *state, struct error *error);
 
 /* Reads records in order from `from` (a record's position, or log_state.first) to the end found at opening,
  * with read-ahead. The visitor may yield; an error it gives ends the replay. Yields. */
@@ -86,11 +86,11 @@ struct log_visitor {
                            struct error *error);
     void *argument;
 };
-enum sqlstate log_replay(struct node_log *log, uint64_t from, const struct log_visitor *visitor,
-                         struct error *error);
+enum sqlstate node_log_replay(struct node_log *log, uint64_t from, const struct log_visitor *visitor,
+                              struct error *error);
 
 /* Starts taking appends. Called once, after replay, on the owner core. */
-enum sqlstate log_start(struct node_log *log, struct error *error);
+enum sqlstate node_log_start(struct node_log *log, struct error *error);
 
 /* A core's access, on that core; on the owner core, too. `log` is the same pointer on all cores of the node.
  */
@@ -100,12 +100,12 @@ enum sqlstate log_port_open(struct world *world, struct scope *scope, struct nod
 /* Whether new work may append `bytes`: 53100 while the disk is full, 58030 after a failed write. Work already
  * begun may finish (a reserve is kept for it). Waits while too much is unwritten (back-pressure). May yield.
  */
-enum sqlstate log_make_room(struct log_port *port, size_t bytes, struct error *error);
+enum sqlstate log_port_make_room(struct log_port *port, size_t bytes, struct error *error);
 
 /* Appends a copy of the record to this core's batch and gives the batch's ticket. `after` (count may be 0)
  * are tickets of other cores' batches it must follow. Neither yields nor fails. */
-struct log_ticket log_append(struct log_port *port, const struct log_record *record,
-                             const struct log_ticket *after, size_t after_count);
+struct log_ticket log_port_append(struct log_port *port, const struct log_record *record,
+                                  const struct log_ticket *after, size_t after_count);
 
 /* The same for a record to be told about: `placed(argument, position, payload)` runs on this core when the
  * owner has placed (and stamped) it; `payload` then shows the stamped bytes. */
@@ -113,20 +113,20 @@ struct log_notice {
     void (*placed)(void *argument, uint64_t position, struct bytes payload);
     void *argument;
 };
-struct log_ticket log_append_noticed(struct log_port *port, const struct log_record *record,
-                                     const struct log_ticket *after, size_t after_count,
-                                     const struct log_notice *notice);
+struct log_ticket log_port_append_noticed(struct log_port *port, const struct log_record *record,
+                                          const struct log_ticket *after, size_t after_count,
+                                          const struct log_notice *notice);
 
 /* Waits until everything up to `position` (as given to a notice) is stable. Gives 58030 when the log has
  * failed: whether the record survived is unknown (40003 to a client). Yields. */
-enum sqlstate log_wait_stable(struct log_port *port, uint64_t position, struct error *error);
+enum sqlstate log_port_wait_stable(struct log_port *port, uint64_t position, struct error *error);
 
 /* Stable position as this core knows it. */
-uint64_t log_stable(const struct log_port *port);
+uint64_t log_port_stable(const struct log_port *port);
 
 /* Says that nothing before `position` is needed any more: whole segments before it are archived and recycled.
  * Owner core. Yields. */
-enum sqlstate log_truncate(struct node_log *log, uint64_t position, struct error *error);
+enum sqlstate node_log_truncate(struct node_log *log, uint64_t position, struct error *error);
 
 /* Whether a position can still be read (for late subscribers), and figures for views. */
 struct log_figures {
@@ -135,6 +135,6 @@ struct log_figures {
     uint64_t writes, syncs, bytes_written;
     bool full, failed;
 };
-void log_figures(const struct node_log *log, struct log_figures *figures);
+void node_log_figures(const struct node_log *log, struct log_figures *figures);
 
 #endif
