@@ -135,10 +135,10 @@ enum store_ability {
 };
 
 struct store_ops {
-    /* The version of `key` the snapshot sees; *found false when there is none. May yield (a page must be
-     * read). */
-    enum sqlstate (*get)(struct store *store, const struct snapshot *snapshot, struct bytes key,
-                         struct store_row *row, bool *found, struct error *error);
+    /* The version of `key` the snapshot sees; *found false when there is none. A row too large for a page is
+     * read into memory of the scope. May yield (a page must be read). */
+    enum sqlstate (*get)(struct store *store, struct scope *scope, const struct snapshot *snapshot,
+                         struct bytes key, struct store_row *row, bool *found, struct error *error);
     /* Rows of the cursor's range from where it stands, in order, to the sink, until the sink stops it,
      * `rows_max` were given or the end (cursor->done). May yield between rows, not during take(). */
     enum sqlstate (*scan)(struct store *store, const struct snapshot *snapshot, struct store_cursor *cursor,
