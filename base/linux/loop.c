@@ -115,8 +115,9 @@ static void sleep_until(struct linux_core *core, uint64_t deadline_ns)
 {
     uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
     atomic_store(&core->asleep, true);
+    /* Whatever a wake is for is looked at once more, since an earlier turn may have taken the wake itself. */
     if (atomic_load(&core->inbox) || atomic_load(&core->node->stop_asked) != core->stop_seen ||
-        !mailbox_sleep_begin(&core->world)) {
+        !atomic_load(&core->node->cores_unfinished) || !mailbox_sleep_begin(&core->world)) {
         atomic_store_explicit(&core->asleep, false, memory_order_relaxed);
         core->backend->turn(core, 0);
         return;

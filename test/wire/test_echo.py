@@ -1,0 +1,257 @@
+"""What clients see of the echo, and what they can and cannot do to the server."""
+
+import os
+import random
+import selectors
+import socket
+import ssl
+import struct
+import threading
+import time
+
+import synodd
+
+LINE_BYTES_MAX = 8192  # ECHO_LINE_BYTES_MAX in node/limits.h
+
+
+class Lines(synodd.WireTest):
+    def test_a_line_comes_back_plain_and_in_tls(self):
+        server = self.start_ready()
+        for client in server.connect(), server.connect_tls():
+            self.closing(client)
+            for line in b"hello\n", b"\n", b"\x00\xff\r\n", b"x" * LINE_BYTES_MAX + b"\n":
+                self.assertEqual(synodd.echo(client, line), line)
+
+    def test_tls_is_1_3_and_the_certificate_is_the_one_in_the_data_directory(self):
+        server = self.start_ready()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(os.path.join(self.data, "tls", "server.crt"))
+        client = self.closing(server.connect_tls(context))
+        self.assertEqual(client.version(), "TLSv1.3")
+        self.assertEqual(synodd.echo(client, b"x\n"), b"x\n")
+
+    def test_the_certificate_survives_a_restart(self):
+        def certificate():
+            server = self.start_ready()
+            with server.connect_tls() as client:
+                found = client.getpeercert(binary_form=True)
+            self.assertEqual(server.stop(), 0)
+            return found
+        self.assertEqual(certificate(), certificate())
+
+    def test_a_line_in_pieces_is_answered_when_it_is_whole(self):
+        server = self.start_ready()
+        for client in server.connect(), server.connect_tls():
+            self.closing(client)
+            for byte in b"piece by piece":
+                client.sendall(bytes([byte]))
+            client.sendall(b"\nnext")
+            self.assertEqual(synodd.receive_exactly(client, 15), b"piece by piece\n")
+            client.sendall(b"\n")
+            self.assertEqual(synodd.receive_exactly(client, 5), b"next\n")
+
+    def test_random_lines_in_random_pieces_come_back_unchanged(self):
+        server = self.start_ready()
+        seed = random.randrange(1 << 32)
+        draw = random.Random(seed)
+        with self.subTest(seed=seed):
+            for connect in server.connect, server.connect_tls:
+                text = b"".join(draw.randbytes(draw.choice([0, 1, 10, 100, 5000])).replace(b"\n", b" ") + b"\n"
+                                for _ in range(500))
+                client = self.closing(connect())
+                answer = []
+                # One thread only: a TLS connection of Python's takes one at a time. The text fits in what the
+                # kernel buffers, or is answered while it is sent.
+                at = 0
+                while at < len(text):
+                    size = draw.choice([1, 7, 4096, 20000])
+                    client.sendall(text[at:at + size])
+                    at += size
+                    whole = text.rfind(b"\n", 0, min(at, len(text))) + 1
+                    answer.append(synodd.receive_exactly(client, whole - sum(map(len, answer))))
+                self.assertEqual(b"".join(answer), text)
+
+    def test_a_half_closed_connection_is_answered_and_closed(self):
+        server = self.start_ready()
+        client = self.closing(server.connect())
+        client.sendall(b"line\nno newline")
+        client.shutdown(socket.SHUT_WR)
+        self.assertEqual(synodd.receive_all(client), b"line\nno newline")
+        silent = self.closing(server.connect())
+        silent.shutdown(socket.SHUT_WR)
+        self.assertEqual(synodd.receive_all(silent), b"")
+
+    def test_a_tls_connection_is_closed_in_order(self):
+        server = self.start_ready()
+        client = server.connect_tls()
+        synodd.echo(client, b"x\n")
+        client.unwrap().close()
+
+    def test_a_line_that_is_too_long_is_answered_with_an_error_and_closed(self):
+        server = self.start_ready()
+        for client in server.connect(), server.connect_tls():
+            self.closing(client)
+            client.sendall(b"good\n" + b"x" * (LINE_BYTES_MAX + 1) + b"\n")
+            self.assertEqual(synodd.receive_all(client), b"good\nERROR 54000 line is too long\n")
+
+    def test_an_endless_line_costs_the_server_two_pages(self):
+        server = self.start_ready()
+        client = self.closing(server.connect())
+        try:
+            for _ in range(1000):
+                client.sendall(b"x" * 100000)
+        except OSError:
+            pass  # it is closed long before that
+        else:
+            self.fail("a hundred megabytes were taken")
+
+
+class BadClients(synodd.WireTest):
+    def assert_serves(self, server):
+        for client in server.connect(), server.connect_tls():
+            with client:
+                self.assertEqual(synodd.echo(client, b"alive\n"), b"alive\n")
+
+    def test_silent_clients_are_no_trouble(self):
+        server = self.start_ready()
+        for address in server.sql, server.https:
+            for _ in range(20):
+                self.closing(synodd.connect(address))
+        self.assert_serves(server)
+        self.assertEqual(server.stop(), 0, server.said())
+
+    def test_clients_that_connect_and_vanish_are_no_trouble(self):
+        server = self.start_ready()
+        for address in server.sql, server.https:
+            for i in range(100):
+                client = synodd.connect(address)
+                if i % 2:  # with a reset instead of a close
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                if i % 3 == 0:
+                    client.send(b"half a line, or a third of a handshake")
+                client.close()
+        self.assert_serves(server)
+        self.assertEqual(server.stop(), 0, server.said())
+
+    def test_garbage_is_echoed_or_refused(self):
+        server = self.start_ready()
+        draw = random.Random(7)
+        for _ in range(50):
+            garbage = draw.randbytes(2000)
+            with server.connect() as client:
+                client.sendall(garbage)
+                client.shutdown(socket.SHUT_WR)
+                self.assertEqual(synodd.receive_all(client), garbage)
+            with synodd.connect(server.https) as client:
+                try:
+                    client.sendall(garbage)
+                    client.shutdown(socket.SHUT_WR)
+                    self.assertLess(len(synodd.receive_all(client)), 100, "a TLS alert at most")
+                except ConnectionError:
+                    pass
+        self.assert_serves(server)
+
+    def test_a_tls_client_that_wants_an_old_version_is_refused(self):
+        server = self.start_ready()
+        # A ClientHello for TLS 1.0 and nothing else.
+        body = b"\x03\x01" + bytes(32) + b"\x00" + b"\x00\x02\x00\x2f" + b"\x01\x00"
+        hello = b"\x01" + len(body).to_bytes(3, "big") + body
+        with synodd.connect(server.https) as client:
+            client.sendall(b"\x16\x03\x01" + len(hello).to_bytes(2, "big") + hello)
+            answer = synodd.receive_all(client)
+        self.assertEqual(answer[:1], b"\x15", "an alert")
+        self.assert_serves(server)
+
+    def test_a_flood_of_100000_lines_comes_back_whole(self):
+        server = self.start_ready()
+        client = self.closing(server.connect())
+        text = b"".join(b"line %d\n" % i for i in range(100000))
+        sender = threading.Thread(target=client.sendall, args=(text,))
+        sender.start()
+        self.assertEqual(synodd.receive_exactly(client, len(text)), text)
+        sender.join()
+
+    def test_a_slow_reader_is_made_to_wait_and_loses_nothing(self):
+        server = self.start_ready()
+        client = self.closing(server.connect(receive_buffer=4096))
+        other = self.closing(server.connect())
+        line = bytes(range(32, 127)) + b"\n"
+        block = line * 640
+        client.setblocking(False)
+        sent, blocked = 0, False
+        while not blocked and sent < 64 * 1024 * 1024:
+            try:
+                sent += client.send(block[sent % len(line):])
+            except BlockingIOError:
+                # The server may be about to take more; when it has served another in between, it has had its turn.
+                synodd.echo(other, b"x\n")
+                try:
+                    sent += client.send(block[sent % len(line):])
+                except BlockingIOError:
+                    blocked = True
+        self.assertTrue(blocked, "the server takes without end")
+        client.settimeout(synodd.DEADLINE)
+        client.shutdown(socket.SHUT_WR)
+        answer = synodd.receive_all(client)
+        self.assertEqual(len(answer), sent)
+        self.assertEqual(answer, (line * (sent // len(line) + 1))[:sent])
+
+    def test_more_clients_than_allowed_are_told_so(self):
+        server = self.start_ready("--connections", "10")
+        clients = [self.closing(server.connect()) for _ in range(10)]
+        for client in clients:
+            synodd.echo(client, b"x\n")
+        for connect in server.connect, server.connect_tls:
+            with connect() as late:
+                self.assertEqual(synodd.receive_all(late), b"ERROR 53300 sorry, too many clients already\n")
+        clients[0].shutdown(socket.SHUT_WR)
+        self.assertEqual(synodd.receive_all(clients[0]), b"")
+        # Its place is free when the server has noted its end, very soon after the client has.
+        deadline = time.monotonic() + synodd.DEADLINE
+        while True:
+            with server.connect() as late:
+                late.sendall(b"x\n")
+                if synodd.receive_exactly(late, 2) == b"x\n":
+                    break
+                self.assertLess(time.monotonic(), deadline)
+
+    def test_2000_connections_at_once(self):
+        server = self.start_ready()
+        clients = [self.closing(server.connect()) for _ in range(2000)]
+        with selectors.DefaultSelector() as selector:
+            for number, client in enumerate(clients):
+                client.sendall(b"client %d\n" % number)
+                selector.register(client, selectors.EVENT_READ, b"client %d\n" % number)
+            waiting = len(clients)
+            while waiting:
+                ready = selector.select(synodd.DEADLINE)
+                self.assertTrue(ready, f"{waiting} clients are not answered")
+                for key, _ in ready:
+                    self.assertEqual(synodd.receive_exactly(key.fileobj, len(key.data)), key.data)
+                    selector.unregister(key.fileobj)
+                    waiting -= 1
+        self.assertEqual(server.stop(), 0, server.said())
+
+
+class Idle(synodd.WireTest):
+    def processor_ticks(self, server):
+        """User and system time of the process so far, in ticks (proc(5), fields 14 and 15)."""
+        with open(f"/proc/{server.process.pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    def test_an_idle_server_sleeps(self):
+        server = self.start_ready()
+        for _ in range(100):
+            synodd.echo(self.closing(server.connect()), b"x\n")
+        synodd.echo(self.closing(server.connect_tls()), b"x\n")
+        ticks_per_second = os.sysconf("SC_CLK_TCK")
+        before = self.processor_ticks(server)
+        time.sleep(3)  # the interval that is measured
+        used = self.processor_ticks(server) - before
+        # A core that polls would use three seconds. Room is left for what a sanitizer does by itself.
+        self.assertLessEqual(used, 0.15 * ticks_per_second)
+
+
+if __name__ == "__main__":
+    synodd.main()
