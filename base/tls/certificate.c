@@ -13,7 +13,8 @@
 #define VALID_BEFORE_SECONDS 3600
 #define SERIAL_BYTES         16
 #define SECONDS_PER_DAY      86400
-#define DNS_NAME_BYTES_MAX   253 /* RFC 1035, 2.3.4, as text */
+#define LAST_SECOND          253402300799 /* of the year 9999; certificates cannot name a later one */
+#define DNS_NAME_BYTES_MAX   253          /* RFC 1035, 2.3.4, as text */
 
 struct making {
     struct world *world;
@@ -89,7 +90,7 @@ static enum sqlstate set_validity(struct making *making)
 {
     int64_t now = world_wall(making->world) / 1000000;
     int64_t end = now + (int64_t)making->make->valid_days * SECONDS_PER_DAY;
-    if (!making->make->valid_days ||
+    if (!making->make->valid_days || end > LAST_SECOND ||
         !ASN1_TIME_set(X509_getm_notBefore(making->certificate), now - VALID_BEFORE_SECONDS) ||
         !ASN1_TIME_set(X509_getm_notAfter(making->certificate), end))
         return error_set(making->error, SQLSTATE_INVALID_PARAMETER_VALUE,
