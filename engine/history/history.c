@@ -131,6 +131,7 @@ static struct history_row *row_new(struct history *history, struct bytes key)
     check(key.size <= STORE_KEY_BYTES_MAX);
     struct history_row *row = slab_alloc(history->pool, sizeof *row + key.size);
     row->newest = NULL;
+    row->holds = 0;
     row->key_bytes = (uint16_t)key.size;
     list_link_init(&row->aging);
     if (key.size)
@@ -220,7 +221,7 @@ static bool row_prune(struct history *history, struct history_row *row, uint64_t
         version = version->older;
     }
     *gone = false;
-    if (!version)
+    if (!version || row->holds)
         return false;
     bool pruned = version->older != NULL;
     chain_free(history, version->older);
@@ -249,19 +250,28 @@ struct version *history_to_merge(struct history_row *row, uint64_t scn)
     return NULL;
 }
 
+bool history_needs_bottom(const struct version *version, uint64_t oldest)
+{
+    if (version->scn <= oldest)
+        return false;
+    for (const struct version *at = version->older; at; at = at->older)
+        if (at->merged || at->scn == SCN_BOTTOM)
+            return false;
+    return true;
+}
+
 bool history_merged(struct history *history, struct history_row *row, struct version *version,
                     const struct bytes *old, uint64_t oldest)
 {
     check(version_settle(version) != SCN_NONE);
+    bool needs_bottom = history_needs_bottom(version, oldest);
     struct version *last = version;
-    bool answered = version->scn <= oldest;
     for (struct version *at = version->older; at; at = at->older) {
-        answered = answered || at->merged || at->scn == SCN_BOTTOM;
         at->merged = false;
         last = at;
     }
     version->merged = true;
-    if (!answered) {
+    if (needs_bottom) {
         struct version *bottom = version_new(history, row, old ? *old : bytes_of(NULL, 0));
         bottom->scn = SCN_BOTTOM;
         bottom->exists = old != NULL;

@@ -37,6 +37,7 @@ struct history_row {
     struct version *newest; /* never NULL while the row is in the history */
     struct list_link aging; /* linked while it may have versions to collect */
     uint16_t key_bytes;
+    uint16_t holds; /* while not 0, nothing is collected here: somebody looks at a version over a yield */
     uint8_t key[];
 };
 
@@ -96,6 +97,10 @@ bool history_rollback(struct history *history, struct writer *writer, uint32_t e
 /* The version that a checkpoint up to `scn` must bring into the tree below: the newest committed one up to
  * there, or NULL when the tree holds that one or a newer one already. */
 struct version *history_to_merge(struct history_row *row, uint64_t scn);
+
+/* Whether the tree's old value must become the bottom of the chain when `version` is merged: a snapshot at or above
+ * `oldest`, below the version, may ask for it, and nothing in the chain answers. */
+bool history_needs_bottom(const struct version *version, uint64_t oldest);
 
 /* Marks `version` (from history_to_merge) as held by the tree below, whose former value `old` (NULL = no row)
  * becomes the bottom of the chain if a snapshot below the version's SCN, not below `oldest`, may still ask

@@ -47,7 +47,8 @@ enum sqlstate tree_fetch(struct tree *tree, uint64_t missing, struct error *erro
 /* Visits the rows of the leaf that holds the first key >= from (or, backward, the last key <= from; `from` empty and
  * `at_end` set = the ends of the tree), in order of direction, beginning there. *bound (STORE-size room by the caller)
  * gets the key range the leaf covers on the far side: the next call continues there; *last when there is none. The visitor
- * must not yield and gives false to stop. Never yields; prefetches the next leaves when `ahead`. */
+ * must not yield and gives false to stop. Never yields; prefetches the next leaves
+ * when `ahead`. Answers MISSING and DAMAGED before it visited anything, ABSENT when the tree is empty. */
 struct tree_walk {
     struct bytes from;
     bool at_end; /* from the open end of the tree in this direction */
@@ -86,7 +87,7 @@ struct tree_merge {
 size_t tree_inside_bytes_max(const struct tree *tree);
 
 /* Applies changes to the leaf that holds (or would hold) `from`: brings in the pages and makes room first (yields), then
- * pulls and applies changes in one stretch without a yield, as many as a few pages hold. Extents that lose their value are
+ * pulls changes, applies them and returns in one stretch without a yield, as many as a few pages hold. Extents that lose their value are
  * freed. `bound` (room for the longest key) gets the key to go on from, *last is set when the leaf was the last of the tree
  * and all changes were pulled. Splits and merges pages as needed. When it fails nothing was pulled and nothing changed. */
 enum sqlstate tree_apply(struct tree *tree, struct bytes from, const struct tree_merge *merge, uint8_t *bound,

@@ -1,0 +1,43 @@
+/* What the files of the row store share. */
+#ifndef SYNOD_ENGINE_ROW_INSIDE_H
+#define SYNOD_ENGINE_ROW_INSIDE_H
+
+#include "base/world.h"
+#include "engine/history/history.h"
+#include "engine/row/row.h"
+
+struct row_store {
+    struct store store;
+    struct world *world;
+    struct scope *scope;
+    struct volume *volume;
+    struct tree *tree;
+    struct history *history;
+    size_t memory_bytes;       /* limit of the history */
+    bool merging;              /* one fiber at a time brings versions into the tree */
+    struct fiber_queue merged; /* those who wait for it */
+};
+
+static inline struct row_store *row_store_of(struct store *store)
+{
+    return container_of(store, struct row_store, store);
+}
+
+/* Brings the figures in `store` up to date. */
+void row_account(struct row_store *rows);
+
+/* Brings committed versions up to `scn` into the tree: all of them, or (`room` > 0) until the history is below that many
+ * bytes. Waits for a merge under way. Yields. */
+enum sqlstate row_merge(struct row_store *rows, uint64_t scn, uint64_t oldest, size_t room,
+                        struct error *error);
+
+/* The value of an extent, in memory of the scope, if the key still has it after the read; *still false when not: look
+ * again. Yields. */
+enum sqlstate row_read_extent(struct row_store *rows, struct scope *scope, struct bytes key,
+                              const struct tree_value *value, struct bytes *content, bool *still,
+                              struct error *error);
+
+/* What to say of a tree page whose content is impossible. */
+enum sqlstate row_damaged(const struct row_store *rows, uint64_t page, struct bytes key, struct error *error);
+
+#endif

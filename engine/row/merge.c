@@ -1,0 +1,294 @@
+/* Merging: committed versions leave the history for the tree.
+ *
+ * One leaf at a time: tree_apply() brings in the leaf (yields), then pulls the changes and makes them, and returns, without a
+ * yield. Straight after that, still without one, the merged versions are marked in the history, which drops those that no
+ * snapshot needs. So at every yield a row's versions are in the one or the other, and none is in neither.
+ *
+ * Two things cannot be done in that stretch, for they read or write the disk: writing a new value that is too large
+ * for a page into an extent, and reading an old one that a snapshot still needs. The stretch stops before such a row and says what
+ * it wants; that is done (with the row held, so that its versions stay), and the next stretch begins at that row. */
+#include "base/check.h"
+#include "base/scope.h"
+#include "engine/row/inside.h"
+
+/* Changes of one stretch: with a leaf or a few of them, about 100 us. */
+#define STRETCH_CHANGES 512
+/* History rows looked at in one stretch, changed or not. */
+#define STRETCH_ROWS 8192
+
+struct merged {
+    struct history_row *row;
+    struct version *version;
+    struct bytes old;
+    bool has_old;
+};
+
+enum want { WANT_NOTHING, WANT_EXTENT, WANT_OLD };
+
+struct pass {
+    struct row_store *rows;
+    uint64_t scn, oldest;
+    struct scope *scope;   /* of the pass */
+    struct scope *stretch; /* of the stretch: copies of old values */
+    size_t inside_max;
+    /* this stretch */
+    struct history_place place;
+    struct history_row *at; /* next row to look at; NULL = none left */
+    bool begun;             /* `at` is set: not before the tree asks, for bringing in the leaf yields */
+    size_t looked;
+    struct merged merged[STRETCH_CHANGES];
+    size_t count;
+    enum want want;
+    struct history_row *wanted; /* the row concerned */
+    uint64_t old_extent, old_size;
+    /* prepared for the row `held` */
+    struct history_row *held;
+    struct version *new_version; /* whose row lies in new_extent */
+    uint64_t new_extent;
+    uint64_t read_extent; /* whose content is `read` */
+    struct bytes read;
+    /* where the next stretch begins */
+    uint8_t from[STORE_KEY_BYTES_MAX];
+    size_t from_size;
+};
+
+static size_t pages_of(const struct row_store *rows, size_t bytes)
+{
+    size_t page = volume_page_body_bytes(rows->volume);
+    return (bytes + page - 1) / page;
+}
+
+/* ---- the stretch ---- */
+
+static bool next_change(void *argument, struct bytes bound, bool bound_open, struct tree_change *change)
+{
+    struct pass *pass = argument;
+    if (pass->want || pass->count == STRETCH_CHANGES)
+        return false;
+    if (!pass->begun) {
+        struct bytes from = bytes_of(pass->from, pass->from_size);
+        pass->at = history_seek(pass->rows->history, from, false, false, false, &pass->place);
+        pass->begun = true;
+    }
+    for (; pass->at && pass->looked < STRETCH_ROWS; pass->at = history_step(&pass->place, false)) {
+        struct bytes key = history_key(pass->at);
+        if (!bound_open && bytes_compare(key, bound) >= 0)
+            return false;
+        pass->looked++;
+        struct version *version = history_to_merge(pass->at, pass->scn);
+        if (!version)
+            continue;
+        *change = (struct tree_change){.key = key, .remove = !version->exists};
+        if (version->exists && version->row_bytes > pass->inside_max) {
+            if (pass->new_version != version) {
+                pass->want = WANT_EXTENT;
+                pass->wanted = pass->at;
+                return false;
+            }
+            change->extent = pass->new_extent;
+            change->extent_size = version->row_bytes;
+        } else if (version->exists)
+            change->value = version_row(version);
+        pass->merged[pass->count] = (struct merged){.row = pass->at, .version = version};
+        pass->at = history_step(&pass->place, false);
+        return true;
+    }
+    return false;
+}
+
+static bool change_replaces(void *argument, const struct tree_change *change, const struct tree_value *old)
+{
+    struct pass *pass = argument;
+    struct merged *merged = &pass->merged[pass->count];
+    (void)change;
+    if (old && history_needs_bottom(merged->version, pass->oldest)) {
+        if (old->extent && old->extent != pass->read_extent) {
+            pass->want = WANT_OLD;
+            pass->wanted = merged->row;
+            pass->old_extent = old->extent;
+            pass->old_size = old->size;
+            return false;
+        }
+        merged->has_old = true;
+        merged->old = old->extent ? pass->read : bytes_of(NULL, 0);
+        if (!old->extent && old->inside.size) {
+            void *copy = scope_copy(pass->stretch, old->inside.data, old->inside.size);
+            merged->old = bytes_of(copy, old->inside.size);
+        }
+    }
+    if (merged->version == pass->new_version)
+        pass->new_version = NULL; /* the extent is the tree's now */
+    pass->count++;
+    return true;
+}
+
+/* An extent that no one took goes back. */
+static void give_extent_back(struct pass *pass)
+{
+    if (!pass->new_version)
+        return;
+    size_t pages = pages_of(pass->rows, pass->new_version->row_bytes);
+    for (size_t i = 0; i < pages; i++)
+        volume_free_number(pass->rows->volume, pass->new_extent + i);
+    pass->new_version = NULL;
+}
+
+/* Gives up what was prepared. */
+static void unprepare(struct pass *pass)
+{
+    give_extent_back(pass);
+    if (pass->held)
+        pass->held->holds--;
+    pass->held = NULL;
+    pass->read_extent = PAGE_NONE;
+}
+
+static void remember_from(struct pass *pass, struct bytes key)
+{
+    if (key.size)
+        memmove(pass->from, key.data, key.size);
+    pass->from_size = key.size;
+}
+
+/* Writes the new value of the held row into an extent. Yields; `version` stays, for its row is held. */
+static enum sqlstate prepare_extent(struct pass *pass, struct version *version, struct error *error)
+{
+    struct volume *volume = pass->rows->volume;
+    uint64_t extent;
+    enum sqlstate failed =
+        volume_extent_new(volume, pages_of(pass->rows, version->row_bytes), &extent, error);
+    if (failed)
+        return failed;
+    pass->new_extent = extent;
+    pass->new_version = version;
+    return volume_extent_write(volume, pass->scope, extent, 0, version_row(version), error);
+}
+
+static enum sqlstate prepare(struct pass *pass, struct error *error)
+{
+    struct history_row *row = pass->wanted;
+    enum want want = pass->want;
+    struct version *version = history_to_merge(row, pass->scn);
+    check(version, "a row that was to be merged is not any more, without a yield");
+    if (row != pass->held) {
+        unprepare(pass);
+        pass->held = row;
+        row->holds++;
+    }
+    remember_from(pass, history_key(row));
+    if (want == WANT_EXTENT)
+        return prepare_extent(pass, version, error);
+    struct tree_value old = {.extent = pass->old_extent, .size = pass->old_size};
+    bool still;
+    enum sqlstate failed =
+        row_read_extent(pass->rows, pass->scope, history_key(row), &old, &pass->read, &still, error);
+    if (!failed && still)
+        pass->read_extent = old.extent;
+    return failed;
+}
+
+/* Nothing has yielded since the tree took the changes. */
+static void mark_merged(struct pass *pass)
+{
+    struct row_store *rows = pass->rows;
+    for (size_t i = 0; i < pass->count; i++) {
+        struct merged *merged = &pass->merged[i];
+        history_merged(rows->history, merged->row, merged->version, merged->has_old ? &merged->old : NULL,
+                       pass->oldest);
+    }
+}
+
+/* One stretch from pass->from on; *last when it reached the end of all keys. */
+static enum sqlstate merge_stretch(struct pass *pass, bool *last, struct error *error)
+{
+    struct row_store *rows = pass->rows;
+    struct bytes from = bytes_of(pass->from, pass->from_size);
+    uint8_t bound[STORE_KEY_BYTES_MAX];
+    size_t bound_size = 0;
+    const struct tree_merge merge = {.next = next_change, .replaces = change_replaces, .argument = pass};
+    pass->count = pass->looked = 0;
+    pass->want = WANT_NOTHING;
+    pass->at = NULL;
+    pass->begun = false;
+    pass->stretch = scope_open(pass->scope, "stretch");
+    enum sqlstate failed = tree_apply(rows->tree, from, &merge, bound, &bound_size, last, error);
+    if (!failed) {
+        /* Where to go on: at the row that wants something, at the next row not looked at, or at the next leaf. */
+        if (pass->want)
+            *last = false;
+        else if (pass->at && (pass->looked == STRETCH_ROWS || pass->count == STRETCH_CHANGES)) {
+            remember_from(pass, history_key(pass->at));
+            *last = false;
+        } else
+            remember_from(pass, bytes_of(bound, bound_size));
+        struct history_row *wanted = pass->want ? pass->wanted : NULL;
+        mark_merged(pass);
+        pass->wanted = wanted;
+    }
+    scope_close(pass->stretch);
+    if (!failed && pass->want)
+        failed = prepare(pass, error);
+    else
+        unprepare(pass);
+    return failed;
+}
+
+/* Finds the next row at or behind pass->from that has something to merge; false when there is none. Yields now and then. */
+static bool seek_work(struct pass *pass)
+{
+    for (;;) {
+        struct history_place place;
+        struct bytes from = bytes_of(pass->from, pass->from_size);
+        struct history_row *row = history_seek(pass->rows->history, from, false, false, false, &place);
+        for (size_t looked = 0; row && looked < STRETCH_ROWS; looked++) {
+            if (history_to_merge(row, pass->scn)) {
+                remember_from(pass, history_key(row));
+                return true;
+            }
+            row = history_step(&place, false);
+        }
+        if (!row)
+            return false;
+        remember_from(pass, history_key(row));
+        fiber_yield(pass->rows->world->scheduler);
+    }
+}
+
+static enum sqlstate merge_all(struct pass *pass, size_t room, struct error *error)
+{
+    struct row_store *rows = pass->rows;
+    enum sqlstate failed = SQLSTATE_OK;
+    bool last = false;
+    while (!failed && !last && seek_work(pass)) {
+        if (room && history_bytes(rows->history) < room)
+            break;
+        failed = merge_stretch(pass, &last, error);
+        fiber_yield(rows->world->scheduler);
+    }
+    unprepare(pass);
+    return failed;
+}
+
+enum sqlstate row_merge(struct row_store *rows, uint64_t scn, uint64_t oldest, size_t room,
+                        struct error *error)
+{
+    struct scheduler *scheduler = rows->world->scheduler;
+    while (rows->merging)
+        if (fiber_wait(scheduler, &rows->merged, FIBER_NO_DEADLINE) == FIBER_CANCELED)
+            return fiber_check_canceled(scheduler, error);
+    if (room && history_bytes(rows->history) < room)
+        return SQLSTATE_OK;
+    rows->merging = true;
+    struct scope *scope = scope_open(rows->scope, "merge");
+    struct pass *pass = scope_alloc_zeroed(scope, sizeof *pass);
+    pass->rows = rows;
+    pass->scn = scn;
+    pass->oldest = oldest;
+    pass->scope = scope;
+    pass->inside_max = tree_inside_bytes_max(rows->tree);
+    enum sqlstate failed = merge_all(pass, room, error);
+    scope_close(scope);
+    rows->merging = false;
+    fiber_wake_all(&rows->merged);
+    return failed;
+}

@@ -1,0 +1,30 @@
+/* The row store: a B+-tree on disk (one committed version per row) below a history in memory (the versions since, and those
+ * that snapshots still need). engine/README.md, section 4, tells the idea; README.md beside this file the rules. */
+#ifndef SYNOD_ENGINE_ROW_ROW_H
+#define SYNOD_ENGINE_ROW_ROW_H
+
+#include "engine/store/store.h"
+#include "engine/tree/tree.h"
+
+struct row_store_options {
+    struct world *world;
+    struct volume *volume; /* of this core; must outlive the store */
+    struct tree_root root; /* where the shard rests; zero = empty */
+    uint64_t shard;
+    size_t memory_bytes; /* of the history, before room is made by merging */
+};
+
+/* Opens; freed with the scope. Reads nothing and does not yield. */
+struct store *row_store_open(struct scope *scope, const struct row_store_options *options);
+
+/* Where the tree is now: what the volume's next root record must say of this shard. After checkpoint() it holds all that
+ * the checkpoint promised, once the volume has committed. */
+struct tree_root row_store_root(const struct store *store);
+
+/* Whether anything has changed since the tree was last written down (a history with rows, or a changed root). */
+bool row_store_dirty(const struct store *store, const struct tree_root *written);
+
+/* Gives all pages of the tree back; the store is empty and of no use afterwards. Yields. */
+enum sqlstate row_store_drop(struct store *store, struct error *error);
+
+#endif
