@@ -65,6 +65,7 @@ struct transaction_options {
     bool read_only;
     bool commit_async;        /* synchronous_commit = off: answer before the commit is stable */
     uint64_t lock_timeout_ns; /* 0 = none */
+    uint64_t after_scn;       /* snapshots see at least this: the session's last commit_async; 0 = none */
 };
 
 /* Begins; everything is undone when `scope` ends without a commit. Does not yield. */

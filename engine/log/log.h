@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct error;
 struct node_log;
 struct log_port;
 struct scope;
@@ -57,6 +58,9 @@ struct log_options {
     void (*stamp)(void *argument, uint64_t position, struct log_record *record, uint8_t *payload);
     /* Called on the owner core each time the stable position has advanced. Must not yield. May be NULL. */
     void (*stable)(void *argument, uint64_t position);
+    /* Called once on the owner core when a write or sync has failed: nothing more becomes stable until the node starts
+     * again. Must not yield. May be NULL. */
+    void (*failed)(void *argument, const struct error *error);
     /* Offered each full segment before it is recycled; OK = it may go. Yields. May be NULL. */
     enum sqlstate (*archive)(void *argument, const char *path, uint64_t first_position, struct error *error);
     void *argument;
@@ -79,15 +83,16 @@ struct log_state {
 enum sqlstate node_log_open(struct world *world, struct scope *scope, const struct log_options *options,
                             struct node_log **log, struct log_state *state, struct error *error);
 
-/* Reads records in order from `from` (a record's position, or log_state.first) to the end found at opening,
- * with read-ahead. The visitor may yield; an error it gives ends the replay. Yields. */
+/* Reads records in order from `from` (a position at or below a record's, not below log_state.first) to the end found at
+ * opening, with read-ahead and a few MiB of memory. Between node_log_open() and node_log_start(), on any core and on several
+ * at the same time (each opens the segments itself). The visitor may yield; an error it gives ends the replay. Yields. */
 struct log_visitor {
     enum sqlstate (*visit)(void *argument, uint64_t position, const struct log_record *record,
                            struct error *error);
     void *argument;
 };
-enum sqlstate node_log_replay(struct node_log *log, uint64_t from, const struct log_visitor *visitor,
-                              struct error *error);
+enum sqlstate node_log_replay(struct world *world, struct scope *scope, struct node_log *log, uint64_t from,
+                              const struct log_visitor *visitor, struct error *error);
 
 /* Starts taking appends. Called once, after replay, on the owner core. */
 enum sqlstate node_log_start(struct node_log *log, struct error *error);
@@ -109,6 +114,8 @@ struct log_ticket log_port_append(struct log_port *port, const struct log_record
 
 /* The same for a record to be told about: `placed(argument, position, payload)` runs on this core when the
  * owner has placed (and stamped) it; `payload` then shows the stamped bytes. */
+#define LOG_NOWHERE \
+    UINT64_MAX /* as a position: the log failed before the record was placed; it never will be */
 struct log_notice {
     void (*placed)(void *argument, uint64_t position, struct bytes payload);
     void *argument;
@@ -117,7 +124,7 @@ struct log_ticket log_port_append_noticed(struct log_port *port, const struct lo
                                           const struct log_ticket *after, size_t after_count,
                                           const struct log_notice *notice);
 
-/* Waits until everything up to `position` (as given to a notice) is stable. Gives 58030 when the log has
+/* Waits, not cancelable, until the record at `position` (as given to a notice) is stable. Gives 58030 when the log has
  * failed: whether the record survived is unknown (40003 to a client). Yields. */
 enum sqlstate log_port_wait_stable(struct log_port *port, uint64_t position, struct error *error);
 

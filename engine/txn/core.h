@@ -15,9 +15,10 @@ struct pending_commit {
 /* Core 0's. Commits under way stand in a ring; their SCNs follow each other without gap. */
 struct sequencer {
     struct pending_commit *ring;
-    uint64_t room;  /* slots, a power of two */
-    uint64_t first; /* SCN of the oldest under way; last + 1 when none is */
-    uint64_t last;  /* the newest given out */
+    uint64_t room;      /* slots, a power of two */
+    uint64_t first;     /* SCN of the oldest under way; last + 1 when none is */
+    uint64_t last;      /* the newest given out */
+    uint64_t unstamped; /* the oldest that is not stamped; last + 1 when none is */
     uint64_t stable;
     struct fiber_queue work; /* of the fiber that tells other cores */
     struct tell {

@@ -37,7 +37,8 @@ void sequencer_start(struct txn_core *txn, uint64_t scn)
     struct sequencer *sequencer = txn->sequencer;
     check(sequencer && sequencer->first == sequencer->last + 1 && scn >= SCN_LOADED);
     sequencer->last = scn;
-    sequencer->first = scn + 1;
+    sequencer->first = sequencer->unstamped = scn + 1;
+    __atomic_store_n(&txn->shared->stamped, scn, __ATOMIC_RELEASE);
     __atomic_store_n(&txn->shared->visible, scn, __ATOMIC_RELEASE);
 }
 
@@ -52,29 +53,36 @@ uint64_t sequencer_place(struct txn_core *txn, uint64_t transaction, uint64_t po
     return scn;
 }
 
-/* Moves the visible SCN as far as it goes, and tells who waits for that. */
-static void advance(struct txn_core *txn)
+/* Tells the cores that want to know that a published SCN has moved: this one at once, others through the teller. */
+static void tell_waiters(struct txn_core *txn)
 {
-    struct sequencer *sequencer = txn->sequencer;
-    uint64_t before = sequencer->first;
-    while (sequencer->first <= sequencer->last) {
-        struct pending_commit *commit = slot(sequencer, sequencer->first);
-        if (!commit->stamped || commit->position >= sequencer->stable)
-            break;
-        sequencer->first++;
-    }
-    if (sequencer->first == before)
-        return;
-    __atomic_store_n(&txn->shared->visible, sequencer->first - 1, __ATOMIC_SEQ_CST);
     txn_wake_waiters(txn);
     bool tell = false;
     for (uint32_t core = 1; core < txn->world->cores; core++)
         if (__atomic_load_n(&txn->shared->core[core].wants, __ATOMIC_SEQ_CST)) {
             __atomic_store_n(&txn->shared->core[core].wants, 0, __ATOMIC_SEQ_CST);
-            sequencer->tell[core].wanted = tell = true;
+            txn->sequencer->tell[core].wanted = tell = true;
         }
     if (tell)
-        fiber_wake_all(&sequencer->work);
+        fiber_wake_all(&txn->sequencer->work);
+}
+
+/* Moves the visible and the stamped SCN as far as they go. */
+static void advance(struct txn_core *txn)
+{
+    struct sequencer *sequencer = txn->sequencer;
+    uint64_t first = sequencer->first, unstamped = sequencer->unstamped;
+    while (unstamped <= sequencer->last && slot(sequencer, unstamped)->stamped)
+        unstamped++;
+    while (first < unstamped && slot(sequencer, first)->position < sequencer->stable)
+        first++;
+    if (first == sequencer->first && unstamped == sequencer->unstamped)
+        return;
+    sequencer->first = first;
+    sequencer->unstamped = unstamped;
+    __atomic_store_n(&txn->shared->stamped, unstamped - 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&txn->shared->visible, first - 1, __ATOMIC_SEQ_CST);
+    tell_waiters(txn);
 }
 
 void sequencer_stable(struct txn_core *txn, uint64_t position)
@@ -225,7 +233,7 @@ enum sqlstate sequencer_open(struct txn_core *txn, struct error *error)
         return fiber_start(scheduler, txn->scope, "stamped", run_stamped, txn, NULL, error);
     txn->sequencer = scope_alloc_zeroed(txn->scope, sizeof *txn->sequencer);
     txn->sequencer->room = RING_FIRST;
-    txn->sequencer->first = 1;
+    txn->sequencer->first = txn->sequencer->unstamped = 1;
     fiber_queue_init(&txn->sequencer->work);
     void *ring;
     enum sqlstate failed =

@@ -21,6 +21,7 @@ enum sqlstate txn_core_open(struct world *world, struct scope *scope, struct txn
     made->locks = locks;
     list_init(&made->snapshots);
     list_init(&made->waiters);
+    list_init(&made->waiters_unstable);
     __atomic_store_n(&shared->core[world->core].oldest, SNAPSHOT_NONE, __ATOMIC_RELEASE);
     enum sqlstate failed = sequencer_open(made, error);
     if (!failed)
@@ -112,6 +113,11 @@ struct waiter {
     struct fiber_queue queue;
 };
 
+static uint64_t stamped(const struct txn_core *txn)
+{
+    return __atomic_load_n(&txn->shared->stamped, __ATOMIC_ACQUIRE);
+}
+
 /* Core 0 is told through the shared flag. Flag first, then the visible SCN once more: core 0 publishes first and looks at the
  * flag then, so one of the two sees the other. */
 static void want_more(struct txn_core *txn)
@@ -120,33 +126,41 @@ static void want_more(struct txn_core *txn)
         __atomic_store_n(&txn->shared->core[txn->world->core].wants, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Takes those off the list whose SCN has come; whether some are left. */
+static bool wake_up_to(struct list *waiters, uint64_t scn)
+{
+    for (struct list_link *link; (link = list_first(waiters));) {
+        struct waiter *waiter = container_of(link, struct waiter, link);
+        if (waiter->scn > scn)
+            return true;
+        list_remove(link);
+        fiber_wake_all(&waiter->queue);
+    }
+    return false;
+}
+
 void txn_wake_waiters(struct txn_core *txn)
 {
     for (int look = 0; look < 2; look++) {
         bool failed = __atomic_load_n(&txn->shared->failed, __ATOMIC_ACQUIRE);
-        uint64_t visible = failed ? UINT64_MAX : txn_visible(txn);
-        for (struct list_link *link; (link = list_first(&txn->waiters));) {
-            struct waiter *waiter = container_of(link, struct waiter, link);
-            if (waiter->scn > visible)
-                break;
-            list_remove(link);
-            fiber_wake_all(&waiter->queue);
-        }
-        if (list_empty(&txn->waiters))
+        bool left = wake_up_to(&txn->waiters, failed ? UINT64_MAX : txn_visible(txn));
+        left |= wake_up_to(&txn->waiters_unstable, failed ? UINT64_MAX : stamped(txn));
+        if (!left)
             return;
         if (look == 0)
             want_more(txn);
     }
 }
 
-enum sqlstate txn_wait_visible(struct txn_core *txn, uint64_t scn, struct error *error)
+enum sqlstate txn_wait_visible(struct txn_core *txn, uint64_t scn, bool unstable, struct error *error)
 {
+    struct list *waiters = unstable ? &txn->waiters_unstable : &txn->waiters;
     struct waiter waiter = {.scn = scn};
-    if (txn_visible(txn) >= scn)
+    if ((unstable ? stamped(txn) : txn_visible(txn)) >= scn)
         return SQLSTATE_OK;
     fiber_queue_init(&waiter.queue);
-    struct list_link *place = &txn->waiters.head;
-    while (place->prev != &txn->waiters.head && container_of(place->prev, struct waiter, link)->scn > scn)
+    struct list_link *place = &waiters->head;
+    while (place->prev != &waiters->head && container_of(place->prev, struct waiter, link)->scn > scn)
         place = place->prev;
     list_insert_before(place, &waiter.link);
     txn_wake_waiters(txn);
@@ -154,7 +168,7 @@ enum sqlstate txn_wait_visible(struct txn_core *txn, uint64_t scn, struct error 
     while (list_linked(&waiter.link))
         (void)!fiber_wait(txn->world->scheduler, &waiter.queue, FIBER_NO_DEADLINE);
     fiber_shield_end(txn->world->scheduler);
-    if (txn_visible(txn) >= scn)
+    if ((unstable ? stamped(txn) : txn_visible(txn)) >= scn)
         return SQLSTATE_OK;
     return error_set(error, SQLSTATE_IO_ERROR, "the log has failed");
 }

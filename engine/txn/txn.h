@@ -24,7 +24,8 @@ struct txn_shared {
     /* Every commit up to here is stable and stamped everywhere. Core 0 stores it with release; who loads it with acquire
      * sees all versions of those commits through whatever mail brought them to their cores. */
     _Alignas(64) uint64_t visible;
-    uint32_t failed; /* the log has failed: nothing more becomes visible; core 0 sets it, once */
+    uint64_t stamped; /* the same without "stable": commit_async waits for this; core 0 stores it */
+    uint32_t failed;  /* the log has failed: nothing more becomes visible; core 0 sets it, once */
     struct txn_shared_core {
         /* No snapshot below this is in use on the core; SNAPSHOT_NONE when none is. See txn_oldest() for the protocol. */
         _Alignas(64) uint64_t oldest;
@@ -70,8 +71,9 @@ uint64_t txn_visible(const struct txn_core *txn);
 /* What collectors may rely on: no snapshot below it is in use on any core, nor will be. */
 uint64_t txn_oldest(const struct txn_core *txn);
 
-/* Waits, not cancelable, until the visible SCN is at least `scn`, or the sequencer has failed (58030). Yields. */
-enum sqlstate txn_wait_visible(struct txn_core *txn, uint64_t scn, struct error *error);
+/* Waits, not cancelable, until the visible SCN is at least `scn` (`unstable`: until every commit up to `scn` is stamped,
+ * stable or not), or the log has failed (58030). Yields. */
+enum sqlstate txn_wait_visible(struct txn_core *txn, uint64_t scn, bool unstable, struct error *error);
 
 /* ---- the sequencer: core 0 only, but for sequencer_stamped ---- */
 
