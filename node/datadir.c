@@ -202,16 +202,14 @@ static enum sqlstate datadir_open_in(struct world *world, struct scope *scope, s
     if (failed == SQLSTATE_UNDEFINED_FILE) {
         error_clear(error);
         failed = disk_make_directory(world, path, error);
-        /* What is made and still cannot be listed is there as something else: a file, or a link to nothing.
-         */
+        /* What is made and still cannot be listed is something else: a file, or a link to nothing. */
         if (!failed)
             failed = datadir_look(world, work, path, &has_identity, &has_lock, error);
         if (failed == SQLSTATE_UNDEFINED_FILE)
             error_add(error, ERROR_HINT,
                       "The data directory's parent must exist, and the path not be a file.");
     }
-    /* With our lock in it the directory is ours, and another start may be half way: judge once it is locked.
-     */
+    /* With our lock in it the directory is ours, and another start may be half way: judge it locked. */
     if (failed && !has_lock)
         return failed;
     failed = datadir_lock(world, scope, work, path, error);

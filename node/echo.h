@@ -31,8 +31,7 @@ struct echo_visit {
     void (*ended)(struct world *here, struct echo_visit *visit);
 };
 
-/* Opens this core's door; gone with the scope, which may be closed after echo_drain() only. Does not yield.
- */
+/* Opens this core's door; gone with the scope, to be closed after echo_drain() only. Does not yield. */
 struct echo *echo_open(struct world *world, struct scope *scope, const struct echo_options *options);
 
 /* Serves a connection, which is the echo's from now on, until the client or echo_drain() ends it. It always

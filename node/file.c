@@ -31,12 +31,8 @@ enum sqlstate file_read_whole(struct world *world, struct scope *scope, const ch
                            path, bytes_max);
     if (!failed)
         failed = scope_alloc_large(scope, bytes + 1, 16, &memory, error);
-    if (!failed && bytes > 0) {
-        /* The memory must live until the read lands, however early this fiber is canceled. */
-        scope_hold(scope);
+    if (!failed && bytes > 0)
         failed = disk_read(world, scope, file, memory, bytes, 0, &done, error);
-        scope_release(scope);
-    }
     if (!failed) {
         ((char *)memory)[done] = '\0';
         *content = bytes_of(memory, done);

@@ -2,8 +2,7 @@
 #ifndef SYNOD_NODE_LIMITS_H
 #define SYNOD_NODE_LIMITS_H
 
-/* Connections by default. Each costs one descriptor and at most 12 KiB, so 10,000 idle ones fit in 120 MiB.
- */
+/* Connections by default. Each costs one descriptor and at most 12 KiB: 10,000 idle ones fit in 120 MiB. */
 #define NODE_CONNECTIONS_DEFAULT 10000
 /* Most that can be asked for: each connection is one fiber, in the worst case all on one core, which has
  * 30,000 and needs some for itself. */
@@ -39,8 +38,7 @@
  * started at once in its place would be refused for nothing. */
 #define NODE_LISTEN_PATIENCE_MS 1000
 #define NODE_LISTEN_PAUSE_MS    20
-/* Pause after an accept that failed for a reason of the system, so that it is tried again without spinning.
- */
+/* Pause after an accept that failed for a reason of the system: it is tried again, but not in a circle. */
 #define NODE_ACCEPT_PAUSE_MS 100
 
 #endif

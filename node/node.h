@@ -11,8 +11,8 @@
 
 #include "base/world.h"
 
-/* What one node is told. The texts are copied. Zero in a limit or timeout means its default (node/limits.h).
- */
+/* What one node is told. The texts are copied. Zero in a limit or timeout means its default
+ * (node/limits.h). */
 struct node_options {
     const char *data;     /* path of the data directory */
     const char *sql_host; /* name or numeric address to listen on */
