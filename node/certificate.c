@@ -1,6 +1,7 @@
 /* The key is written before the certificate, each by file_replace(), so a certificate that is there has its
  * key, wherever a crash came. A pair whose key was taken away is made anew, the old certificate removed
- * first. */
+ * first. Before a pair is shown to anybody its directory is synced, also when it was found there: whoever
+ * renamed it may have been killed before that. */
 #include "node/certificate.h"
 
 #include "base/scope.h"
@@ -61,6 +62,8 @@ enum sqlstate certificate_load_own(struct world *world, struct scope *scope, con
     enum sqlstate failed = disk_make_directory(world, place, error);
     if (!failed)
         failed = disk_sync_directory(world, directory, error);
+    if (!failed)
+        failed = disk_sync_directory(world, place, error);
     if (failed)
         return failed;
     failed =
