@@ -48,7 +48,8 @@ struct txn_core {
     uint64_t id_base;
     uint64_t ids;
     struct list snapshots;         /* by SCN */
-    struct list waiters;           /* by SCN */
+    struct list waiters;           /* for visibility, by SCN */
+    struct list waiters_unstable;  /* for stamping only, by SCN */
     struct sequencer *sequencer;   /* core 0 */
     struct stamped_batch *filling; /* not full yet; NULL = none */
     struct list stamped_ready;     /* full batches, to be sent */
