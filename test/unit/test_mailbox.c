@@ -9,6 +9,7 @@
 #include "base/world.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -1011,6 +1012,109 @@ START_TEST(threads_that_hammer_each_other_lose_nothing_reorder_nothing_and_come_
 }
 END_TEST
 
+/* ---- the narrow place: one core falls asleep while another writes to it ----
+ *
+ * Core 1 sleeps whenever it may, by looking at a flag, which takes no time. Core 0 wakes it with one letter
+ * and sends another a moment later, drawn so that it often falls on the other's falling asleep again. Were
+ * the order of announcing and looking not kept on both sides, core 1 would soon sleep on the second letter
+ * and both would wait forever. */
+
+#define NAPS 100000
+
+/* Spinning pays while both threads have a processor; on a busy machine it keeps the other from running. */
+static void spin(uint32_t *spins)
+{
+    if (++*spins % 1024 == 0)
+        sched_yield();
+}
+
+static atomic_bool napper_woken, naps_over;
+
+static void nap_wake(struct world *world, uint32_t core)
+{
+    (void)world;
+    if (core == 1)
+        atomic_store(&napper_woken, true);
+}
+
+static const struct world_ops nap_ops = {.wake = nap_wake};
+
+static void *nap(void *argument)
+{
+    struct world *here = argument;
+    uint32_t spins = 0;
+    while (!atomic_load_explicit(&naps_over, memory_order_relaxed)) {
+        mailbox_drain(here, UINT32_MAX);
+        mailbox_flush(here);
+        if (!mailbox_sleep_begin(here))
+            continue;
+        while (!atomic_load(&napper_woken) && !atomic_load_explicit(&naps_over, memory_order_relaxed))
+            spin(&spins);
+        atomic_store(&napper_woken, false);
+        mailbox_sleep_end(here);
+    }
+    return NULL;
+}
+
+static void give_back(struct world *here, struct mail *mail)
+{
+    mail_return(here, mail);
+}
+
+static void note_back(struct world *here, struct mail *mail)
+{
+    (void)here;
+    letter_of(mail)->back = true;
+}
+
+static void send_as_told(void *argument)
+{
+    struct letter **wanted = argument;
+    struct world *here = &cores[0].world;
+    for (int left = 2 * NAPS; left > 0; fiber_yield(here->scheduler)) {
+        if (!*wanted)
+            continue;
+        mail_send(here, 1, &(*wanted)->mail);
+        *wanted = NULL;
+        left--;
+    }
+}
+
+/* A turn of core 0, with something to send or nothing. */
+static void turn_of_sender(struct letter **wanted, struct letter *letter)
+{
+    struct world *here = &cores[0].world;
+    *wanted = letter;
+    mailbox_drain(here, UINT32_MAX);
+    scheduler_run(here->scheduler, 1);
+    mailbox_flush(here);
+}
+
+START_TEST(no_wake_is_lost_when_mail_meets_falling_asleep)
+{
+    struct letter first = {.mail = {.deliver = give_back, .returned = note_back}, .to = 1}, second = first;
+    struct letter *wanted = NULL;
+    uint64_t random = unit_seed();
+    uint32_t spins = 0;
+    pthread_t napper;
+    cores[0].world.ops = cores[1].world.ops = &nap_ops;
+    ck_assert_int_eq(pthread_create(&napper, NULL, nap, &cores[1].world), 0);
+    start(0, send_as_told, &wanted);
+    for (int i = 0; i < NAPS; i++) {
+        first.back = second.back = false;
+        turn_of_sender(&wanted, &first);
+        for (volatile uint64_t wait = unit_random_below(&random, 300); wait > 0; wait--)
+            ;
+        turn_of_sender(&wanted, &second);
+        for (; !first.back || !second.back; spin(&spins))
+            turn_of_sender(&wanted, NULL);
+    }
+    atomic_store(&naps_over, true);
+    ck_assert_int_eq(pthread_join(napper, NULL), 0);
+    ck_assert_uint_eq(scheduler_fibers(cores[0].world.scheduler), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("mailbox");
@@ -1041,6 +1145,7 @@ int main(void)
     tcase_add_test(tests, returns_made_after_the_flush_wake_their_sender_before_the_core_sleeps);
     tcase_add_loop_test(tests, a_broken_rule_stops_the_process, 0, sizeof sins / sizeof *sins);
     tcase_add_test(tests, no_memory_for_the_rings_is_53200);
+    tcase_add_test(tests, no_wake_is_lost_when_mail_meets_falling_asleep);
     tcase_add_loop_test(tests, threads_that_hammer_each_other_lose_nothing_reorder_nothing_and_come_to_an_end,
                         2, CORES + 1);
     return unit_run(tests);
