@@ -6,8 +6,16 @@
  * old number is freed when no durable generation refers to it any more. So a crash at any moment leaves the last
  * committed generation whole, and a torn write can only hit pages nobody refers to.
  *
- * Every page carries volume id, own number, generation and CRC32C; a page that fails is reported (XX001 with its number)
- * and nothing else is affected. */
+ * Page numbers are 64 bits: the place in the file (low 40 bits) and the generation that wrote it (24 bits), so that a
+ * page that was never written, or written elsewhere, is not taken for the one meant. Compare them, add to those of an
+ * extent, store them; otherwise they mean nothing outside of here.
+ *
+ * Temporary pages belong to no generation: no commit writes them, and after a restart their places are free.
+ *
+ * Every page carries volume id, own place, generation and CRC32C; a page that fails is reported (XX001 with its place)
+ * and nothing else is affected.
+ *
+ * Waiting for the disk here is not cancelable: no write may be under way to a place that was given to someone else. */
 #ifndef SYNOD_ENGINE_PAGE_PAGE_H
 #define SYNOD_ENGINE_PAGE_PAGE_H
 
@@ -22,77 +30,131 @@ struct scope;
 struct volume;
 struct world;
 
-#define PAGE_NONE 0 /* no page: number 0 is a superblock */
+#define PAGE_NONE 0 /* no page: place 0 is a superblock */
 
 /* Largest root record of the layer above. */
 #define VOLUME_ROOT_BYTES_MAX 2048
 
+/* Least memory for pages: enough for what one change of a tree may need, several times. */
+#define VOLUME_CACHE_PAGES_MIN 128
+
 struct volume_options {
     const char *path;
-    uint32_t page_bytes; /* when made: 4,096 .. 65,536, power of two; 0 = the measured default */
-    size_t cache_bytes;  /* memory for pages */
-    uint64_t identity;   /* cluster and core: a foreign volume is refused */
+    uint32_t page_bytes; /* when made: 4,096 .. 65,536, power of two; 0 = the default */
+    size_t
+        cache_bytes; /* memory for pages; at least VOLUME_CACHE_PAGES_MIN of them are taken. It is asked of the
+                          * system as pages come in. */
+    uint64_t identity; /* cluster and core: a foreign volume is refused (55000) */
 };
 
 /* A page in the cache, pinned: it stays where it is until unpinned. */
 struct page {
     uint64_t number;
-    uint8_t *bytes; /* page_bytes - header are the layer's, from `body` on */
-    uint8_t *body;
+    uint8_t *body; /* the layer's */
     uint32_t body_bytes;
-    bool dirty; /* belongs to the present, uncommitted generation: may be changed in place */
 };
 
 /* Opens or makes; `root` gets the committed root record (size 0 in a new volume; room for VOLUME_ROOT_BYTES_MAX). When
- * the newer superblock is damaged the older counts. Yields. */
+ * the newer superblock is damaged the older counts, if it was the last one durable. Fails with XX001 when no superblock
+ * is whole. `scope` closed: the volume goes; what was not committed is lost. Yields. */
 enum sqlstate volume_open(struct world *world, struct scope *scope, const struct volume_options *options,
                           struct volume **volume, uint8_t *root, size_t *root_bytes, struct error *error);
 
 uint32_t volume_page_body_bytes(const struct volume *volume);
 
+/* ---- reading ---- */
+
+/* The body of a page that is in the cache, else NULL: not pinned, good until the fiber yields. Counts as a use. *vetted:
+ * volume_vet() was called for it since it came into the cache. The fastest way to read; does not yield. */
+const uint8_t *volume_peek(struct volume *volume, uint64_t number, bool *vetted);
+
+/* The layer above has looked at the content of a cached page and found it sound. */
+void volume_vet(struct volume *volume, uint64_t number);
+
 /* The page if it is in the cache, pinned, else NULL. Never yields. */
 struct page *volume_find(struct volume *volume, uint64_t number);
 
-/* The page, read if need be, pinned. Concurrent readers of one page share one read. Fails with XX001 (damaged) or 58030.
- * May yield. */
+/* The page, read if need be, pinned. Concurrent readers of one page share one read. Fails with XX001 (damaged), 58030, or
+ * 53200 (all of the cache is pinned or waits to be written). May yield. */
 enum sqlstate volume_read(struct volume *volume, uint64_t number, struct page **page, struct error *error);
 
 /* Starts reading pages without waiting for them (read-ahead); errors show when they are read. Does not yield. */
 void volume_prefetch(struct volume *volume, const uint64_t *numbers, size_t count);
 
-/* A new page, zeroed body, dirty, pinned. 53100 when the disk is full. May yield (room in the cache, growing). */
-enum sqlstate volume_new(struct volume *volume, struct page **page, struct error *error);
+void volume_unpin(struct volume *volume, struct page *page);
 
-/* Makes a pinned page changeable: itself when dirty; else a dirty copy under a new number (pinned; the old one is unpinned
- * and freed). Whoever refers to it must be changed to the new number. Does not yield once volume_make_room() has
- * promised the pages. */
-struct page *volume_write(struct volume *volume, struct page *page);
+/* ---- changing ---- */
 
-/* Promises that the next `count` volume_new/volume_write calls neither fail nor yield. Yields. */
+/* Promises that the next `count` volume_new/volume_write calls neither fail nor yield, until the fiber next yields.
+ * Requires count <= VOLUME_CACHE_PAGES_MIN / 2. 53100 when the disk is full, 53200 when the cache is. Yields. */
 enum sqlstate volume_make_room(struct volume *volume, size_t count, struct error *error);
 
-void volume_unpin(struct volume *volume, struct page *page);
+/* A new page, zeroed body, pinned. Errors as volume_make_room(). May yield (room in the cache, growing). */
+enum sqlstate volume_new(struct volume *volume, struct page **page, struct error *error);
+enum sqlstate volume_new_temporary(struct volume *volume, struct page **page, struct error *error);
+
+/* Makes a pinned page changeable: itself when it belongs to the present, uncommitted generation (or is temporary); else a
+ * copy under a new number (pinned; the old one is unpinned and freed). Whoever refers to it must be changed to the new
+ * number. What is changed must be changed before the fiber yields. Requires a promise by volume_make_room(). Does not
+ * yield. */
+struct page *volume_write(struct volume *volume, struct page *page);
 
 /* The page is not referred to any more: its number is reused once no durable generation needs it. The caller's pin ends. */
 void volume_free(struct volume *volume, struct page *page);
 
-/* The same by number, without reading it. */
+/* The same by number, without reading it. A number that was not in use is left alone, and logged. */
 void volume_free_number(struct volume *volume, uint64_t number);
 
-/* Contiguous pages for large values, written and read past the cache; freed by volume_free_number for each. Yields. */
+/* Whether the present generation, or what is temporary, has a page of that number. For verification. */
+bool volume_in_use(const struct volume *volume, uint64_t number);
+
+/* ---- large values: contiguous pages, written and read past the cache ---- */
+
+/* How many pages hold so many bytes. */
+size_t volume_extent_pages(const struct volume *volume, uint64_t bytes);
+
+/* Takes contiguous places; their numbers are first, first + 1 … They are temporary until volume_extent_keep(). Yields. */
 enum sqlstate volume_extent_new(struct volume *volume, size_t pages, uint64_t *first, struct error *error);
+
+/* Writes bytes from `offset` on, a multiple of the body's bytes; only a value's last piece may end within a page (whose
+ * rest is zeroed). Yields. */
 enum sqlstate volume_extent_write(struct volume *volume, struct scope *scope, uint64_t first, size_t offset,
                                   struct bytes bytes, struct error *error);
+
+/* Reads `size` bytes from any offset. Fails with XX001 when a page is damaged. Yields. */
 enum sqlstate volume_extent_read(struct volume *volume, struct scope *scope, uint64_t first, size_t offset,
                                  void *bytes, size_t size, struct error *error);
 
-/* Makes the present generation durable with this root record. Changes made while it runs belong to the next generation.
- * At most one at a time. Yields. */
+/* From now on the extent belongs to the present generation: something refers to it. All of it must have been written.
+ * tree_apply() and tree_load() do it. Does not yield. */
+void volume_extent_keep(struct volume *volume, uint64_t first, size_t pages);
+
+/* Frees all pages of an extent, kept or not, as volume_free_number() does. Does not yield. */
+void volume_extent_free(struct volume *volume, uint64_t first, size_t pages);
+
+/* ---- generations ---- */
+
+/* Makes the present generation durable with this root record. What is changed after the call began belongs to the next
+ * generation: `root` must be of the same moment. At most one at a time. On 53100 and 53200 the former generation stands
+ * and a later commit may succeed; after any other failure of a write the volume refuses commits (58030) for good, for
+ * nobody knows what is on the disk. Yields. */
 enum sqlstate volume_commit(struct volume *volume, struct bytes root, struct error *error);
 
+/* Reads pages from the disk to compare their checksums, whatever the cache holds; *bad gets the place in `numbers` of the
+ * first that fails (whose failure is given) or `count`. Pages that were never written are passed over. Yields. */
+enum sqlstate volume_check(struct volume *volume, const uint64_t *numbers, size_t count, size_t *bad,
+                           struct error *error);
+
 struct volume_figures {
-    uint64_t pages, free_pages, dirty_pages, cached_pages;
-    uint64_t hits, misses, reads, writes, evictions, generation;
+    uint64_t pages;      /* the file has places for */
+    uint64_t free_pages; /* places that can be taken at once */
+    uint64_t
+        held_pages; /* freed, but the durable generation still refers to them: the next commit frees them */
+    uint64_t temporary_pages;
+    uint64_t dirty_pages, cached_pages, cache_pages; /* in memory */
+    uint64_t hits, misses, reads, writes, evictions;
+    uint64_t generation;    /* the last durable one */
+    uint64_t unknown_pages; /* places lost to damaged pages of the allocation map: taken for used */
 };
 void volume_figures(const struct volume *volume, struct volume_figures *figures);
 

@@ -14,6 +14,9 @@
 
 struct tree;
 
+/* Longest key in volumes of pages from 8 KiB on; tree_key_bytes_max() tells it for any. */
+#define TREE_KEY_BYTES_MAX 2000
+
 /* An answer that may be "not in memory". */
 enum [[nodiscard]] tree_answer{
     TREE_ABSENT = 0, TREE_FOUND, TREE_MISSING, /* a page must be fetched first: *missing says which */
@@ -32,12 +35,17 @@ struct tree_root {
     uint64_t page;   /* PAGE_NONE = empty tree, no page at all */
     uint32_t height; /* 0 = empty, 1 = the root is a leaf */
     uint64_t rows;
-    uint64_t pages;
+    uint64_t pages;   /* without extents */
+    uint64_t extents; /* values in extents */
 };
 
 /* A tree at that root. The struct is the scope's memory; the volume must outlive it. Does not yield, reads nothing. */
 struct tree *tree_open(struct scope *scope, struct volume *volume, const struct tree_root *root);
 struct tree_root tree_root(const struct tree *tree);
+
+/* An empty tree that no generation will contain: of its pages nothing is left after a restart. Extents given to it stay
+ * temporary, too. */
+struct tree *tree_open_temporary(struct scope *scope, struct volume *volume);
 
 enum tree_answer tree_find(struct tree *tree, struct bytes key, struct tree_value *value, uint64_t *missing);
 
@@ -57,7 +65,7 @@ struct tree_walk {
     bool ahead;
     bool (*visit)(void *argument, struct bytes key, const struct tree_value *value);
     void *argument;
-    uint8_t *bound;    /* out: room for the longest key */
+    uint8_t *bound;    /* out: room for TREE_KEY_BYTES_MAX */
     size_t bound_size; /* out */
     bool last;         /* out: no leaf beyond this one */
 };
@@ -85,6 +93,9 @@ struct tree_merge {
 
 /* Largest value that is kept inside a page; larger ones must come as extents. */
 size_t tree_inside_bytes_max(const struct tree *tree);
+
+/* Longest key. */
+size_t tree_key_bytes_max(const struct tree *tree);
 
 /* Applies changes to the leaf that holds (or would hold) `from`: brings in the pages and makes room first (yields), then
  * pulls changes, applies them and returns in one stretch without a yield, as many as a few pages hold. Extents that lose their value are
