@@ -147,6 +147,14 @@ uint32_t workers_threads(struct workers *workers)
     return threads;
 }
 
+uint32_t workers_idle(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->mutex);
+    uint32_t idle = workers->idle;
+    pthread_mutex_unlock(&workers->mutex);
+    return idle;
+}
+
 /* ---- jobs ---- */
 
 void linux_job_run(struct linux_landing *work)

@@ -31,8 +31,9 @@ void workers_close(struct workers *workers);
  * for the work. */
 void workers_put(struct workers *workers, struct linux_landing *work);
 
-/* Threads started so far. */
+/* Threads started so far; those of them that sleep. */
 uint32_t workers_threads(struct workers *workers);
+uint32_t workers_idle(struct workers *workers);
 
 /* linux_job_call() on a pool of one's choice, whose `run` is linux_job_run(). */
 enum sqlstate linux_job_call_on(struct workers *workers, struct linux_core *core, struct scope *scope,
