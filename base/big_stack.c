@@ -16,8 +16,11 @@
 enum sqlstate big_stack_open(struct scheduler *scheduler, struct error *error)
 {
     scheduler->big_stack = system_pages_map(FIBER_BIG_STACK_BYTES, true);
-    if (scheduler->big_stack)
+    if (scheduler->big_stack) {
+        scheduler->big_stack_name =
+            context_stack_known(scheduler->big_stack, scheduler->big_stack + FIBER_BIG_STACK_BYTES);
         return SQLSTATE_OK;
+    }
     enum sqlstate failed = error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     error_add(error, ERROR_DETAIL, "The system gave no address space for a stack of %lu bytes.",
               FIBER_BIG_STACK_BYTES);
@@ -26,8 +29,10 @@ enum sqlstate big_stack_open(struct scheduler *scheduler, struct error *error)
 
 void big_stack_close(struct scheduler *scheduler)
 {
-    if (scheduler->big_stack)
-        system_pages_unmap(scheduler->big_stack, FIBER_BIG_STACK_BYTES);
+    if (!scheduler->big_stack)
+        return;
+    context_stack_gone(scheduler->big_stack_name);
+    system_pages_unmap(scheduler->big_stack, FIBER_BIG_STACK_BYTES);
     scheduler->big_stack = NULL;
 }
 

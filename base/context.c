@@ -6,6 +6,25 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Valgrind guesses stack switches from jumps of the stack pointer and must be told where stacks are. The
+ * requests are a few instructions without effect when it does not watch. */
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(low, top) 0U
+#define VALGRIND_STACK_DEREGISTER(name)   (void)(name)
+#endif
+
+unsigned int context_stack_known(void *low, void *top)
+{
+    return VALGRIND_STACK_REGISTER(low, top);
+}
+
+void context_stack_gone(unsigned int name)
+{
+    VALGRIND_STACK_DEREGISTER(name);
+}
+
 /* Words context_swap() takes off the stack, and where among them lie the function, the argument and the
  * address to go on at. */
 #if defined(__x86_64__)

@@ -72,6 +72,10 @@ void context_make(struct context *context, void *low, void *top, void (*run)(voi
 /* Calls run(argument) on another stack, from `low` up to `top`, and comes back. */
 void context_call(void *low, void *top, void (*run)(void *argument), void *argument);
 
+/* Tells valgrind, should it watch, of memory that is a stack from now on, or no more. */
+unsigned int context_stack_known(void *low, void *top);
+void context_stack_gone(unsigned int name);
+
 /* Makes the context stand for the flow of control that calls. Call it before switching away. */
 static inline void context_adopt(struct context *context)
 {

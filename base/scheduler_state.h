@@ -80,10 +80,11 @@ struct scheduler {
     struct scheduler_options options;
     struct timers timers;
     struct stack_pool stacks;
-    char *big_stack;      /* FIBER_BIG_STACK_BYTES */
-    bool big_stack_taken; /* a call is under way on it */
-    bool big_stack_used;  /* since the last tick */
-    bool *gone;           /* while scheduler_run() must learn whether the scheduler is gone; else NULL */
+    char *big_stack;             /* FIBER_BIG_STACK_BYTES */
+    unsigned int big_stack_name; /* valgrind's for it */
+    bool big_stack_taken;        /* a call is under way on it */
+    bool big_stack_used;         /* since the last tick */
+    bool *gone; /* while scheduler_run() must learn whether the scheduler is gone; else NULL */
     struct scheduler_totals totals;
 };
 

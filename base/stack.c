@@ -7,15 +7,6 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-/* Valgrind guesses stack switches from jumps of the stack pointer and must be told where stacks are. The
- * requests are a few instructions without effect when it does not watch. */
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#else
-#define VALGRIND_STACK_REGISTER(low, top) 0U
-#define VALGRIND_STACK_DEREGISTER(name)   (void)(name)
-#endif
-
 void stack_pool_open(struct stack_pool *pool)
 {
     size_t page = system_page_bytes();
@@ -42,13 +33,13 @@ static struct stack *stack_map(struct stack_pool *pool)
         return NULL;
     size_t size = (sizeof(struct stack) + STACK_LINE_BYTES - 1) / STACK_LINE_BYTES * STACK_LINE_BYTES;
     struct stack *stack = (struct stack *)(low + pool->bytes - size);
-    *stack = (struct stack){.low = low, .valgrind = VALGRIND_STACK_REGISTER(low, low + pool->bytes)};
+    *stack = (struct stack){.low = low, .name = context_stack_known(low, low + pool->bytes)};
     return stack;
 }
 
 static void stack_unmap(struct stack_pool *pool, struct stack *stack)
 {
-    VALGRIND_STACK_DEREGISTER(stack->valgrind);
+    context_stack_gone(stack->name);
     system_pages_unmap(stack->low, pool->bytes);
 }
 

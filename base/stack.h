@@ -18,9 +18,9 @@
 #define STACK_LINE_BYTES 64
 
 struct stack {
-    struct stack *next;    /* in the pool, while nobody uses it */
-    char *low;             /* of the mapping; the guard page starts here */
-    unsigned int valgrind; /* its name for this stack */
+    struct stack *next; /* in the pool, while nobody uses it */
+    char *low;          /* of the mapping; the guard page starts here */
+    unsigned int name;  /* valgrind's for it */
 };
 
 /* The stacks of one core. */
