@@ -153,7 +153,14 @@ static void connection_linger(struct echo_connection *connection)
     }
 }
 
-/* Ends the connection with an error line. */
+static enum sqlstate connection_shutdown(struct echo_connection *connection)
+{
+    struct echo *echo = connection->echo;
+    return stream_shutdown(connection->stream, deadline_in(echo, echo->options.send_timeout_ms),
+                           &connection->error);
+}
+
+/* Ends the connection with an error line. OK when it was told. */
 static enum sqlstate connection_refuse(struct echo_connection *connection, enum sqlstate state,
                                        const char *sentence)
 {
@@ -162,14 +169,12 @@ static enum sqlstate connection_refuse(struct echo_connection *connection, enum 
     int length = snprintf(line, sizeof line, "ERROR %s %s\n", code, sentence);
     check(length > 0 && length < (int)sizeof line);
     const struct bytes piece = bytes_of(line, (size_t)length);
-    struct echo *echo = connection->echo;
     enum sqlstate failed = connection_send(connection, &piece, 1);
     if (!failed)
-        failed = stream_shutdown(connection->stream, deadline_in(echo, echo->options.send_timeout_ms),
-                                 &connection->error);
+        failed = connection_shutdown(connection);
     if (!failed)
         connection_linger(connection);
-    return failed ? failed : state;
+    return failed;
 }
 
 /* Bytes at the start of `view` that are whole lines within the bound, when `carried` bytes of the first line
@@ -234,46 +239,49 @@ static enum sqlstate connection_answer(struct echo_connection *connection, struc
     return failed;
 }
 
-static enum sqlstate connection_take(struct echo_connection *connection, struct bytes view)
+/* Answers what has come. `*refused` when the connection was ended instead. */
+static enum sqlstate connection_take(struct echo_connection *connection, struct bytes view, bool *refused)
 {
-    bool too_long;
     enum sqlstate failed = SQLSTATE_OK;
-    size_t whole = whole_lines(view, connection->partial_bytes, &too_long);
+    size_t whole = whole_lines(view, connection->partial_bytes, refused);
     if (whole > 0)
         failed = connection_answer(connection, bytes_of(view.data, whole));
     if (failed)
         return failed;
-    if (too_long)
+    if (*refused)
         return connection_refuse(connection, SQLSTATE_PROGRAM_LIMIT_EXCEEDED, "line is too long");
     if (whole < view.size)
         failed = partial_append(connection, bytes_of(view.data + whole, view.size - whole));
     return failed;
 }
 
-/* Receives and answers until the client closes its side (OK) or something fails. */
+/* Receives and answers until the client closes its side or is refused (OK), or something fails. */
 static enum sqlstate connection_echo(struct echo_connection *connection)
 {
     struct echo *echo = connection->echo;
-    for (;;) {
+    enum sqlstate failed = SQLSTATE_OK;
+    bool refused = false;
+    while (!failed && !refused) {
         struct bytes view;
         bool carried = connection->partial_bytes > 0;
         connection->state = carried ? CONNECTION_BUSY : CONNECTION_IDLE;
         if (!carried && echo->stopping)
-            return SQLSTATE_OK;
-        enum sqlstate failed =
+            return connection_shutdown(connection);
+        failed =
             stream_receive(connection->stream, &view,
                            carried ? connection->line_deadline_ns : FIBER_NO_DEADLINE, &connection->error);
-        connection->state = CONNECTION_BUSY;
         if (failed == SQLSTATE_IDLE_SESSION_TIMEOUT)
             return connection_refuse(connection, failed, "line was not ended in time");
         if (failed)
             return failed;
-        if (view.size == 0)
-            return carried ? connection_answer(connection, bytes_of(NULL, 0)) : SQLSTATE_OK;
-        failed = connection_take(connection, view);
-        if (failed)
-            return failed;
+        connection->state = CONNECTION_BUSY;
+        if (view.size == 0) {
+            failed = carried ? connection_answer(connection, bytes_of(NULL, 0)) : SQLSTATE_OK;
+            return failed ? failed : connection_shutdown(connection);
+        }
+        failed = connection_take(connection, view, &refused);
     }
+    return failed;
 }
 
 static enum sqlstate connection_serve(struct echo_connection *connection)
@@ -294,11 +302,7 @@ static enum sqlstate connection_serve(struct echo_connection *connection)
     if (connection->visit->refused)
         return connection_refuse(connection, SQLSTATE_TOO_MANY_CONNECTIONS,
                                  "sorry, too many clients already");
-    failed = connection_echo(connection);
-    if (failed)
-        return failed;
-    return stream_shutdown(connection->stream, deadline_in(echo, echo->options.send_timeout_ms),
-                           &connection->error);
+    return connection_echo(connection);
 }
 
 /* The connection's fiber. What ends it is the client's affair or the stop's, so it is told to nobody but the
@@ -306,10 +310,13 @@ static enum sqlstate connection_serve(struct echo_connection *connection)
 static void connection_run(void *argument)
 {
     struct echo_connection *connection = argument;
-    enum sqlstate failed = connection_serve(connection);
-    if (failed && connection->error.state)
+    if (connection_serve(connection)) {
         log_error(connection->echo->world, LOG_DEBUG, "connection_ended", &connection->error,
                   "connection ended");
+        /* Closed in order, the kernel would go on for minutes to offer the client what it does not take. */
+        if (connection->state == CONNECTION_BUSY)
+            stream_reset(connection->stream);
+    }
     connection->fiber = NULL;
     scope_close(connection->scope);
 }

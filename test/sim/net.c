@@ -174,8 +174,7 @@ static enum sqlstate sim_shutdown(struct stream *stream, uint64_t deadline_ns, s
 static void sim_reset(struct stream *stream)
 {
     struct end *end = end_of(stream);
-    if (end->broken)
-        return;
+    /* Also when it is broken already: after a send that failed here, the peer has heard nothing yet. */
     record_core(end->core, TRACE_RESET, end->connection->number, 1, NULL);
     end_send_reset(end);
     end_break(end, "the connection was reset", true);

@@ -144,9 +144,9 @@ void end_leave(struct end *end, bool silent)
     end->view = NULL;
     if (silent)
         end_expect_reset(peer, 2 * give_up_ns(connection));
-    else if (unread || (end->side == 0 && !end->established))
+    else if (unread || end->broken || (end->side == 0 && !end->established))
         end_send_reset(end);
-    else if (!end->broken && !outgoing->finished)
+    else if (!outgoing->finished)
         pipe_finish(outgoing);
 }
 

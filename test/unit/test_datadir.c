@@ -447,7 +447,7 @@ static void crash_everywhere(enum sim_crash how, uint64_t seeds)
 
 START_TEST(killed_at_any_turn_the_next_start_opens_it)
 {
-    crash_everywhere(SIM_KILL, 3);
+    crash_everywhere(SIM_KILL, 8);
 }
 END_TEST
 
