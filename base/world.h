@@ -287,7 +287,8 @@ static inline enum sqlstate net_accept(struct world *world, struct listener *lis
     return world->net->accept(world, listener, connection, deadline_ns, error);
 }
 
-/* Makes an accepted connection this core's stream, closed with the scope. Does not yield. */
+/* Makes an accepted connection this core's stream, closed with the scope. When the system refuses, the connection
+ * is closed. Does not yield. */
 static inline enum sqlstate net_adopt(struct world *world, struct scope *scope,
                                       const struct net_handover *connection, struct stream **stream,
                                       struct error *error)

@@ -14,26 +14,41 @@ static enum flush_path other_than(enum flush_path path)
     return path == FLUSH_BY_RING ? FLUSH_BY_THREAD : FLUSH_BY_RING;
 }
 
+/* The mean without the largest ones. */
+static uint64_t mean_of(const struct flush_score *score)
+{
+    uint64_t largest[FLUSH_SCORE_TRIM] = {0}; /* in descending order */
+    uint64_t sum = 0;
+    uint32_t left_out = score->count / 8;
+    for (uint32_t i = 0; i < score->count; i++) {
+        uint64_t latency_ns = score->latency_ns[i];
+        sum += latency_ns;
+        for (uint32_t j = 0; j < left_out && latency_ns; j++) {
+            if (latency_ns <= largest[j])
+                continue;
+            uint64_t smaller = largest[j];
+            largest[j] = latency_ns;
+            latency_ns = smaller;
+        }
+    }
+    for (uint32_t j = 0; j < left_out; j++)
+        sum -= largest[j];
+    return sum / (score->count - left_out);
+}
+
 static void score_add(struct flush_score *score, uint64_t latency_ns)
 {
     score->latency_ns[score->next] = latency_ns;
     score->next = (score->next + 1) % FLUSH_SCORE_WINDOW;
     if (score->count < FLUSH_SCORE_WINDOW)
         score->count++;
+    if (score->count >= FLUSH_SCORE_MIN)
+        score->mean_ns = mean_of(score);
 }
 
 uint64_t flush_choice_score(const struct flush_choice *choice, enum flush_path path)
 {
-    const struct flush_score *score = &choice->score[path];
-    if (score->count < FLUSH_SCORE_MIN)
-        return 0;
-    uint64_t sum = 0, largest = 0;
-    for (uint32_t i = 0; i < score->count; i++) {
-        sum += score->latency_ns[i];
-        if (score->latency_ns[i] > largest)
-            largest = score->latency_ns[i];
-    }
-    return (sum - largest) / (score->count - 1);
+    return choice->score[path].mean_ns;
 }
 
 void flush_choice_init(struct flush_choice *choice, enum flush_path first, bool fixed)
@@ -65,9 +80,10 @@ static void compare(struct flush_choice *choice)
     enum flush_path other = other_than(choice->present);
     uint64_t present_ns = flush_choice_score(choice, choice->present);
     uint64_t other_ns = flush_choice_score(choice, other);
-    if (!present_ns || !other_ns || other_ns * 100 >= present_ns * FLUSH_BETTER_PERCENT)
+    if (choice->stay || !present_ns || !other_ns || other_ns * 100 >= present_ns * FLUSH_BETTER_PERCENT)
         return;
     choice->present = other;
+    choice->stay = FLUSH_SCORE_WINDOW;
     choice->credit_ns = 0;
     choice->switches++;
 }
@@ -82,6 +98,8 @@ void flush_choice_measured(struct flush_choice *choice, struct flush_pick pick, 
     if (choice->fixed || !succeeded || bytes > FLUSH_MEASURED_BYTES_MAX)
         return;
     score_add(&choice->score[pick.path], latency_ns);
+    if (choice->stay && pick.path == choice->present)
+        choice->stay--;
     if (pick.is_try) {
         choice->credit_ns -= (int64_t)latency_ns;
     } else {

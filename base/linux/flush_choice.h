@@ -9,11 +9,11 @@
  * - The other path is *tried* with one flush now and then, so that its score is of today, too. What tries
  * cost is bounded: together they take at most 1/FLUSH_TRY_SHARE of the time that flushes take, whatever they
  * turn out to cost.
- * - When the other path's score is below FLUSH_BETTER_PERCENT of the present one's, they change places. The
- * gap keeps noise from changing them to and fro.
+ * - When the other path's score is below FLUSH_BETTER_PERCENT of the present one's, they change places, and
+ *   stay there for as many flushes as make a new score. Gap and stay keep noise from changing them to and fro.
  *
- * The score is the mean of the last FLUSH_SCORE_WINDOW latencies without the largest one: a single hiccup
- * says nothing, and a hiccup in every fourth flush says much (which a median would not hear).
+ * The score is the mean of the last FLUSH_SCORE_WINDOW latencies without the largest eighth: a rare hiccup says
+ * nothing about the path, and a hiccup in every fourth flush says much (which a median would not hear).
  *
  * Plain figures in, a choice out: no clock, no thread, no I/O. One core owns a choice. */
 #ifndef SYNOD_BASE_LINUX_FLUSH_CHOICE_H
@@ -22,10 +22,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Latencies that make a score: few, so that a change of load is heard within as many flushes. */
-#define FLUSH_SCORE_WINDOW 8
+/* Latencies that make a score: many enough that two equal paths with the tails of a shared disk differ by little,
+ * few enough that a change of load is heard soon (a path that turned 30 times slower: after eight flushes). */
+#define FLUSH_SCORE_WINDOW 32
+/* How many of them are left out, the largest. */
+#define FLUSH_SCORE_TRIM (FLUSH_SCORE_WINDOW / 8)
 /* A score counts from this many latencies on; at the start both paths get that many flushes. */
-#define FLUSH_SCORE_MIN 4
+#define FLUSH_SCORE_MIN 8
 /* Tries take at most 1/32 (3 %) of the flush time. */
 #define FLUSH_TRY_SHARE 32
 /* The paths change places when the other's score is below 80 % of the present one's. */
@@ -38,8 +41,9 @@ enum flush_path { FLUSH_BY_RING, FLUSH_BY_THREAD, FLUSH_PATHS };
 /* The last latencies of one path. */
 struct flush_score {
     uint64_t latency_ns[FLUSH_SCORE_WINDOW];
-    uint32_t next;  /* where the next one goes */
-    uint32_t count; /* latencies there are, up to the window */
+    uint32_t next;    /* where the next one goes */
+    uint32_t count;   /* latencies there are, up to the window */
+    uint64_t mean_ns; /* of those that count; 0 while there are too few */
 };
 
 struct flush_choice {
@@ -48,6 +52,7 @@ struct flush_choice {
     bool fixed;        /* by an option: nothing is tried */
     bool trying;       /* a try is in flight; the next waits for its outcome */
     int64_t credit_ns; /* what tries may cost now; below zero after one that cost more than expected */
+    uint32_t stay;     /* measured flushes until the paths may change places again */
     uint64_t switches; /* how often the paths changed places; for metrics */
     uint64_t tries;
 };
