@@ -143,8 +143,8 @@ static void loop_turn(struct linux_core *core)
     linux_inbox_drain(core);
     mailbox_drain(world, LOOP_MAIL_PER_TURN);
     scheduler_run(world->scheduler, LOOP_FIBERS_PER_TURN);
-    bool returns_left = mailbox_flush(world);
-    if (returns_left || scheduler_ready(world->scheduler) || core->phase_over) {
+    mailbox_flush(world); /* what finds no room is no reason to stay awake: whoever makes room wakes us */
+    if (scheduler_ready(world->scheduler) || core->phase_over) {
         core->backend->turn(core, 0);
         return;
     }
