@@ -111,7 +111,24 @@ static bool poll_until(struct linux_core *core, uint64_t until_ns)
     return false;
 }
 
-static void sleep_until(struct linux_core *core, uint64_t deadline_ns)
+/* Whether fibers can run or the loop is to return: what a completion may have brought about at any time. */
+static bool something_to_do(const struct linux_core *core)
+{
+    return scheduler_ready(core->world.scheduler) || core->phase_over;
+}
+
+/* Adapts the polling to how long the core slept. */
+static void learn(struct linux_core *core, uint64_t slept_ns)
+{
+    if (slept_ns < LOOP_POLL_MAX_NS)
+        core->poll_ns = core->poll_ns ? core->poll_ns * 2 : LOOP_POLL_FIRST_NS;
+    else
+        core->poll_ns = core->poll_ns < LOOP_POLL_FIRST_NS ? 0 : core->poll_ns / 2;
+    if (core->poll_ns > LOOP_POLL_MAX_NS)
+        core->poll_ns = LOOP_POLL_MAX_NS;
+}
+
+static void loop_sleep(struct linux_core *core)
 {
     uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
     atomic_store(&core->asleep, true);
@@ -122,16 +139,10 @@ static void sleep_until(struct linux_core *core, uint64_t deadline_ns)
         core->backend->turn(core, 0);
         return;
     }
-    core->backend->turn(core, deadline_ns);
+    core->backend->turn(core, scheduler_next_deadline(core->world.scheduler));
     mailbox_sleep_end(&core->world);
     atomic_store_explicit(&core->asleep, false, memory_order_relaxed);
-    uint64_t slept_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
-    if (slept_ns < LOOP_POLL_MAX_NS)
-        core->poll_ns = core->poll_ns ? core->poll_ns * 2 : LOOP_POLL_FIRST_NS;
-    else
-        core->poll_ns = core->poll_ns < LOOP_POLL_FIRST_NS ? 0 : core->poll_ns / 2;
-    if (core->poll_ns > LOOP_POLL_MAX_NS)
-        core->poll_ns = LOOP_POLL_MAX_NS;
+    learn(core, clock_ns(CLOCK_MONOTONIC) - began_ns);
 }
 
 static void loop_turn(struct linux_core *core)
@@ -144,19 +155,17 @@ static void loop_turn(struct linux_core *core)
     mailbox_drain(world, LOOP_MAIL_PER_TURN);
     scheduler_run(world->scheduler, LOOP_FIBERS_PER_TURN);
     mailbox_flush(world); /* what finds no room is no reason to stay awake: whoever makes room wakes us */
-    if (scheduler_ready(world->scheduler) || core->phase_over) {
-        core->backend->turn(core, 0);
+    if (!something_to_do(core) && !core->poll_ns) {
+        loop_sleep(core);
         return;
     }
+    core->backend->turn(core, 0);
+    if (something_to_do(core))
+        return;
+    uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + core->poll_ns;
     uint64_t deadline_ns = scheduler_next_deadline(world->scheduler);
-    if (core->poll_ns) {
-        core->backend->turn(core, 0);
-        uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + core->poll_ns;
-        if (scheduler_ready(world->scheduler) ||
-            poll_until(core, until_ns < deadline_ns ? until_ns : deadline_ns))
-            return;
-    }
-    sleep_until(core, deadline_ns);
+    if (!poll_until(core, until_ns < deadline_ns ? until_ns : deadline_ns))
+        loop_sleep(core);
 }
 
 /* Turns until somebody on this core says that the phase is over. */

@@ -128,7 +128,7 @@ struct connection {
     int32_t sent;         /* result of the last send */
     uint16_t view;        /* the view in use, when it is a buffer of the core */
     uint16_t first, last; /* filled buffers nobody has read */
-    uint8_t ahead;        /* how many of them */
+    uint16_t ahead;       /* how many of them */
     bool receiving;       /* the operation is out: */
     bool polling;         /*   a poll, else a multishot receive */
     bool stopping;        /*   and was canceled */
@@ -602,6 +602,8 @@ static void accept_failed(struct listener *listener, int number)
     }
 }
 
+static void accept_start(struct listener *listener);
+
 static void accept_complete(struct linux_core *core, struct uring_op *op, int32_t result, uint32_t flags)
 {
     struct listener *listener = container_of(op, struct listener, accept);
@@ -620,6 +622,8 @@ static void accept_complete(struct linux_core *core, struct uring_op *op, int32_
         return;
     }
     listener->accepting = listener->stopping = false;
+    if (!listener->closed && !fiber_queue_empty(&listener->accepters))
+        accept_start(listener);
     scope_release(scope);
 }
 
