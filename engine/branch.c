@@ -1,0 +1,475 @@
+/* Branches: a transaction on one core. See engine/README.md, section 2.
+ *
+ * A write: room is made (may yield), the row is locked (may wait), the newest version is looked at (may read a page), and
+ * then, with no yield any more, the effect goes into the log and into the store. */
+#include "base/check.h"
+#include "base/scope.h"
+#include "engine/inside.h"
+#include "engine/record.h"
+
+/* Versions taken back between two yields of a rollback: about 100 us. */
+#define ROLLBACK_SLICE 500
+
+struct branch *branch_open(struct engine_core *core, const struct branch_terms *terms)
+{
+    struct branch *branch = slab_alloc(core->pool, sizeof *branch);
+    *branch = (struct branch){.core = core, .terms = *terms};
+    branch->terms.ticket = (struct log_ticket){0};
+    branch->terms.effects = 0;
+    branch->terms.after = 0;
+    branch->terms.wrote = false;
+    branch->statement_seen = terms->statement;
+    branch->savepoint_seen = terms->savepoint;
+    list_init(&branch->writers);
+    list_init(&branch->marks);
+    lock_owner_init(&branch->owner, terms->transaction, terms->started_ns);
+    list_append(&core->branches, &branch->of_core);
+    return branch;
+}
+
+static void branch_free(struct branch *branch)
+{
+    struct engine_core *core = branch->core;
+    for (struct list_link *link; (link = list_take_first(&branch->marks));) {
+        struct branch_mark *mark = container_of(link, struct branch_mark, link);
+        slab_free(core->pool, mark, sizeof *mark + mark->count * sizeof *mark->at);
+    }
+    check(list_empty(&branch->writers) && branch->owner.held_count == 0);
+    list_remove(&branch->of_core);
+    slab_free(core->pool, branch, sizeof *branch);
+}
+
+bool branch_idle(const struct branch *branch)
+{
+    return list_empty(&branch->writers) && branch->owner.held_count == 0 && !branch->terms.wrote;
+}
+
+/* Remembers the state for every savepoint made since the last call: one mark serves them all. */
+static void mark_savepoint(struct branch *branch, uint64_t savepoint)
+{
+    size_t count = 0;
+    list_each (&branch->writers, at)
+        count++;
+    struct branch_mark *mark = slab_alloc(branch->core->pool, sizeof *mark + count * sizeof *mark->at);
+    mark->savepoint = savepoint;
+    mark->lock_mark = lock_mark(&branch->owner);
+    mark->count = 0;
+    list_each (&branch->writers, at) {
+        struct branch_writer *writer = container_of(at, struct branch_writer, link);
+        mark->at[mark->count++] = (struct branch_mark_writer){writer, writer->writer.effects};
+    }
+    list_append(&branch->marks, &mark->link);
+}
+
+void branch_enter(struct branch *branch, const struct branch_terms *terms)
+{
+    if (terms->savepoint > branch->savepoint_seen) {
+        /* The oldest of them is the one to name: rolling back to it or to a newer one finds this mark. */
+        mark_savepoint(branch, branch->savepoint_seen + 1);
+        branch->savepoint_seen = terms->savepoint;
+    }
+    if (terms->statement != branch->statement_seen) {
+        list_each (&branch->writers, at) {
+            struct branch_writer *writer = container_of(at, struct branch_writer, link);
+            writer->statement_mark = writer->writer.effects;
+        }
+        branch->statement_seen = terms->statement;
+    }
+    branch->terms.snapshot = terms->snapshot;
+    branch->terms.statement = terms->statement;
+    branch->terms.savepoint = terms->savepoint;
+}
+
+/* ---- reading ---- */
+
+static struct branch_writer *writer_at(const struct branch *branch, const struct shard *shard)
+{
+    list_each (&branch->writers, at) {
+        struct branch_writer *writer = container_of(at, struct branch_writer, link);
+        if (writer->shard == shard)
+            return writer;
+    }
+    return NULL;
+}
+
+static struct snapshot snapshot_at(const struct branch *branch, const struct shard *shard)
+{
+    const struct branch_writer *writer = writer_at(branch, shard);
+    bool newest = branch->terms.isolation == SERIALIZABLE;
+    return (struct snapshot){.scn = newest ? SCN_NEWEST : branch->terms.snapshot,
+                             .transaction = branch->terms.transaction,
+                             .own_effects = writer ? writer->statement_mark : 0};
+}
+
+static struct lock_request request_of(const struct branch *branch, enum lock_policy policy)
+{
+    uint64_t timeout = branch->terms.lock_timeout_ns;
+    uint64_t deadline = timeout ? branch->core->world->now_ns + timeout : FIBER_NO_DEADLINE;
+    return (struct lock_request){.policy = policy, .deadline_ns = deadline};
+}
+
+/* What is locked now may have been written by a commit that is not stable yet: this transaction must not be heard of before
+ * that one is. */
+static void note_lock(struct branch *branch)
+{
+    if (branch->core->newest_position > branch->terms.after)
+        branch->terms.after = branch->core->newest_position;
+}
+
+static struct shard *enter_shard(struct branch *branch, uint64_t table, struct bytes key)
+{
+    struct shard *shard = shard_find(branch->core, branch, table, key);
+    if (shard)
+        shard->users++;
+    return shard;
+}
+
+static void leave_shard(struct shard *shard)
+{
+    shard->users--;
+}
+
+static enum sqlstate still_there(const struct shard *shard, enum sqlstate failed, struct error *error)
+{
+    return failed ? failed : shard->gone ? no_such_table(shard->table, error) : SQLSTATE_OK;
+}
+
+enum sqlstate branch_get(struct branch *branch, uint64_t table, struct bytes key, struct store_row *row,
+                         bool *found, struct error *error)
+{
+    struct shard *shard = enter_shard(branch, table, key);
+    if (!shard)
+        return no_such_table(table, error);
+    enum sqlstate failed = SQLSTATE_OK;
+    if (branch->terms.isolation == SERIALIZABLE) {
+        struct lock_request request = request_of(branch, LOCK_WAIT);
+        failed = lock_row(branch->core->locks, &branch->owner, shard->shard, key, LOCK_SHARE, &request, NULL, error);
+        note_lock(branch);
+        failed = still_there(shard, failed, error);
+    }
+    if (!failed) {
+        struct snapshot snapshot = snapshot_at(branch, shard);
+        failed = shard->store->ops->get(shard->store, branch->scope, &snapshot, key, row, found, error);
+    }
+    leave_shard(shard);
+    return failed;
+}
+
+enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cursor *cursor, size_t rows_max,
+                          const struct store_sink *sink, struct error *error)
+{
+    struct shard *shard = enter_shard(branch, table, cursor->range.from);
+    if (!shard)
+        return no_such_table(table, error);
+    enum sqlstate failed = SQLSTATE_OK;
+    if (branch->terms.isolation == SERIALIZABLE) {
+        struct lock_request request = request_of(branch, LOCK_WAIT);
+        failed = lock_range(branch->core->locks, &branch->owner, shard->shard, cursor->range.from, cursor->range.to,
+                            cursor->range.to_open, &request, NULL, error);
+        note_lock(branch);
+        failed = still_there(shard, failed, error);
+    }
+    if (!failed) {
+        struct snapshot snapshot = snapshot_at(branch, shard);
+        failed = shard->store->ops->scan(shard->store, &snapshot, cursor, rows_max, sink, error);
+    }
+    leave_shard(shard);
+    return failed;
+}
+
+/* ---- locking and writing ---- */
+
+static enum sqlstate check_unchanged(const struct branch *branch, const struct store_newest *newest,
+                                     struct error *error)
+{
+    if (branch->terms.isolation != REPEATABLE_READ || newest->scn <= branch->terms.snapshot)
+        return SQLSTATE_OK;
+    return error_set(error, SQLSTATE_SERIALIZATION_FAILURE, newest->exists
+                         ? "could not serialize access due to concurrent update"
+                         : "could not serialize access due to concurrent delete");
+}
+
+/* Locks a row of a shard and looks at its newest version. */
+static enum sqlstate lock_and_look(struct branch *branch, struct shard *shard, struct bytes key,
+                                   enum lock_strength strength, enum lock_policy policy,
+                                   struct store_newest *newest, enum lock_outcome *outcome, struct error *error)
+{
+    struct lock_request request = request_of(branch, policy);
+    enum sqlstate failed =
+        lock_row(branch->core->locks, &branch->owner, shard->shard, key, strength, &request, outcome, error);
+    failed = still_there(shard, failed, error);
+    if (failed || *outcome == LOCK_SKIPPED)
+        return failed;
+    note_lock(branch);
+    failed = shard->store->ops->newest(shard->store, key, newest, error);
+    failed = still_there(shard, failed, error);
+    if (failed)
+        return failed;
+    check(!newest->transaction || newest->transaction == branch->terms.transaction,
+          "transaction %llu holds a row that %llu has written", (unsigned long long)branch->terms.transaction,
+          (unsigned long long)newest->transaction);
+    return check_unchanged(branch, newest, error);
+}
+
+enum sqlstate branch_lock(struct branch *branch, uint64_t table, struct bytes key, enum lock_strength strength,
+                          enum lock_policy policy, struct store_row *row, bool *found, enum lock_outcome *outcome,
+                          struct error *error)
+{
+    struct shard *shard = enter_shard(branch, table, key);
+    if (!shard)
+        return no_such_table(table, error);
+    struct store_newest newest;
+    *found = false;
+    enum sqlstate failed = lock_and_look(branch, shard, key, strength, policy, &newest, outcome, error);
+    if (!failed && *outcome != LOCK_SKIPPED) {
+        struct snapshot snapshot = {
+            .scn = SCN_NEWEST, .transaction = branch->terms.transaction, .own_effects = UINT32_MAX};
+        failed = shard->store->ops->get(shard->store, branch->scope, &snapshot, key, row, found, error);
+    }
+    leave_shard(shard);
+    return failed;
+}
+
+static struct branch_writer *writer_open(struct branch *branch, struct shard *shard)
+{
+    struct branch_writer *writer = writer_at(branch, shard);
+    if (writer)
+        return writer;
+    writer = slab_alloc(branch->core->pool, sizeof *writer);
+    *writer = (struct branch_writer){.shard = shard, .writer = {.transaction = branch->terms.transaction}};
+    writer->floor = log_port_stable(branch->core->port);
+    list_append(&branch->writers, &writer->link);
+    return writer;
+}
+
+static struct log_record shard_record(struct branch *branch, struct shard *shard, uint8_t kind, const void *payload,
+                                      size_t bytes)
+{
+    return (struct log_record){.topic = shard->shard,
+                               .sequence = ++shard->sequence,
+                               .epoch = 1,
+                               .kind = kind,
+                               .transaction = branch->terms.transaction,
+                               .payload = bytes_of(payload, bytes)};
+}
+
+/* Writes an effect's records. Neither yields nor fails: room was made. */
+static void log_effect(struct branch *branch, struct shard *shard, const struct effect *effect, uint32_t number)
+{
+    struct log_port *port = branch->core->port;
+    struct scope *scope = scope_open(branch->core->scope, "record");
+    size_t room = LOG_PAYLOAD_BYTES_MAX;
+    if (effect->row.size > RECORD_ROW_BYTES_MAX) {
+        uint8_t *memory = scope_alloc(scope, room);
+        for (size_t offset = 0; offset < effect->row.size; offset += RECORD_ROW_BYTES_MAX) {
+            size_t left = effect->row.size - offset;
+            struct bytes piece =
+                bytes_of(effect->row.data + offset, left < RECORD_ROW_BYTES_MAX ? left : RECORD_ROW_BYTES_MAX);
+            size_t bytes = record_part_write(memory, room, number, offset, piece);
+            struct log_record part = shard_record(branch, shard, RECORD_PART, memory, bytes);
+            log_port_append(port, &part, NULL, 0);
+        }
+    }
+    room = record_effect_bytes(effect);
+    uint8_t *memory = scope_alloc(scope, room);
+    size_t bytes = record_effect_write(memory, room, effect, number);
+    struct log_record record = shard_record(branch, shard, RECORD_EFFECT, memory, bytes);
+    branch->terms.ticket = log_port_append(port, &record, NULL, 0);
+    branch->terms.effects++;
+    scope_close(scope);
+}
+
+static enum sqlstate check_sizes(const struct effect *effect, struct error *error)
+{
+    if (effect->key.size > STORE_KEY_BYTES_MAX)
+        return error_set(error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED, "key of %zu bytes exceeds the maximum of %d",
+                         effect->key.size, STORE_KEY_BYTES_MAX);
+    if (effect->row.size > STORE_ROW_BYTES_MAX)
+        return error_set(error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED, "row of %zu bytes exceeds the maximum of %lu",
+                         effect->row.size, STORE_ROW_BYTES_MAX);
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate make_room(struct branch *branch, struct shard *shard, const struct effect *effect,
+                               struct error *error)
+{
+    struct engine_core *core = branch->core;
+    size_t bytes = effect->key.size + effect->row.size + 256;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (shard->volume)
+        failed = log_port_make_room(core->port, bytes, error);
+    if (!failed)
+        failed = shard->store->ops->make_room(shard->store, bytes, txn_visible(core->txn), txn_oldest(core->txn), error);
+    return still_there(shard, failed, error);
+}
+
+static enum lock_strength strength_of(enum effect_kind kind)
+{
+    return kind == EFFECT_UPDATE ? LOCK_NO_KEY_UPDATE : LOCK_UPDATE;
+}
+
+static enum sqlstate write_row(struct branch *branch, struct shard *shard, const struct effect *effect, bool *done,
+                               struct error *error)
+{
+    struct store_newest newest;
+    enum lock_outcome outcome;
+    enum sqlstate failed = make_room(branch, shard, effect, error);
+    if (!failed)
+        failed = lock_and_look(branch, shard, effect->key, strength_of(effect->kind), LOCK_WAIT, &newest, &outcome, error);
+    if (failed)
+        return failed;
+    *done = newest.exists == (effect->kind != EFFECT_INSERT);
+    if (!*done)
+        return SQLSTATE_OK;
+    struct scheduler *scheduler = branch->core->world->scheduler;
+    fiber_still_begin(scheduler);
+    struct branch_writer *writer = writer_open(branch, shard);
+    if (shard->volume)
+        log_effect(branch, shard, effect, writer->writer.effects + 1);
+    shard->store->ops->apply(shard->store, &writer->writer, effect);
+    branch->terms.wrote = true;
+    branch->owner.work++;
+    fiber_still_end(scheduler);
+    return SQLSTATE_OK;
+}
+
+enum sqlstate branch_write(struct branch *branch, uint64_t table, const struct effect *effect, bool *done,
+                           struct error *error)
+{
+    if (branch->terms.read_only)
+        return error_set(error, SQLSTATE_READ_ONLY_SQL_TRANSACTION,
+                         "cannot write rows in a read-only transaction");
+    enum sqlstate failed = check_sizes(effect, error);
+    if (failed)
+        return failed;
+    struct shard *shard = enter_shard(branch, table, effect->key);
+    if (!shard)
+        return no_such_table(table, error);
+    failed = write_row(branch, shard, effect, done, error);
+    leave_shard(shard);
+    return failed;
+}
+
+/* ---- the end ---- */
+
+void branch_stamp(struct branch *branch, uint64_t scn, uint64_t position)
+{
+    struct engine_core *core = branch->core;
+    for (struct list_link *link; (link = list_take_first(&branch->writers));) {
+        struct branch_writer *writer = container_of(link, struct branch_writer, link);
+        check(scn, "a transaction that wrote ends without an SCN");
+        writer->shard->store->ops->commit(writer->shard->store, &writer->writer, scn);
+        list_append(&core->settling, link);
+    }
+    if (position > core->newest_position)
+        core->newest_position = position;
+    lock_release_all(core->locks, &branch->owner);
+    branch_free(branch);
+}
+
+static void undo_writer(struct branch *branch, struct branch_writer *writer, uint32_t effects, bool whole)
+{
+    struct engine_core *core = branch->core;
+    struct store *store = writer->shard->store;
+    if (writer->writer.effects <= effects)
+        return;
+    if (!whole && writer->shard->volume) {
+        uint8_t payload[32];
+        size_t bytes = record_undo_write(payload, sizeof payload, effects, writer->writer.effects);
+        struct log_record record = shard_record(branch, writer->shard, RECORD_UNDO, payload, bytes);
+        branch->terms.ticket = log_port_append(core->port, &record, NULL, 0);
+    }
+    writer->shard->users++;
+    while (!store->ops->rollback(store, &writer->writer, effects, ROLLBACK_SLICE))
+        fiber_yield(core->world->scheduler);
+    writer->shard->users--;
+}
+
+static void rollback_all(struct branch *branch)
+{
+    struct engine_core *core = branch->core;
+    for (struct list_link *link; (link = list_first(&branch->writers));) {
+        struct branch_writer *writer = container_of(link, struct branch_writer, link);
+        undo_writer(branch, writer, 0, true);
+        check(writer->writer.versions == 0);
+        list_remove(link);
+        slab_free(core->pool, writer, sizeof *writer);
+    }
+    lock_release_all(core->locks, &branch->owner);
+    branch_free(branch);
+}
+
+static uint32_t effects_at(const struct branch_mark *mark, const struct branch_writer *writer)
+{
+    for (size_t i = 0; i < mark->count; i++)
+        if (mark->at[i].writer == writer)
+            return mark->at[i].effects;
+    return 0;
+}
+
+void branch_rollback(struct branch *branch, uint64_t savepoint, bool all)
+{
+    struct engine_core *core = branch->core;
+    if (all) {
+        rollback_all(branch);
+        return;
+    }
+    /* The first mark that was made for this savepoint or a newer one holds the state it had then. */
+    struct branch_mark *first = NULL;
+    list_each (&branch->marks, at) {
+        first = container_of(at, struct branch_mark, link);
+        if (first->savepoint >= savepoint)
+            break;
+        first = NULL;
+    }
+    /* Marks carry the oldest savepoint they serve: the last one below may serve this one, too, if nothing came since. */
+    if (!first)
+        return;
+    list_each (&branch->writers, at) {
+        struct branch_writer *writer = container_of(at, struct branch_writer, link);
+        undo_writer(branch, writer, effects_at(first, writer), false);
+        if (writer->statement_mark > effects_at(first, writer))
+            writer->statement_mark = writer->writer.effects;
+    }
+    lock_release_since(core->locks, &branch->owner, first->lock_mark);
+    for (struct list_link *last; (last = list_last(&branch->marks));) {
+        struct branch_mark *mark = container_of(last, struct branch_mark, link);
+        if (mark->savepoint < savepoint)
+            break;
+        list_remove(last);
+        slab_free(core->pool, mark, sizeof *mark + mark->count * sizeof *mark->at);
+    }
+    branch->savepoint_seen = savepoint - 1;
+}
+
+/* ---- what ended branches leave behind ---- */
+
+uint64_t branch_floor(const struct engine_core *core, uint64_t visible, uint64_t none)
+{
+    uint64_t floor = none;
+    list_each (&core->branches, at) {
+        struct branch *branch = container_of(at, struct branch, of_core);
+        list_each (&branch->writers, of) {
+            struct branch_writer *writer = container_of(of, struct branch_writer, link);
+            floor = writer->floor < floor ? writer->floor : floor;
+        }
+    }
+    list_each (&core->settling, at) {
+        struct branch_writer *writer = container_of(at, struct branch_writer, link);
+        if (writer->writer.scn > visible && writer->floor < floor)
+            floor = writer->floor;
+    }
+    return floor;
+}
+
+void branch_sweep(struct engine_core *core)
+{
+    uint64_t visible = txn_visible(core->txn);
+    list_each_safe (&core->settling, at) {
+        struct branch_writer *writer = container_of(at, struct branch_writer, link);
+        if (writer->writer.versions || writer->writer.scn > visible)
+            continue;
+        list_remove(at);
+        slab_free(core->pool, writer, sizeof *writer);
+    }
+}

@@ -1,0 +1,308 @@
+/* What the files of the engine itself share: the node-wide struct, a core's part, shards, branches, transactions, and the
+ * calls that travel between cores. */
+#ifndef SYNOD_ENGINE_INSIDE_H
+#define SYNOD_ENGINE_INSIDE_H
+
+#include "base/mailbox.h"
+#include "base/map.h"
+#include "base/slab.h"
+#include "base/world.h"
+#include "engine/engine.h"
+#include "engine/lock/lock.h"
+#include "engine/log/log.h"
+#include "engine/map.h"
+#include "engine/page/page.h"
+#include "engine/tree/tree.h"
+#include "engine/txn/txn.h"
+
+struct engine_core;
+struct fragment;
+struct recovery;
+
+/* All cores of a node come together here; core 0's memory. See barrier.c. */
+struct barrier {
+    struct list arrived; /* mails of the others */
+    uint32_t count;
+    bool any_failed;
+    struct fiber_queue full;
+    bool ready;
+};
+
+struct engine {
+    struct txn_shared txn;
+    struct shard_map *map; /* published by core 0 */
+    struct node_log *log;
+    struct engine_core *core[CORES_MAX];
+    struct barrier barrier;
+    struct recovery *recovery; /* while opening; read by all, written by core 0 */
+    struct log_state log_state;
+    uint64_t replay_from[CORES_MAX]; /* core i's volumes need the log from here; written by it between barriers */
+    uint64_t first_scn[CORES_MAX];   /* largest SCN its volumes know */
+    bool serving;
+};
+
+/* ---- shards ---- */
+
+struct core_volume {
+    uint32_t number;
+    struct volume *volume;
+    struct tree *roots;      /* shard (u64, big endian) -> where it rests */
+    uint64_t checkpoint_scn; /* of the last durable checkpoint */
+    uint64_t replay_from;    /* the log is needed from here */
+    bool busy;               /* a checkpoint is under way */
+    struct fiber_queue free;
+};
+
+struct shard {
+    struct list_link of_core;
+    struct scope *scope;
+    struct engine_core *core;
+    struct core_volume *volume; /* NULL for memory */
+    struct store *store;
+    uint64_t shard, table;
+    enum table_layout layout;
+    uint64_t sequence;        /* of its topic: the last record's */
+    struct tree_root written; /* as the volume's roots have it */
+    uint64_t creator;         /* the transaction that makes it, while that is open; 0 */
+    bool gone;                /* dropped: nothing new may begin */
+    uint32_t users;           /* fibers inside */
+};
+
+/* ---- branches ---- */
+
+/* A transaction's writing at one shard. Outlives the branch while versions point at it, and while a checkpoint may need
+ * the log from its floor on. */
+struct branch_writer {
+    struct list_link link; /* of the branch; then of core->settling */
+    struct shard *shard;   /* NULL once the shard is gone */
+    struct writer writer;
+    uint32_t statement_mark; /* effects when the present statement began */
+    uint64_t floor;        /* log position at or below its first effect */
+};
+
+/* A savepoint as a branch knows it: made when the first call behind it comes. */
+struct branch_mark {
+    struct list_link link;
+    uint64_t savepoint;
+    uint64_t lock_mark;
+    size_t count;
+    struct branch_mark_writer {
+        struct branch_writer *writer;
+        uint32_t effects;
+    } at[];
+};
+
+/* What a transaction's calls tell a branch, and what they bring back. */
+struct branch_terms {
+    uint64_t transaction;
+    enum isolation isolation;
+    bool read_only;
+    uint64_t snapshot;
+    uint64_t statement, savepoint;
+    uint64_t lock_timeout_ns;
+    uint64_t started_ns;
+    /* back */
+    struct log_ticket ticket; /* of the last effect; batch 0 = none */
+    uint64_t effects;         /* EFFECT records this branch has logged */
+    uint64_t after;           /* log position of the newest commit it may have seen or overwritten */
+    bool wrote;
+};
+
+struct branch {
+    struct list_link of_core;
+    struct engine_core *core;
+    struct branch_terms terms;
+    struct lock_owner owner;
+    struct list writers;
+    struct list marks;
+    uint64_t statement_seen, savepoint_seen;
+    struct scope *scope; /* of the fragment that runs: memory for large rows; NULL between */
+};
+
+/* ---- a core's part ---- */
+
+struct engine_core {
+    struct engine *engine;
+    struct world *world;
+    struct scope *scope;
+    struct slab_pool *pool;
+    struct engine_options options;
+    struct log_port *port;
+    struct lock_table *locks;
+    struct txn_core *txn;
+    struct core_volume volume[CORES_MAX];
+    uint32_t volumes;
+    struct list shards;
+    struct map by_number; /* shard -> struct shard */
+    struct list branches; /* open ones */
+    struct list settling; /* writers of ended branches */
+    struct list idle;     /* workers without work */
+    struct list calls;    /* fragments without a worker */
+    uint32_t workers;
+    uint64_t newest_position; /* of the commits stamped here */
+    uint64_t active, commits, rollbacks;
+    uint64_t checkpoint_at;   /* core 0: log position where the next checkpoint is due */
+    bool checkpointing;       /* core 0 */
+    struct fiber_queue checkpointed;
+    struct fiber_queue tend;
+    bool closing;
+    uint64_t next_volume;     /* core 0: where the next shard goes */
+};
+
+static inline struct engine_core *engine_core_of(struct engine *engine, const struct world *world)
+{
+    return engine->core[world->core];
+}
+
+static inline const struct shard_map *engine_map(struct engine *engine)
+{
+    return __atomic_load_n(&engine->map, __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t volume_core(const struct engine_core *core, uint32_t volume)
+{
+    return volume % core->world->cores;
+}
+
+/* ---- calls between cores (fragment.c) ---- */
+
+enum fragment_kind {
+    FRAGMENT_RUN,      /* run() with the branch */
+    FRAGMENT_STAMP,    /* the commit has that SCN and position: stamp, release */
+    FRAGMENT_ROLLBACK, /* to `savepoint`, or all */
+    FRAGMENT_CORE,     /* core_run() without a branch */
+};
+
+struct fragment {
+    struct mail mail;
+    struct engine *engine;
+    enum fragment_kind kind;
+    struct branch **branch; /* the transaction's memory of its branch there */
+    struct branch_terms *terms;
+    enum sqlstate (*run)(struct branch *branch, void *argument, struct error *error);
+    enum sqlstate (*core_run)(struct engine_core *core, void *argument, struct error *error);
+    void *argument;
+    uint64_t scn, position, savepoint;
+    bool all;
+    struct error *error;
+    enum sqlstate failed;
+    /* on the owner's core */
+    struct list_link link;
+    struct fiber *worker;
+    bool canceled;
+    enum sqlstate canceled_state;
+    const char *canceled_message;
+    /* on the coordinator's core */
+    bool back;
+    struct fiber_queue came_back;
+};
+
+/* Sends a prepared fragment to a core, which may be this one's own; `fragment` stays put until fragment_wait(). Yields. */
+void fragment_send(struct engine_core *core, uint32_t to, struct fragment *fragment);
+
+/* Waits for it. With `cancelable`, a cancellation of this fiber goes on to the worker; either way the fragment is back when
+ * this returns. Yields. */
+enum sqlstate fragment_wait(struct engine_core *core, uint32_t to, struct fragment *fragment, bool cancelable);
+
+/* Both for core_run; runs in place when `to` is this core. */
+enum sqlstate core_call(struct engine_core *core, uint32_t to,
+                        enum sqlstate (*run)(struct engine_core *core, void *argument, struct error *error),
+                        void *argument, struct error *error);
+
+/* Runs a fragment's work in the fiber that calls. */
+enum sqlstate fragment_do(struct engine_core *core, struct fragment *fragment, struct error *error);
+
+/* ---- branches (branch.c) ---- */
+
+struct branch *branch_open(struct engine_core *core, const struct branch_terms *terms);
+/* Takes over the terms of a call, making marks as they ask. */
+void branch_enter(struct branch *branch, const struct branch_terms *terms);
+bool branch_idle(const struct branch *branch);
+/* Commits: versions count, locks go, the branch is gone. Does not yield. */
+void branch_stamp(struct branch *branch, uint64_t scn, uint64_t position);
+/* Takes back what was done since the savepoint, or all (then the branch is gone). Yields, not cancelable. */
+void branch_rollback(struct branch *branch, uint64_t savepoint, bool all);
+/* Log positions this core's open or not yet visible writers need, the lowest; `none` when there is none. */
+uint64_t branch_floor(const struct engine_core *core, uint64_t visible, uint64_t none);
+/* Frees writers nobody needs any more. */
+void branch_sweep(struct engine_core *core);
+
+/* ---- shards (shard.c) ---- */
+
+struct shard *shard_open(struct engine_core *core, const struct shard_place *place, uint64_t creator,
+                         const struct tree_root *root);
+struct shard *shard_by_number(const struct engine_core *core, uint64_t number);
+/* The shard on this core that holds the key for this branch; NULL when the table is not there. */
+struct shard *shard_find(struct engine_core *core, const struct branch *branch, uint64_t table, struct bytes key);
+/* Closes a shard nobody may use any more; its pages go back. Yields. */
+enum sqlstate shard_drop(struct shard *shard, struct error *error);
+enum sqlstate no_such_table(uint64_t table, struct error *error);
+
+/* The core's volumes: opens those that are its own. Yields. */
+enum sqlstate volumes_open(struct engine_core *core, struct error *error);
+struct core_volume *volume_by_number(struct engine_core *core, uint32_t number);
+/* The root the volume's roots have for a shard; zero when none. Yields. */
+enum sqlstate volume_shard_root(struct core_volume *volume, uint64_t shard, struct tree_root *root,
+                                struct error *error);
+
+/* ---- the directory (directory.c) ---- */
+
+struct directory_change {
+    struct directory_change *next; /* newest first */
+    uint64_t savepoint;            /* made under this savepoint */
+    bool create;
+    struct shard_place place;
+};
+
+/* Publishes the changes of a committed transaction to all cores and opens or drops the shards. On the coordinator. Yields,
+ * not cancelable. */
+void directory_publish(struct transaction *transaction);
+/* The place a transaction uses for a key: its own changes, then the map. */
+const struct shard_place *directory_find(const struct transaction *transaction, uint64_t table, struct bytes key);
+/* Undoes shards made by changes newer than the savepoint (or all). Yields. */
+void directory_rollback(struct transaction *transaction, uint64_t savepoint, bool all);
+/* The first map, from the directory's rows; opens nothing. Core 0. Yields. */
+enum sqlstate directory_read(struct engine_core *core, struct error *error);
+
+/* ---- transactions (transaction.c) ---- */
+
+struct transaction {
+    struct list_link of_core;
+    struct engine_core *core;
+    struct scope *scope; /* its own, under the core's */
+    struct scope_undo *undo; /* in the caller's scope */
+    struct transaction_options options;
+    struct branch_terms terms;
+    struct snapshot_hold snapshot;
+    struct branch *branch[CORES_MAX];
+    struct log_ticket ticket[CORES_MAX];
+    uint64_t effects[CORES_MAX];
+    uint64_t after;
+    bool wrote;
+    struct directory_change *changes;
+    uint64_t scn;
+    bool over;
+};
+
+/* Runs a function with the branch on a core. Yields. */
+enum sqlstate transaction_run_on(struct transaction *transaction, uint32_t core,
+                                 enum sqlstate (*run)(struct branch *branch, void *argument, struct error *error),
+                                 void *argument, struct error *error);
+
+/* ---- recovery and checkpoints ---- */
+
+/* Pass one (core 0) and two (every core), see recovery.c. Yield. */
+enum sqlstate recovery_read(struct engine_core *core, struct error *error);
+enum sqlstate recovery_apply(struct engine_core *core, struct error *error);
+void recovery_end(struct engine_core *core);
+
+/* Makes this core's volumes durable at the visible SCN. Yields. */
+enum sqlstate checkpoint_core(struct engine_core *core, struct error *error);
+/* All cores, then cuts the log. Core 0. Yields. */
+enum sqlstate checkpoint_node(struct engine_core *core, struct error *error);
+enum sqlstate tend_open(struct engine_core *core, struct error *error);
+
+/* Waits until every core has come here; true when none had failed. Yields. */
+bool barrier_wait(struct engine_core *core, bool failed);
+
+#endif
