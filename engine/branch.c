@@ -19,7 +19,7 @@ struct branch *branch_open(struct engine_core *core, const struct branch_terms *
     branch->terms.after = 0;
     branch->terms.wrote = false;
     branch->statement_seen = terms->statement;
-    branch->savepoint_seen = terms->savepoint;
+    branch->savepoint_seen = branch->savepoint_opened = terms->savepoint;
     list_init(&branch->writers);
     list_init(&branch->marks);
     lock_owner_init(&branch->owner, terms->transaction, terms->started_ns);
@@ -30,8 +30,9 @@ struct branch *branch_open(struct engine_core *core, const struct branch_terms *
 static void branch_free(struct branch *branch)
 {
     struct engine_core *core = branch->core;
-    for (struct list_link *link; (link = list_take_first(&branch->marks));) {
+    for (struct list_link *link; (link = list_first(&branch->marks));) {
         struct branch_mark *mark = container_of(link, struct branch_mark, link);
+        list_remove(link);
         slab_free(core->pool, mark, sizeof *mark + mark->count * sizeof *mark->at);
     }
     check(list_empty(&branch->writers) && branch->owner.held_count == 0);
@@ -44,14 +45,14 @@ bool branch_idle(const struct branch *branch)
     return list_empty(&branch->writers) && branch->owner.held_count == 0 && !branch->terms.wrote;
 }
 
-/* Remembers the state for every savepoint made since the last call: one mark serves them all. */
-static void mark_savepoint(struct branch *branch, uint64_t savepoint)
+/* Remembers the present state for the savepoints made since the last call: nothing happened between them. */
+static void mark_savepoints(struct branch *branch, uint64_t newest)
 {
     size_t count = 0;
     list_each (&branch->writers, at)
         count++;
     struct branch_mark *mark = slab_alloc(branch->core->pool, sizeof *mark + count * sizeof *mark->at);
-    mark->savepoint = savepoint;
+    mark->newest = newest;
     mark->lock_mark = lock_mark(&branch->owner);
     mark->count = 0;
     list_each (&branch->writers, at) {
@@ -64,8 +65,7 @@ static void mark_savepoint(struct branch *branch, uint64_t savepoint)
 void branch_enter(struct branch *branch, const struct branch_terms *terms)
 {
     if (terms->savepoint > branch->savepoint_seen) {
-        /* The oldest of them is the one to name: rolling back to it or to a newer one finds this mark. */
-        mark_savepoint(branch, branch->savepoint_seen + 1);
+        mark_savepoints(branch, terms->savepoint);
         branch->savepoint_seen = terms->savepoint;
     }
     if (terms->statement != branch->statement_seen) {
@@ -143,7 +143,8 @@ enum sqlstate branch_get(struct branch *branch, uint64_t table, struct bytes key
     enum sqlstate failed = SQLSTATE_OK;
     if (branch->terms.isolation == SERIALIZABLE) {
         struct lock_request request = request_of(branch, LOCK_WAIT);
-        failed = lock_row(branch->core->locks, &branch->owner, shard->shard, key, LOCK_SHARE, &request, NULL, error);
+        failed = lock_row(branch->core->locks, &branch->owner, shard->shard, key, LOCK_SHARE, &request, NULL,
+                          error);
         note_lock(branch);
         failed = still_there(shard, failed, error);
     }
@@ -164,8 +165,8 @@ enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cu
     enum sqlstate failed = SQLSTATE_OK;
     if (branch->terms.isolation == SERIALIZABLE) {
         struct lock_request request = request_of(branch, LOCK_WAIT);
-        failed = lock_range(branch->core->locks, &branch->owner, shard->shard, cursor->range.from, cursor->range.to,
-                            cursor->range.to_open, &request, NULL, error);
+        failed = lock_range(branch->core->locks, &branch->owner, shard->shard, cursor->range.from,
+                            cursor->range.to, cursor->range.to_open, &request, NULL, error);
         note_lock(branch);
         failed = still_there(shard, failed, error);
     }
@@ -184,15 +185,16 @@ static enum sqlstate check_unchanged(const struct branch *branch, const struct s
 {
     if (branch->terms.isolation != REPEATABLE_READ || newest->scn <= branch->terms.snapshot)
         return SQLSTATE_OK;
-    return error_set(error, SQLSTATE_SERIALIZATION_FAILURE, newest->exists
-                         ? "could not serialize access due to concurrent update"
-                         : "could not serialize access due to concurrent delete");
+    return error_set(error, SQLSTATE_SERIALIZATION_FAILURE,
+                     newest->exists ? "could not serialize access due to concurrent update"
+                                    : "could not serialize access due to concurrent delete");
 }
 
 /* Locks a row of a shard and looks at its newest version. */
 static enum sqlstate lock_and_look(struct branch *branch, struct shard *shard, struct bytes key,
                                    enum lock_strength strength, enum lock_policy policy,
-                                   struct store_newest *newest, enum lock_outcome *outcome, struct error *error)
+                                   struct store_newest *newest, enum lock_outcome *outcome,
+                                   struct error *error)
 {
     struct lock_request request = request_of(branch, policy);
     enum sqlstate failed =
@@ -211,9 +213,9 @@ static enum sqlstate lock_and_look(struct branch *branch, struct shard *shard, s
     return check_unchanged(branch, newest, error);
 }
 
-enum sqlstate branch_lock(struct branch *branch, uint64_t table, struct bytes key, enum lock_strength strength,
-                          enum lock_policy policy, struct store_row *row, bool *found, enum lock_outcome *outcome,
-                          struct error *error)
+enum sqlstate branch_lock(struct branch *branch, uint64_t table, struct bytes key,
+                          enum lock_strength strength, enum lock_policy policy, struct store_row *row,
+                          bool *found, enum lock_outcome *outcome, struct error *error)
 {
     struct shard *shard = enter_shard(branch, table, key);
     if (!shard)
@@ -242,8 +244,8 @@ static struct branch_writer *writer_open(struct branch *branch, struct shard *sh
     return writer;
 }
 
-static struct log_record shard_record(struct branch *branch, struct shard *shard, uint8_t kind, const void *payload,
-                                      size_t bytes)
+static struct log_record shard_record(struct branch *branch, struct shard *shard, uint8_t kind,
+                                      const void *payload, size_t bytes)
 {
     return (struct log_record){.topic = shard->shard,
                                .sequence = ++shard->sequence,
@@ -254,7 +256,8 @@ static struct log_record shard_record(struct branch *branch, struct shard *shard
 }
 
 /* Writes an effect's records. Neither yields nor fails: room was made. */
-static void log_effect(struct branch *branch, struct shard *shard, const struct effect *effect, uint32_t number)
+static void log_effect(struct branch *branch, struct shard *shard, const struct effect *effect,
+                       uint32_t number)
 {
     struct log_port *port = branch->core->port;
     struct scope *scope = scope_open(branch->core->scope, "record");
@@ -263,8 +266,8 @@ static void log_effect(struct branch *branch, struct shard *shard, const struct 
         uint8_t *memory = scope_alloc(scope, room);
         for (size_t offset = 0; offset < effect->row.size; offset += RECORD_ROW_BYTES_MAX) {
             size_t left = effect->row.size - offset;
-            struct bytes piece =
-                bytes_of(effect->row.data + offset, left < RECORD_ROW_BYTES_MAX ? left : RECORD_ROW_BYTES_MAX);
+            struct bytes piece = bytes_of(effect->row.data + offset,
+                                          left < RECORD_ROW_BYTES_MAX ? left : RECORD_ROW_BYTES_MAX);
             size_t bytes = record_part_write(memory, room, number, offset, piece);
             struct log_record part = shard_record(branch, shard, RECORD_PART, memory, bytes);
             log_port_append(port, &part, NULL, 0);
@@ -285,8 +288,9 @@ static enum sqlstate check_sizes(const struct effect *effect, struct error *erro
         return error_set(error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED, "key of %zu bytes exceeds the maximum of %d",
                          effect->key.size, STORE_KEY_BYTES_MAX);
     if (effect->row.size > STORE_ROW_BYTES_MAX)
-        return error_set(error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED, "row of %zu bytes exceeds the maximum of %lu",
-                         effect->row.size, STORE_ROW_BYTES_MAX);
+        return error_set(error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED,
+                         "row of %zu bytes exceeds the maximum of %lu", effect->row.size,
+                         STORE_ROW_BYTES_MAX);
     return SQLSTATE_OK;
 }
 
@@ -299,7 +303,8 @@ static enum sqlstate make_room(struct branch *branch, struct shard *shard, const
     if (shard->volume)
         failed = log_port_make_room(core->port, bytes, error);
     if (!failed)
-        failed = shard->store->ops->make_room(shard->store, bytes, txn_visible(core->txn), txn_oldest(core->txn), error);
+        failed = shard->store->ops->make_room(shard->store, bytes, txn_visible(core->txn),
+                                              txn_oldest(core->txn), error);
     return still_there(shard, failed, error);
 }
 
@@ -308,14 +313,15 @@ static enum lock_strength strength_of(enum effect_kind kind)
     return kind == EFFECT_UPDATE ? LOCK_NO_KEY_UPDATE : LOCK_UPDATE;
 }
 
-static enum sqlstate write_row(struct branch *branch, struct shard *shard, const struct effect *effect, bool *done,
-                               struct error *error)
+static enum sqlstate write_row(struct branch *branch, struct shard *shard, const struct effect *effect,
+                               bool *done, struct error *error)
 {
     struct store_newest newest;
     enum lock_outcome outcome;
     enum sqlstate failed = make_room(branch, shard, effect, error);
     if (!failed)
-        failed = lock_and_look(branch, shard, effect->key, strength_of(effect->kind), LOCK_WAIT, &newest, &outcome, error);
+        failed = lock_and_look(branch, shard, effect->key, strength_of(effect->kind), LOCK_WAIT, &newest,
+                               &outcome, error);
     if (failed)
         return failed;
     *done = newest.exists == (effect->kind != EFFECT_INSERT);
@@ -407,6 +413,44 @@ static uint32_t effects_at(const struct branch_mark *mark, const struct branch_w
     return 0;
 }
 
+static struct branch_mark *first_mark(const struct branch *branch, uint64_t savepoint)
+{
+    list_each (&branch->marks, at) {
+        struct branch_mark *mark = container_of(at, struct branch_mark, link);
+        if (mark->newest >= savepoint)
+            return mark;
+    }
+    return NULL;
+}
+
+static void mark_free(struct branch *branch, struct branch_mark *mark)
+{
+    list_remove(&mark->link);
+    slab_free(branch->core->pool, mark, sizeof *mark + mark->count * sizeof *mark->at);
+}
+
+/* Marks of this savepoint and newer ones go; the next call marks it anew. A mark that serves older ones stays for them. */
+static void forget_marks(struct branch *branch, uint64_t savepoint)
+{
+    for (struct list_link *last; (last = list_last(&branch->marks));) {
+        struct branch_mark *mark = container_of(last, struct branch_mark, link);
+        struct list_link *before = mark->link.prev;
+        uint64_t older = before == &branch->marks.head
+                             ? branch->savepoint_opened
+                             : container_of(before, struct branch_mark, link)->newest;
+        if (mark->newest < savepoint)
+            break;
+        if (older + 1 < savepoint) {
+            mark->newest = savepoint - 1;
+            break;
+        }
+        mark_free(branch, mark);
+    }
+    if (branch->savepoint_seen >= savepoint)
+        branch->savepoint_seen =
+            savepoint > branch->savepoint_opened ? savepoint - 1 : branch->savepoint_opened;
+}
+
 void branch_rollback(struct branch *branch, uint64_t savepoint, bool all)
 {
     struct engine_core *core = branch->core;
@@ -414,32 +458,22 @@ void branch_rollback(struct branch *branch, uint64_t savepoint, bool all)
         rollback_all(branch);
         return;
     }
-    /* The first mark that was made for this savepoint or a newer one holds the state it had then. */
-    struct branch_mark *first = NULL;
-    list_each (&branch->marks, at) {
-        first = container_of(at, struct branch_mark, link);
-        if (first->savepoint >= savepoint)
-            break;
-        first = NULL;
+    /* Marks follow each other without a gap, so the first whose newest savepoint is not older holds the state this
+     * one had. A savepoint from before the branch was opened leaves nothing of it. */
+    struct branch_mark *mark = NULL;
+    uint64_t locks = 0;
+    if (savepoint > branch->savepoint_opened) {
+        mark = first_mark(branch, savepoint);
+        if (!mark)
+            return; /* nothing was done here since */
+        locks = mark->lock_mark;
     }
-    /* Marks carry the oldest savepoint they serve: the last one below may serve this one, too, if nothing came since. */
-    if (!first)
-        return;
     list_each (&branch->writers, at) {
         struct branch_writer *writer = container_of(at, struct branch_writer, link);
-        undo_writer(branch, writer, effects_at(first, writer), false);
-        if (writer->statement_mark > effects_at(first, writer))
-            writer->statement_mark = writer->writer.effects;
+        undo_writer(branch, writer, mark ? effects_at(mark, writer) : 0, false);
     }
-    lock_release_since(core->locks, &branch->owner, first->lock_mark);
-    for (struct list_link *last; (last = list_last(&branch->marks));) {
-        struct branch_mark *mark = container_of(last, struct branch_mark, link);
-        if (mark->savepoint < savepoint)
-            break;
-        list_remove(last);
-        slab_free(core->pool, mark, sizeof *mark + mark->count * sizeof *mark->at);
-    }
-    branch->savepoint_seen = savepoint - 1;
+    lock_release_since(core->locks, &branch->owner, locks);
+    forget_marks(branch, savepoint);
 }
 
 /* ---- what ended branches leave behind ---- */

@@ -22,12 +22,14 @@ struct transaction; /* on its coordinator's core */
 /* ---- the service ---- */
 
 struct engine_options {
-    const char *directory;         /* the node's data directory: log/ and volumes live in it */
-    size_t memory_bytes;           /* pages, histories and batches of all cores together */
-    uint64_t cluster;              /* identity, stamped on log and volumes */
-    uint64_t segment_bytes;        /* of the log; 0 = default */
-    uint32_t page_bytes;           /* 0 = default */
-    uint64_t shard_bytes_max;      /* a shard above this is split; 0 = default */
+    const char *directory;  /* the node's data directory: log/ and volumes live in it */
+    size_t memory_bytes;    /* pages, histories and batches of all cores together */
+    uint64_t cluster;       /* identity, stamped on log and volumes */
+    uint64_t segment_bytes; /* of the log; 0 = default */
+    uint64_t
+        disk_reserve_bytes;   /* new writes are refused (53100) when the file system has less; 0 = default */
+    uint32_t page_bytes;      /* 0 = default */
+    uint64_t shard_bytes_max; /* a shard above this is split; 0 = default */
     uint64_t checkpoint_log_bytes; /* log that may pile up before a checkpoint; 0 = default */
 };
 

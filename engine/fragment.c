@@ -128,7 +128,8 @@ static void give_to_worker(struct engine_core *core, struct fragment *fragment)
     fiber_queue_init(&worker->wake);
     core->workers++;
     struct error error;
-    if (!fiber_start(core->world->scheduler, core->scope, "fragment", run_worker, worker, &worker->fiber, &error))
+    if (!fiber_start(core->world->scheduler, core->scope, "fragment", run_worker, worker, &worker->fiber,
+                     &error))
         return;
     core->workers--;
     slab_free(core->pool, worker, sizeof *worker);

@@ -36,9 +36,10 @@ struct engine {
     struct barrier barrier;
     struct recovery *recovery; /* while opening; read by all, written by core 0 */
     struct log_state log_state;
-    uint64_t replay_from[CORES_MAX]; /* core i's volumes need the log from here; written by it between barriers */
-    uint64_t first_scn[CORES_MAX];   /* largest SCN its volumes know */
-    bool serving;
+    uint64_t
+        replay_from[CORES_MAX]; /* core i's volumes need the log from here; written by it between barriers */
+    uint64_t first_scn[CORES_MAX]; /* largest SCN its volumes know */
+    uint32_t serving;              /* core 0 writes it */
 };
 
 /* ---- shards ---- */
@@ -49,7 +50,7 @@ struct core_volume {
     struct tree *roots;      /* shard (u64, big endian) -> where it rests */
     uint64_t checkpoint_scn; /* of the last durable checkpoint */
     uint64_t replay_from;    /* the log is needed from here */
-    bool busy;               /* a checkpoint is under way */
+    bool held;               /* somebody makes a checkpoint or takes a shard out */
     struct fiber_queue free;
 };
 
@@ -77,13 +78,13 @@ struct branch_writer {
     struct shard *shard;   /* NULL once the shard is gone */
     struct writer writer;
     uint32_t statement_mark; /* effects when the present statement began */
-    uint64_t floor;        /* log position at or below its first effect */
+    uint64_t floor;          /* log position at or below its first effect */
 };
 
 /* A savepoint as a branch knows it: made when the first call behind it comes. */
 struct branch_mark {
     struct list_link link;
-    uint64_t savepoint;
+    uint64_t newest; /* the newest savepoint it serves; it serves all since the mark before */
     uint64_t lock_mark;
     size_t count;
     struct branch_mark_writer {
@@ -115,8 +116,10 @@ struct branch {
     struct lock_owner owner;
     struct list writers;
     struct list marks;
-    uint64_t statement_seen, savepoint_seen;
-    struct scope *scope; /* of the fragment that runs: memory for large rows; NULL between */
+    uint64_t statement_seen;
+    uint64_t savepoint_seen;   /* savepoints up to here have their marks */
+    uint64_t savepoint_opened; /* the transaction's newest when this branch was opened */
+    struct scope *scope;       /* of the fragment that runs: memory for large rows; NULL between */
 };
 
 /* ---- a core's part ---- */
@@ -141,12 +144,12 @@ struct engine_core {
     uint32_t workers;
     uint64_t newest_position; /* of the commits stamped here */
     uint64_t active, commits, rollbacks;
-    uint64_t checkpoint_at;   /* core 0: log position where the next checkpoint is due */
-    bool checkpointing;       /* core 0 */
+    uint64_t checkpoint_at; /* core 0: log position where the next checkpoint is due */
+    bool checkpointing;     /* core 0 */
     struct fiber_queue checkpointed;
     struct fiber_queue tend;
     bool closing;
-    uint64_t next_volume;     /* core 0: where the next shard goes */
+    uint64_t next_volume; /* core 0: where the next shard goes */
 };
 
 static inline struct engine_core *engine_core_of(struct engine *engine, const struct world *world)
@@ -157,6 +160,11 @@ static inline struct engine_core *engine_core_of(struct engine *engine, const st
 static inline const struct shard_map *engine_map(struct engine *engine)
 {
     return __atomic_load_n(&engine->map, __ATOMIC_ACQUIRE);
+}
+
+static inline bool engine_serving(const struct engine *engine)
+{
+    return __atomic_load_n(&engine->serving, __ATOMIC_ACQUIRE);
 }
 
 static inline uint32_t volume_core(const struct engine_core *core, uint32_t volume)
@@ -202,7 +210,8 @@ void fragment_send(struct engine_core *core, uint32_t to, struct fragment *fragm
 
 /* Waits for it. With `cancelable`, a cancellation of this fiber goes on to the worker; either way the fragment is back when
  * this returns. Yields. */
-enum sqlstate fragment_wait(struct engine_core *core, uint32_t to, struct fragment *fragment, bool cancelable);
+enum sqlstate fragment_wait(struct engine_core *core, uint32_t to, struct fragment *fragment,
+                            bool cancelable);
 
 /* Both for core_run; runs in place when `to` is this core. */
 enum sqlstate core_call(struct engine_core *core, uint32_t to,
@@ -213,6 +222,10 @@ enum sqlstate core_call(struct engine_core *core, uint32_t to,
 enum sqlstate fragment_do(struct engine_core *core, struct fragment *fragment, struct error *error);
 
 /* ---- branches (branch.c) ---- */
+
+/* As branch_get, from where the cursor stands; the cursor's range lies in one shard. */
+enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cursor *cursor, size_t rows_max,
+                          const struct store_sink *sink, struct error *error);
 
 struct branch *branch_open(struct engine_core *core, const struct branch_terms *terms);
 /* Takes over the terms of a call, making marks as they ask. */
@@ -233,7 +246,8 @@ struct shard *shard_open(struct engine_core *core, const struct shard_place *pla
                          const struct tree_root *root);
 struct shard *shard_by_number(const struct engine_core *core, uint64_t number);
 /* The shard on this core that holds the key for this branch; NULL when the table is not there. */
-struct shard *shard_find(struct engine_core *core, const struct branch *branch, uint64_t table, struct bytes key);
+struct shard *shard_find(struct engine_core *core, const struct branch *branch, uint64_t table,
+                         struct bytes key);
 /* Closes a shard nobody may use any more; its pages go back. Yields. */
 enum sqlstate shard_drop(struct shard *shard, struct error *error);
 enum sqlstate no_such_table(uint64_t table, struct error *error);
@@ -257,8 +271,11 @@ struct directory_change {
 /* Publishes the changes of a committed transaction to all cores and opens or drops the shards. On the coordinator. Yields,
  * not cancelable. */
 void directory_publish(struct transaction *transaction);
+/* Ends the shards a committed transaction has dropped. On the coordinator, after its branches were stamped. Yields. */
+void directory_drop_shards(struct transaction *transaction);
 /* The place a transaction uses for a key: its own changes, then the map. */
-const struct shard_place *directory_find(const struct transaction *transaction, uint64_t table, struct bytes key);
+const struct shard_place *directory_find(const struct transaction *transaction, uint64_t table,
+                                         struct bytes key);
 /* Undoes shards made by changes newer than the savepoint (or all). Yields. */
 void directory_rollback(struct transaction *transaction, uint64_t savepoint, bool all);
 /* The first map, from the directory's rows; opens nothing. Core 0. Yields. */
@@ -269,7 +286,7 @@ enum sqlstate directory_read(struct engine_core *core, struct error *error);
 struct transaction {
     struct list_link of_core;
     struct engine_core *core;
-    struct scope *scope; /* its own, under the core's */
+    struct scope *scope;     /* its own, under the core's */
     struct scope_undo *undo; /* in the caller's scope */
     struct transaction_options options;
     struct branch_terms terms;
@@ -286,7 +303,8 @@ struct transaction {
 
 /* Runs a function with the branch on a core. Yields. */
 enum sqlstate transaction_run_on(struct transaction *transaction, uint32_t core,
-                                 enum sqlstate (*run)(struct branch *branch, void *argument, struct error *error),
+                                 enum sqlstate (*run)(struct branch *branch, void *argument,
+                                                      struct error *error),
                                  void *argument, struct error *error);
 
 /* ---- recovery and checkpoints ---- */
@@ -295,9 +313,16 @@ enum sqlstate transaction_run_on(struct transaction *transaction, uint32_t core,
 enum sqlstate recovery_read(struct engine_core *core, struct error *error);
 enum sqlstate recovery_apply(struct engine_core *core, struct error *error);
 void recovery_end(struct engine_core *core);
+uint64_t recovery_last_scn(const struct recovery *recovery);
 
 /* Makes this core's volumes durable at the visible SCN. Yields. */
 enum sqlstate checkpoint_core(struct engine_core *core, struct error *error);
+/* Writes a shard's root into the volume's roots, or takes it out when the tree is empty. The volume is held. Yields. */
+enum sqlstate volume_put_root(struct core_volume *volume, uint64_t shard, const struct tree_root *root,
+                              struct error *error);
+/* One at a time makes checkpoints of a volume or takes shards out of it. Waiting yields, not cancelable. */
+void volume_hold(struct engine_core *core, struct core_volume *volume);
+void volume_release(struct core_volume *volume);
 /* All cores, then cuts the log. Core 0. Yields. */
 enum sqlstate checkpoint_node(struct engine_core *core, struct error *error);
 enum sqlstate tend_open(struct engine_core *core, struct error *error);

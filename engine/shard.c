@@ -18,9 +18,9 @@
 #include <stdio.h>
 
 /* A shard's history may take this share of the core's memory before it is merged early. */
-#define HISTORY_SHARE 4
+#define HISTORY_SHARE     4
 #define HISTORY_BYTES_MIN (1024 * 1024)
-#define CACHE_SHARE 2
+#define CACHE_SHARE       2
 
 static size_t core_memory(const struct engine_core *core)
 {
@@ -151,7 +151,8 @@ enum sqlstate volume_shard_root(struct core_volume *volume, uint64_t shard, stru
     struct tree_value value;
     enum tree_answer answer;
     *root = (struct tree_root){0};
-    while ((answer = tree_find(volume->roots, bytes_of(&key, sizeof key), &value, &missing)) == TREE_MISSING) {
+    while ((answer = tree_find(volume->roots, bytes_of(&key, sizeof key), &value, &missing)) ==
+           TREE_MISSING) {
         enum sqlstate failed = tree_fetch(volume->roots, missing, error);
         if (failed)
             return failed;
@@ -190,8 +191,8 @@ struct shard *shard_open(struct engine_core *core, const struct shard_place *pla
         shard->store = memory_store_open(scope, place->shard, history_bytes_max(core));
     else {
         shard->volume = volume_by_number(core, place->volume);
-        check(shard->volume, "shard %llu lies in volume %u, which is not here", (unsigned long long)place->shard,
-              place->volume);
+        check(shard->volume, "shard %llu lies in volume %u, which is not here",
+              (unsigned long long)place->shard, place->volume);
         shard->written = root ? *root : (struct tree_root){0};
         const struct row_store_options options = {.world = core->world,
                                                   .volume = shard->volume->volume,
@@ -222,8 +223,16 @@ enum sqlstate shard_drop(struct shard *shard, struct error *error)
         }
     }
     enum sqlstate failed = SQLSTATE_OK;
-    if (shard->volume)
-        failed = row_store_drop(shard->store, error);
+    if (shard->volume) {
+        /* Root and pages go in one generation: a checkpoint between the two would leave a root to freed pages. */
+        const struct tree_root none = {0};
+        volume_hold(core, shard->volume);
+        if (shard->written.page != PAGE_NONE)
+            failed = volume_put_root(shard->volume, shard->shard, &none, error);
+        if (!failed)
+            failed = row_store_drop(shard->store, error);
+        volume_release(shard->volume);
+    }
     scope_close(shard->scope);
     return failed;
 }
@@ -233,7 +242,8 @@ enum sqlstate no_such_table(uint64_t table, struct error *error)
     return error_set(error, SQLSTATE_UNDEFINED_TABLE, "table %llu does not exist", (unsigned long long)table);
 }
 
-struct shard *shard_find(struct engine_core *core, const struct branch *branch, uint64_t table, struct bytes key)
+struct shard *shard_find(struct engine_core *core, const struct branch *branch, uint64_t table,
+                         struct bytes key)
 {
     const struct shard_place *place = shard_map_find(engine_map(core->engine), table, key);
     if (place) {
@@ -243,7 +253,8 @@ struct shard *shard_find(struct engine_core *core, const struct branch *branch, 
     /* One that this transaction is making, the newest first: it may have dropped and made it again. */
     for (struct list_link *at = core->shards.head.prev; at != &core->shards.head; at = at->prev) {
         struct shard *shard = container_of(at, struct shard, of_core);
-        if (shard->creator && shard->creator == branch->terms.transaction && shard->table == table && !shard->gone)
+        if (shard->creator && shard->creator == branch->terms.transaction && shard->table == table &&
+            !shard->gone)
             return shard;
     }
     return NULL;

@@ -1,0 +1,271 @@
+/* Checkpoints, and the other work that nobody waits for. engine/README.md, section 5.
+ *
+ * A volume's checkpoint at SCN c, while everything goes on:
+ *   1. c = visible. P = the lowest log position that a transaction not visible at c may have written on this core.
+ *   2. Each shard of the volume brings its committed versions up to c into its tree.
+ *   3. The roots tree gets the shards' new roots; as that yields, and a shard may move on meanwhile (making room), until
+ *      none has.
+ *   4. volume_commit() with {c, P, root of the roots tree}, begun in the same stretch in which step 3 found nothing to do.
+ * Later the log before the smallest P of all volumes is not needed. */
+#include "base/check.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "engine/inside.h"
+#include "engine/row/row.h"
+#include "engine/volume_root.h"
+
+/* How often a core looks for versions to collect. */
+#define TEND_EVERY_NS (50 * 1000 * 1000UL)
+/* Log between checkpoints when the options do not say. */
+#define CHECKPOINT_LOG_BYTES (256UL * 1024 * 1024)
+/* Calls of collect for one shard in one round; each is bounded itself. */
+#define COLLECT_CALLS 20
+
+/* ---- one volume ---- */
+
+struct root_change {
+    uint64_t key; /* shard, big endian */
+    uint8_t row[SHARD_ROOT_BYTES];
+    bool given;
+    bool remove;
+};
+
+static bool next_root(void *argument, struct bytes bound, bool bound_open, struct tree_change *change)
+{
+    struct root_change *root = argument;
+    (void)bound;
+    (void)bound_open;
+    if (root->given)
+        return false;
+    root->given = true;
+    *change = (struct tree_change){.key = bytes_of(&root->key, sizeof root->key), .remove = root->remove};
+    if (!root->remove)
+        change->value = bytes_of(root->row, sizeof root->row);
+    return true;
+}
+
+static bool replace_root(void *argument, const struct tree_change *change, const struct tree_value *old)
+{
+    (void)argument;
+    (void)change;
+    (void)old;
+    return true;
+}
+
+enum sqlstate volume_put_root(struct core_volume *volume, uint64_t shard, const struct tree_root *root,
+                              struct error *error)
+{
+    struct root_change change = {.key = __builtin_bswap64(shard), .remove = root->page == PAGE_NONE};
+    shard_root_write(change.row, root);
+    const struct tree_merge merge = {.next = next_root, .replaces = replace_root, .argument = &change};
+    uint8_t bound[STORE_KEY_BYTES_MAX];
+    size_t bound_size;
+    bool last;
+    return tree_apply(volume->roots, bytes_of(&change.key, sizeof change.key), &merge, bound, &bound_size,
+                      &last, error);
+}
+
+static bool same_root(const struct tree_root *a, const struct tree_root *b)
+{
+    return a->page == b->page && a->rows == b->rows && a->pages == b->pages && a->height == b->height;
+}
+
+/* A shard whose root the roots tree does not have as it is, or NULL. Shards of open transactions are written, too: a bulk load
+ * must be durable before its transaction commits; if it does not, nobody will ask for the root, and it goes at the drop. */
+static struct shard *changed_shard(struct engine_core *core, const struct core_volume *volume)
+{
+    list_each (&core->shards, at) {
+        struct shard *shard = container_of(at, struct shard, of_core);
+        if (shard->volume != volume || shard->gone)
+            continue;
+        struct tree_root root = row_store_root(shard->store);
+        if (!same_root(&root, &shard->written))
+            return shard;
+    }
+    return NULL;
+}
+
+static enum sqlstate write_roots(struct engine_core *core, struct core_volume *volume, struct error *error)
+{
+    for (struct shard *shard; (shard = changed_shard(core, volume));) {
+        struct tree_root root = row_store_root(shard->store);
+        shard->written = root;
+        enum sqlstate failed = volume_put_root(volume, shard->shard, &root, error);
+        if (failed)
+            return failed;
+    }
+    return SQLSTATE_OK;
+}
+
+/* Shards come and go while a checkpoint yields: each is held while it is worked on, and the walk goes by number. */
+static struct shard *next_shard(struct engine_core *core, const struct core_volume *volume, uint64_t behind)
+{
+    struct shard *next = NULL;
+    list_each (&core->shards, at) {
+        struct shard *shard = container_of(at, struct shard, of_core);
+        if (shard->volume == volume && !shard->gone && shard->shard > behind &&
+            (!next || shard->shard < next->shard))
+            next = shard;
+    }
+    return next;
+}
+
+static enum sqlstate merge_shards(struct engine_core *core, struct core_volume *volume, uint64_t scn,
+                                  struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    uint64_t behind = 0;
+    for (struct shard *shard; !failed && (shard = next_shard(core, volume, behind));) {
+        behind = shard->shard;
+        if (!row_store_dirty(shard->store, &shard->written))
+            continue;
+        struct store_checkpoint done;
+        shard->users++;
+        failed = shard->store->ops->checkpoint(shard->store, scn, txn_oldest(core->txn), &done, error);
+        shard->users--;
+    }
+    return failed;
+}
+
+void volume_hold(struct engine_core *core, struct core_volume *volume)
+{
+    fiber_shield_begin(core->world->scheduler);
+    while (volume->held)
+        (void)!fiber_wait(core->world->scheduler, &volume->free, FIBER_NO_DEADLINE);
+    fiber_shield_end(core->world->scheduler);
+    volume->held = true;
+}
+
+void volume_release(struct core_volume *volume)
+{
+    volume->held = false;
+    fiber_wake_one(&volume->free);
+}
+
+static enum sqlstate checkpoint_volume(struct engine_core *core, struct core_volume *volume,
+                                       struct error *error)
+{
+    volume_hold(core, volume);
+    uint64_t scn = txn_visible(core->txn);
+    uint64_t floor = branch_floor(core, scn, log_port_stable(core->port));
+    enum sqlstate failed = merge_shards(core, volume, scn, error);
+    if (!failed)
+        failed = write_roots(core, volume, error);
+    if (!failed) {
+        uint8_t record[VOLUME_ROOT_BYTES];
+        struct volume_root root = {
+            .checkpoint_scn = scn, .replay_from = floor, .roots = tree_root(volume->roots)};
+        size_t bytes = volume_root_write(record, &root);
+        failed = volume_commit(volume->volume, bytes_of(record, bytes), error);
+    }
+    if (!failed) {
+        volume->checkpoint_scn = scn;
+        volume->replay_from = floor;
+    }
+    volume_release(volume);
+    return failed;
+}
+
+enum sqlstate checkpoint_core(struct engine_core *core, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t i = 0; i < core->volumes && !failed; i++)
+        failed = checkpoint_volume(core, &core->volume[i], error);
+    return failed;
+}
+
+/* ---- the node ---- */
+
+static enum sqlstate checkpoint_there(struct engine_core *core, void *argument, struct error *error)
+{
+    uint64_t *needed = argument;
+    enum sqlstate failed = checkpoint_core(core, error);
+    *needed = UINT64_MAX;
+    for (uint32_t i = 0; i < core->volumes; i++)
+        if (core->volume[i].replay_from < *needed)
+            *needed = core->volume[i].replay_from;
+    return failed;
+}
+
+static enum sqlstate checkpoint_all(struct engine_core *core, struct error *error)
+{
+    uint64_t needed = UINT64_MAX;
+    for (uint32_t to = 0; to < core->world->cores; to++) {
+        uint64_t by_core;
+        enum sqlstate failed = core_call(core, to, checkpoint_there, &by_core, error);
+        if (failed)
+            return failed;
+        needed = by_core < needed ? by_core : needed;
+    }
+    return node_log_truncate(core->engine->log, needed, error);
+}
+
+static enum sqlstate checkpoint_on_zero(struct engine_core *core, void *argument, struct error *error)
+{
+    struct scheduler *scheduler = core->world->scheduler;
+    (void)argument;
+    while (core->checkpointing)
+        if (fiber_wait(scheduler, &core->checkpointed, FIBER_NO_DEADLINE) == FIBER_CANCELED)
+            return fiber_check_canceled(scheduler, error);
+    core->checkpointing = true;
+    enum sqlstate failed = checkpoint_all(core, error);
+    uint64_t due =
+        core->options.checkpoint_log_bytes ? core->options.checkpoint_log_bytes : CHECKPOINT_LOG_BYTES;
+    core->checkpoint_at = log_port_stable(core->port) + due;
+    core->checkpointing = false;
+    fiber_wake_all(&core->checkpointed);
+    return failed;
+}
+
+enum sqlstate checkpoint_node(struct engine_core *core, struct error *error)
+{
+    return core_call(core, 0, checkpoint_on_zero, NULL, error);
+}
+
+/* ---- tending ---- */
+
+static void collect_all(struct engine_core *core)
+{
+    uint64_t behind = 0, oldest = txn_oldest(core->txn);
+    for (;;) {
+        struct shard *next = NULL;
+        list_each (&core->shards, at) {
+            struct shard *shard = container_of(at, struct shard, of_core);
+            if (!shard->gone && shard->shard > behind && (!next || shard->shard < next->shard))
+                next = shard;
+        }
+        if (!next)
+            break;
+        behind = next->shard;
+        next->users++;
+        for (int i = 0; i < COLLECT_CALLS && next->store->ops->collect(next->store, oldest); i++)
+            fiber_yield(core->world->scheduler);
+        next->users--;
+    }
+    branch_sweep(core);
+}
+
+static void run_tending(void *argument)
+{
+    struct engine_core *core = argument;
+    struct scheduler *scheduler = core->world->scheduler;
+    while (!core->closing) {
+        if (fiber_sleep_until(scheduler, core->world->now_ns + TEND_EVERY_NS) == FIBER_CANCELED)
+            return;
+        if (core->closing || !engine_serving(core->engine))
+            continue;
+        collect_all(core);
+        if (core->world->core != 0 || log_port_stable(core->port) < core->checkpoint_at ||
+            core->checkpointing)
+            continue;
+        struct error error;
+        if (checkpoint_node(core, &error))
+            log_error(core->world, LOG_ERROR, "checkpoint_failed", &error, "a checkpoint has failed");
+    }
+}
+
+enum sqlstate tend_open(struct engine_core *core, struct error *error)
+{
+    fiber_queue_init(&core->checkpointed);
+    return fiber_start(core->world->scheduler, core->scope, "tending", run_tending, core, NULL, error);
+}

@@ -1,0 +1,337 @@
+/* Opening, closing and watching the engine of a node. The order of opening is that of engine/README.md, section 6. */
+#include "engine/engine.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "engine/inside.h"
+#include "engine/record.h"
+#include "engine/row/row.h"
+
+#include <stdio.h>
+
+size_t engine_size(void)
+{
+    return sizeof(struct engine);
+}
+
+/* ---- what the log tells core 0 ---- */
+
+static void log_stamps(void *argument, uint64_t position, struct log_record *record, uint8_t *payload)
+{
+    struct engine *engine = argument;
+    record_commit_stamp(payload, sequencer_place(engine->core[0]->txn, record->transaction, position));
+}
+
+static void log_is_stable(void *argument, uint64_t position)
+{
+    struct engine *engine = argument;
+    sequencer_stable(engine->core[0]->txn, position);
+}
+
+static void log_has_failed(void *argument, const struct error *error)
+{
+    struct engine *engine = argument;
+    struct engine_core *core = engine->core[0];
+    log_error(core->world, LOG_ERROR, "log_failed", error, "the log has failed: the node stops");
+    sequencer_failed(core->txn);
+    world_stop(core->world);
+}
+
+/* ---- opening ---- */
+
+static enum sqlstate open_core(struct world *world, struct scope *scope, const struct engine_options *options,
+                               struct engine *engine, struct engine_core **opened, struct error *error)
+{
+    struct engine_core *core = scope_alloc_zeroed(scope, sizeof *core);
+    struct map_seed seed;
+    *opened = core;
+    core->engine = engine;
+    core->world = world;
+    core->scope = scope;
+    core->options = *options;
+    core->pool = slab_pool_open(scope);
+    list_init(&core->shards);
+    list_init(&core->branches);
+    list_init(&core->settling);
+    list_init(&core->idle);
+    list_init(&core->calls);
+    fiber_queue_init(&core->tend);
+    world_random(world, &seed, sizeof seed);
+    map_init(&core->by_number, MAP_OF_NUMBERS, scope, seed);
+    engine->core[world->core] = core;
+    enum sqlstate failed = disk_make_directory(world, options->directory, error);
+    if (!failed)
+        failed = lock_table_open(world, scope, &core->locks, error);
+    if (!failed)
+        failed = txn_core_open(world, scope, &engine->txn, core->locks, &core->txn, error);
+    if (!failed)
+        failed = volumes_open(core, error);
+    if (failed)
+        return failed;
+    engine->replay_from[world->core] = UINT64_MAX;
+    engine->first_scn[world->core] = SCN_LOADED;
+    for (uint32_t i = 0; i < core->volumes; i++) {
+        const struct core_volume *volume = &core->volume[i];
+        if (volume->replay_from < engine->replay_from[world->core])
+            engine->replay_from[world->core] = volume->replay_from;
+        if (volume->checkpoint_scn > engine->first_scn[world->core])
+            engine->first_scn[world->core] = volume->checkpoint_scn;
+    }
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate open_log(struct engine_core *core, struct error *error)
+{
+    struct engine *engine = core->engine;
+    char directory[1024];
+    snprintf(directory, sizeof directory, "%s/log", core->options.directory);
+    const struct log_options options = {.directory = scope_copy_text(core->scope, directory),
+                                        .segment_bytes = core->options.segment_bytes,
+                                        .cluster = core->options.cluster,
+                                        .disk_reserve_bytes = core->options.disk_reserve_bytes,
+                                        .stamp = log_stamps,
+                                        .stable = log_is_stable,
+                                        .failed = log_has_failed,
+                                        .argument = engine};
+    enum sqlstate failed = disk_make_directory(core->world, directory, error);
+    if (!failed)
+        failed = node_log_open(core->world, core->scope, &options, &engine->log, &engine->log_state, error);
+    if (!failed && engine->log_state.torn_bytes)
+        log_line(core->world, LOG_INFO, "log_tail",
+                 "%llu bytes behind the end of the log were never acknowledged",
+                 (unsigned long long)engine->log_state.torn_bytes);
+    return failed;
+}
+
+/* Core 0, while the others wait: the directory of shards first, for it says what else there is. */
+static enum sqlstate recover_on_zero(struct engine_core *core, struct error *error)
+{
+    struct core_volume *volume = volume_by_number(core, 0);
+    struct shard_place own = {
+        .table = TABLE_DIRECTORY, .shard = SHARD_DIRECTORY, .to_open = true, .layout = TABLE_ROW};
+    struct tree_root root;
+    enum sqlstate failed = open_log(core, error);
+    if (!failed)
+        failed = volume_shard_root(volume, SHARD_DIRECTORY, &root, error);
+    if (failed)
+        return failed;
+    shard_open(core, &own, 0, &root);
+    failed = recovery_read(core, error);
+    if (!failed)
+        failed = directory_read(core, error);
+    return failed;
+}
+
+static enum sqlstate another_failed(struct error *error)
+{
+    return error_set(error, SQLSTATE_CANNOT_CONNECT_NOW, "another core could not open the engine");
+}
+
+static enum sqlstate start_serving(struct engine_core *core, struct error *error)
+{
+    struct engine *engine = core->engine;
+    uint64_t incarnation = engine->log_state.incarnation % UINT16_MAX + 1;
+    txn_set_incarnation(core->txn, incarnation);
+    enum sqlstate failed = log_port_open(core->world, core->scope, engine->log, &core->port, error);
+    if (!failed)
+        failed = tend_open(core, error);
+    if (!failed && core->world->core == 0) {
+        sequencer_start(core->txn, recovery_last_scn(engine->recovery));
+        failed = node_log_start(engine->log, error);
+        recovery_end(core);
+    }
+    return failed;
+}
+
+/* Every step is taken by all cores; a core that has failed still comes to the next barrier, so that nobody waits for it. */
+enum sqlstate engine_open(struct world *world, struct scope *scope, const struct engine_options *options,
+                          struct engine *engine, struct error *error)
+{
+    struct engine_core *core;
+    enum sqlstate failed = open_core(world, scope, options, engine, &core, error);
+    if (!barrier_wait(core, failed != SQLSTATE_OK))
+        return failed ? failed : another_failed(error);
+    if (world->core == 0)
+        failed = recover_on_zero(core, error);
+    if (!barrier_wait(core, failed != SQLSTATE_OK))
+        return failed ? failed : another_failed(error);
+    failed = recovery_apply(core, error);
+    if (!barrier_wait(core, failed != SQLSTATE_OK))
+        return failed ? failed : another_failed(error);
+    failed = start_serving(core, error);
+    if (world->core == 0)
+        __atomic_store_n(&engine->serving, !failed, __ATOMIC_RELEASE);
+    if (!barrier_wait(core, failed != SQLSTATE_OK))
+        return failed ? failed : another_failed(error);
+    return SQLSTATE_OK;
+}
+
+enum sqlstate engine_close(struct world *world, struct engine *engine, struct error *error)
+{
+    struct engine_core *core = engine_core_of(engine, world);
+    barrier_wait(core, false);
+    if (world->core == 0)
+        __atomic_store_n(&engine->serving, 0, __ATOMIC_RELEASE);
+    while (!list_empty(&core->branches) || core->active)
+        if (fiber_sleep_until(world->scheduler, world->now_ns + 1000000) == FIBER_CANCELED)
+            break;
+    barrier_wait(core, false);
+    enum sqlstate failed = SQLSTATE_OK;
+    if (world->core == 0)
+        failed = checkpoint_node(core, error);
+    barrier_wait(core, false);
+    core->closing = true;
+    barrier_wait(core, false);
+    return failed;
+}
+
+/* ---- watching ---- */
+
+struct core_figures {
+    uint64_t active, commits, rollbacks, deadlocks, history_bytes, page_bytes, disk_bytes, shards;
+};
+
+static enum sqlstate figures_there(struct engine_core *core, void *argument, struct error *error)
+{
+    struct core_figures *figures = argument;
+    (void)error;
+    *figures = (struct core_figures){.active = core->active,
+                                     .commits = core->commits,
+                                     .rollbacks = core->rollbacks,
+                                     .deadlocks = txn_deadlocks(core->txn)};
+    list_each (&core->shards, at) {
+        const struct shard *shard = container_of(at, struct shard, of_core);
+        figures->history_bytes += shard->store->memory_bytes;
+        figures->shards++;
+    }
+    for (uint32_t i = 0; i < core->volumes; i++) {
+        struct volume_figures volume;
+        volume_figures(core->volume[i].volume, &volume);
+        uint64_t page = volume_page_body_bytes(core->volume[i].volume);
+        figures->page_bytes += volume.cached_pages * page;
+        figures->disk_bytes += volume.pages * page;
+    }
+    return SQLSTATE_OK;
+}
+
+void engine_figures(struct world *world, struct engine *engine, struct engine_figures *figures)
+{
+    struct engine_core *core = engine_core_of(engine, world);
+    *figures =
+        (struct engine_figures){.visible_scn = txn_visible(core->txn), .oldest_scn = txn_oldest(core->txn)};
+    for (uint32_t to = 0; to < world->cores; to++) {
+        struct core_figures by_core = {0};
+        struct error error;
+        if (core_call(core, to, figures_there, &by_core, &error))
+            continue;
+        figures->transactions_active += by_core.active;
+        figures->commits += by_core.commits;
+        figures->rollbacks += by_core.rollbacks;
+        figures->deadlocks += by_core.deadlocks;
+        figures->history_bytes += by_core.history_bytes;
+        figures->page_bytes += by_core.page_bytes;
+        figures->disk_bytes += by_core.disk_bytes;
+        figures->shards += by_core.shards;
+        const struct txn_shared_core *shared = &engine->txn.core[to];
+        if (__atomic_load_n(&shared->oldest, __ATOMIC_ACQUIRE) == figures->oldest_scn)
+            figures->oldest_transaction = __atomic_load_n(&shared->oldest_transaction, __ATOMIC_RELAXED);
+    }
+    struct log_figures log;
+    node_log_figures(engine->log, &log);
+    figures->log_first = log.first;
+    figures->log_placed = log.placed;
+    figures->log_stable = log.stable;
+}
+
+enum sqlstate engine_checkpoint(struct world *world, struct engine *engine, struct error *error)
+{
+    return checkpoint_node(engine_core_of(engine, world), error);
+}
+
+static enum sqlstate verify_there(struct engine_core *core, void *argument, struct error *error)
+{
+    const struct store_findings *findings = argument;
+    enum sqlstate failed = SQLSTATE_OK;
+    list_each (&core->shards, at) {
+        struct shard *shard = container_of(at, struct shard, of_core);
+        if (shard->gone || failed)
+            continue;
+        shard->users++;
+        failed = shard->store->ops->verify(shard->store, findings, error);
+        shard->users--;
+    }
+    return failed;
+}
+
+enum sqlstate engine_verify(struct world *world, struct engine *engine, const struct store_findings *findings,
+                            struct error *error)
+{
+    struct engine_core *core = engine_core_of(engine, world);
+    for (uint32_t to = 0; to < world->cores; to++) {
+        enum sqlstate failed = core_call(core, to, verify_there, (void *)findings, error);
+        if (failed)
+            return failed;
+    }
+    return SQLSTATE_OK;
+}
+
+/* ---- shards ---- */
+
+struct shard_rows {
+    uint64_t shard;
+    uint64_t rows, bytes;
+};
+
+static enum sqlstate rows_there(struct engine_core *core, void *argument, struct error *error)
+{
+    struct shard_rows *rows = argument;
+    const struct shard *shard = shard_by_number(core, rows->shard);
+    (void)error;
+    if (!shard)
+        return SQLSTATE_OK;
+    rows->rows = shard->store->rows_estimate;
+    rows->bytes = shard->store->memory_bytes;
+    if (shard->volume)
+        rows->bytes += row_store_root(shard->store).pages * volume_page_body_bytes(shard->volume->volume);
+    return SQLSTATE_OK;
+}
+
+static struct bytes copy_bytes(struct scope *scope, struct bytes bytes)
+{
+    return bytes.size ? bytes_of(scope_copy(scope, bytes.data, bytes.size), bytes.size) : bytes_of(NULL, 0);
+}
+
+enum sqlstate shard_each(struct world *world, struct engine *engine, uint64_t table,
+                         void (*visit)(void *argument, const struct shard_view *shard), void *argument,
+                         struct error *error)
+{
+    struct engine_core *core = engine_core_of(engine, world);
+    struct scope *scope = scope_open(core->scope, "shards");
+    const struct shard_map *map = engine_map(engine);
+    size_t first = shard_map_first(map, table), count = 0;
+    while (first + count < map->count && map->place[first + count].table == table)
+        count++;
+    struct shard_view *views = scope_alloc(scope, (count + 1) * sizeof *views);
+    for (size_t i = 0; i < count; i++) {
+        const struct shard_place *place = &map->place[first + i];
+        views[i] = (struct shard_view){.shard = place->shard,
+                                       .table = table,
+                                       .core = volume_core(core, place->volume),
+                                       .layout = place->layout,
+                                       .from = copy_bytes(scope, place->from),
+                                       .to = copy_bytes(scope, place->to),
+                                       .to_open = place->to_open};
+    }
+    enum sqlstate failed = SQLSTATE_OK;
+    for (size_t i = 0; i < count && !failed; i++) {
+        struct shard_rows rows = {.shard = views[i].shard};
+        failed = core_call(core, views[i].core, rows_there, &rows, error);
+        views[i].rows = rows.rows;
+        views[i].bytes = rows.bytes;
+        if (!failed)
+            visit(argument, &views[i]);
+    }
+    scope_close(scope);
+    return failed;
+}

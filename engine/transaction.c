@@ -1,0 +1,377 @@
+/* Transactions on their coordinator's core: begin, calls to branches, commit, rollback. engine/README.md, section 2.
+ *
+ *     open --commit--> placed (SCN known) --> stamped on all cores --> visible --> over
+ *       \--rollback, failure before the placing, scope's end--> branches undone --> over
+ *
+ * The transaction's memory is under the core's scope, not the caller's: when the caller's scope ends while it is open, a fiber
+ * rolls it back later. */
+#include "base/check.h"
+#include "base/scope.h"
+#include "engine/inside.h"
+#include "engine/record.h"
+
+#include <stdio.h>
+
+/* ---- beginning ---- */
+
+static void transaction_free(struct transaction *transaction)
+{
+    struct engine_core *core = transaction->core;
+    check(!transaction->over);
+    transaction->over = true;
+    snapshot_drop(core->txn, &transaction->snapshot);
+    core->active--;
+}
+
+static void run_orphan(void *argument)
+{
+    struct transaction *transaction = argument;
+    if (!transaction->over)
+        transaction_rollback(transaction);
+    scope_close(transaction->scope);
+}
+
+/* The caller's scope ends: whatever is still open is rolled back in a fiber of its own, for that takes mail. */
+static void orphan(void *argument)
+{
+    struct transaction *transaction = argument;
+    struct engine_core *core = transaction->core;
+    struct error error;
+    transaction->undo = NULL;
+    if (!transaction->over && !fiber_start(core->world->scheduler, transaction->scope, "rollback", run_orphan,
+                                           transaction, NULL, &error))
+        return;
+    check(transaction->over || core->closing, "no fiber can be had to roll a transaction back");
+    scope_close(transaction->scope);
+}
+
+enum sqlstate transaction_begin(struct world *world, struct engine *engine, struct scope *scope,
+                                const struct transaction_options *options, struct transaction **transaction,
+                                struct error *error)
+{
+    struct engine_core *core = engine_core_of(engine, world);
+    if (!core || core->closing || !engine_serving(engine))
+        return error_set(error, SQLSTATE_CANNOT_CONNECT_NOW,
+                         "the database system is not accepting transactions");
+    struct scope *own = scope_open(core->scope, "transaction");
+    struct transaction *made = scope_alloc_zeroed(own, sizeof *made);
+    made->core = core;
+    made->scope = own;
+    made->options = *options;
+    made->terms = (struct branch_terms){.transaction = txn_new_id(core->txn),
+                                        .isolation = options->isolation,
+                                        .read_only = options->read_only,
+                                        .lock_timeout_ns = options->lock_timeout_ns,
+                                        .started_ns = world->now_ns};
+    made->undo = scope_undo(scope, orphan, made);
+    core->active++;
+    *transaction = made;
+    transaction_statement(made);
+    return SQLSTATE_OK;
+}
+
+void transaction_statement(struct transaction *transaction)
+{
+    struct txn_core *txn = transaction->core->txn;
+    transaction->terms.statement++;
+    bool held = transaction->terms.snapshot != 0;
+    if (transaction->options.isolation == SERIALIZABLE ||
+        (held && transaction->options.isolation == REPEATABLE_READ))
+        return;
+    snapshot_drop(txn, &transaction->snapshot);
+    snapshot_take(txn, &transaction->snapshot, transaction->terms.transaction,
+                  transaction->options.after_scn);
+    transaction->terms.snapshot = transaction->snapshot.scn;
+}
+
+uint64_t transaction_id(const struct transaction *transaction)
+{
+    return transaction->terms.transaction;
+}
+
+uint64_t transaction_scn(const struct transaction *transaction)
+{
+    return transaction->scn;
+}
+
+uint64_t transaction_savepoint(struct transaction *transaction)
+{
+    return ++transaction->terms.savepoint;
+}
+
+/* ---- calls ---- */
+
+/* What a branch told of itself goes into the transaction's books. */
+static void note_terms(struct transaction *transaction, uint32_t core, const struct branch_terms *terms)
+{
+    if (terms->ticket.batch)
+        transaction->ticket[core] = terms->ticket;
+    transaction->effects[core] = terms->effects;
+    transaction->wrote |= terms->wrote;
+    if (terms->after > transaction->after)
+        transaction->after = terms->after;
+}
+
+static enum sqlstate call(struct transaction *transaction, uint32_t to, struct fragment *fragment,
+                          bool cancelable, struct error *error)
+{
+    struct engine_core *core = transaction->core;
+    struct branch_terms terms = transaction->terms;
+    fragment->branch = &transaction->branch[to];
+    fragment->terms = &terms;
+    fragment->error = error;
+    enum sqlstate failed;
+    if (to == core->world->core)
+        failed = fragment_do(core, fragment, error);
+    else {
+        fragment_send(core, to, fragment);
+        failed = fragment_wait(core, to, fragment, cancelable);
+    }
+    if (fragment->kind == FRAGMENT_RUN)
+        note_terms(transaction, to, &terms);
+    return failed;
+}
+
+enum sqlstate transaction_run_on(struct transaction *transaction, uint32_t core,
+                                 enum sqlstate (*run)(struct branch *branch, void *argument,
+                                                      struct error *error),
+                                 void *argument, struct error *error)
+{
+    check(!transaction->over, "a transaction is used after its end");
+    struct fragment fragment = {.kind = FRAGMENT_RUN, .run = run, .argument = argument};
+    return call(transaction, core, &fragment, true, error);
+}
+
+enum sqlstate transaction_run(struct transaction *transaction, uint64_t table, struct bytes key,
+                              enum sqlstate (*run)(struct branch *branch, void *argument,
+                                                   struct error *error),
+                              void *argument, struct error *error)
+{
+    const struct shard_place *place = directory_find(transaction, table, key);
+    if (!place)
+        return no_such_table(table, error);
+    return transaction_run_on(transaction, volume_core(transaction->core, place->volume), run, argument,
+                              error);
+}
+
+/* ---- objects ---- */
+
+struct object_call {
+    const struct lock_object *object;
+    enum lock_mode mode;
+    enum lock_policy policy;
+    enum lock_outcome outcome;
+};
+
+static enum sqlstate run_object(struct branch *branch, void *argument, struct error *error)
+{
+    struct object_call *object = argument;
+    uint64_t timeout = branch->terms.lock_timeout_ns;
+    struct lock_request request = {.policy = object->policy};
+    request.deadline_ns = timeout ? branch->core->world->now_ns + timeout : FIBER_NO_DEADLINE;
+    return lock_object(branch->core->locks, &branch->owner, object->object, object->mode, &request,
+                       &object->outcome, error);
+}
+
+/* Modes that do not conflict among themselves are taken on the coordinator's core alone; those that conflict with them are
+ * taken on every core, in order, so that they meet all of them. */
+enum sqlstate transaction_lock_object(struct transaction *transaction, const struct lock_object *object,
+                                      enum lock_mode mode, enum lock_policy policy,
+                                      enum lock_outcome *outcome, struct error *error)
+{
+    struct engine_core *core = transaction->core;
+    struct object_call argument = {.object = object, .mode = mode, .policy = policy};
+    bool weak = mode <= LOCK_ROW_EXCLUSIVE;
+    uint32_t first = weak ? core->world->core : 0, last = weak ? core->world->core : core->world->cores - 1;
+    *outcome = LOCK_GRANTED;
+    for (uint32_t at = first; at <= last; at++) {
+        enum sqlstate failed = transaction_run_on(transaction, at, run_object, &argument, error);
+        if (failed)
+            return failed;
+        if (argument.outcome != LOCK_GRANTED)
+            *outcome = argument.outcome;
+        if (argument.outcome == LOCK_SKIPPED)
+            return SQLSTATE_OK; /* what was taken on other cores goes with the transaction */
+    }
+    return SQLSTATE_OK;
+}
+
+/* ---- rolling back ---- */
+
+static void rollback_branches(struct transaction *transaction, uint64_t savepoint, bool all)
+{
+    struct engine_core *core = transaction->core;
+    for (uint32_t at = 0; at < core->world->cores; at++) {
+        struct error error;
+        struct fragment fragment = {.kind = FRAGMENT_ROLLBACK, .savepoint = savepoint, .all = all};
+        if (transaction->branch[at])
+            (void)!call(transaction, at, &fragment, false, &error);
+    }
+}
+
+enum sqlstate transaction_rollback_to(struct transaction *transaction, uint64_t savepoint,
+                                      struct error *error)
+{
+    (void)error;
+    check(!transaction->over && savepoint && savepoint <= transaction->terms.savepoint);
+    fiber_shield_begin(transaction->core->world->scheduler);
+    rollback_branches(transaction, savepoint, false);
+    directory_rollback(transaction, savepoint, false);
+    fiber_shield_end(transaction->core->world->scheduler);
+    return SQLSTATE_OK;
+}
+
+static void append_abort(struct transaction *transaction)
+{
+    struct log_record record = {.topic = TOPIC_LIFECYCLE,
+                                .epoch = 1,
+                                .kind = RECORD_ABORT,
+                                .transaction = transaction->terms.transaction};
+    log_port_append(transaction->core->port, &record, NULL, 0);
+}
+
+void transaction_rollback(struct transaction *transaction)
+{
+    struct engine_core *core = transaction->core;
+    fiber_shield_begin(core->world->scheduler);
+    rollback_branches(transaction, 0, true);
+    directory_rollback(transaction, 0, true);
+    if (transaction->wrote)
+        append_abort(transaction);
+    core->rollbacks++;
+    transaction_free(transaction);
+    fiber_shield_end(core->world->scheduler);
+}
+
+/* ---- committing ---- */
+
+struct placing {
+    struct fiber_queue done;
+    bool placed;
+    uint64_t position;
+    struct record_commit commit;
+};
+
+static void commit_placed(void *argument, uint64_t position, struct bytes payload)
+{
+    struct placing *placing = argument;
+    placing->placed = true;
+    placing->position = position;
+    if (position != LOG_NOWHERE) {
+        bool right = record_commit_read(payload, &placing->commit);
+        check(right, "the log gave back another commit than it was given");
+    }
+    fiber_wake_all(&placing->done);
+}
+
+/* Appends the COMMIT behind all effects and waits until it has its place and SCN. */
+static enum sqlstate place_commit(struct transaction *transaction, struct placing *placing,
+                                  struct error *error)
+{
+    struct engine_core *core = transaction->core;
+    struct record_commit commit = {.wall_us = world_wall(core->world)};
+    struct log_ticket after[CORES_MAX];
+    size_t count = 0;
+    for (uint32_t at = 0; at < core->world->cores; at++) {
+        commit.effects += transaction->effects[at];
+        if (transaction->ticket[at].batch && at != core->world->core)
+            after[count++] = transaction->ticket[at];
+    }
+    uint8_t payload[RECORD_COMMIT_BYTES_MAX];
+    size_t bytes = record_commit_write(payload, sizeof payload, &commit);
+    struct log_record record = {.topic = TOPIC_LIFECYCLE,
+                                .epoch = 1,
+                                .kind = RECORD_COMMIT,
+                                .transaction = transaction->terms.transaction,
+                                .payload = bytes_of(payload, bytes)};
+    struct log_notice notice = {.placed = commit_placed, .argument = placing};
+    *placing = (struct placing){0};
+    fiber_queue_init(&placing->done);
+    log_port_append_noticed(core->port, &record, after, count, &notice);
+    while (!placing->placed)
+        (void)!fiber_wait(core->world->scheduler, &placing->done, FIBER_NO_DEADLINE);
+    if (placing->position == LOG_NOWHERE)
+        return error_set(error, SQLSTATE_IO_ERROR, "the log has failed; the transaction is rolled back");
+    return SQLSTATE_OK;
+}
+
+/* Stamps the branches of all cores, at the same time on those that are not this one. */
+static void stamp_branches(struct transaction *transaction, uint64_t scn, uint64_t position)
+{
+    struct engine_core *core = transaction->core;
+    struct scope *scope = scope_open(transaction->scope, "stamps");
+    struct fragment *fragments = scope_alloc(scope, core->world->cores * sizeof *fragments);
+    struct error error;
+    for (uint32_t at = 0; at < core->world->cores; at++) {
+        if (!transaction->branch[at])
+            continue;
+        fragments[at] = (struct fragment){.kind = FRAGMENT_STAMP, .branch = &transaction->branch[at]};
+        fragments[at].scn = scn;
+        fragments[at].position = position;
+        fragments[at].error = &error;
+        if (at != core->world->core)
+            fragment_send(core, at, &fragments[at]);
+    }
+    if (transaction->branch[core->world->core])
+        (void)!fragment_do(core, &fragments[core->world->core], &error);
+    for (uint32_t at = 0; at < core->world->cores; at++)
+        if (transaction->branch[at])
+            (void)!fragment_wait(core, at, &fragments[at], false);
+    scope_close(scope);
+}
+
+/* Nothing was written: the branches only release. But what was read under locks must be stable before anybody hears of it. */
+static enum sqlstate commit_read_only(struct transaction *transaction, struct error *error)
+{
+    struct engine_core *core = transaction->core;
+    stamp_branches(transaction, SCN_NONE, 0);
+    enum sqlstate failed = SQLSTATE_OK;
+    if (transaction->after && !transaction->options.commit_async)
+        failed = log_port_wait_stable(core->port, transaction->after, error);
+    transaction_free(transaction);
+    return failed;
+}
+
+static enum sqlstate commit_written(struct transaction *transaction, struct error *error)
+{
+    struct engine_core *core = transaction->core;
+    struct placing placing;
+    enum sqlstate failed = place_commit(transaction, &placing, error);
+    if (failed) {
+        transaction_rollback(transaction);
+        return failed;
+    }
+    uint64_t scn = transaction->scn = placing.commit.scn;
+    if (transaction->changes)
+        directory_publish(transaction);
+    stamp_branches(transaction, scn, placing.position);
+    if (transaction->changes)
+        directory_drop_shards(transaction);
+    sequencer_stamped(core->txn, scn);
+    bool async = transaction->options.commit_async;
+    if (!async)
+        failed = log_port_wait_stable(core->port, placing.position, error);
+    if (!failed)
+        failed = txn_wait_visible(core->txn, scn, async, error);
+    core->commits++;
+    transaction_free(transaction);
+    if (!failed)
+        return SQLSTATE_OK;
+    char why[256];
+    snprintf(why, sizeof why, "%s", error_text(error, ERROR_MESSAGE));
+    failed = error_set(error, SQLSTATE_STATEMENT_COMPLETION_UNKNOWN,
+                       "it is unknown whether the transaction was committed");
+    error_add(error, ERROR_DETAIL, "%s", why);
+    return failed;
+}
+
+enum sqlstate transaction_commit(struct transaction *transaction, struct error *error)
+{
+    struct scheduler *scheduler = transaction->core->world->scheduler;
+    check(!transaction->over, "a transaction is committed after its end");
+    fiber_shield_begin(scheduler);
+    enum sqlstate failed =
+        transaction->wrote ? commit_written(transaction, error) : commit_read_only(transaction, error);
+    fiber_shield_end(scheduler);
+    return failed;
+}
