@@ -67,7 +67,8 @@ enum sqlstate volume_put_root(struct core_volume *volume, uint64_t shard, const 
 
 static bool same_root(const struct tree_root *a, const struct tree_root *b)
 {
-    return a->page == b->page && a->rows == b->rows && a->pages == b->pages && a->height == b->height;
+    return a->page == b->page && a->rows == b->rows && a->pages == b->pages && a->extents == b->extents &&
+           a->height == b->height;
 }
 
 /* A shard whose root the roots tree does not have as it is, or NULL. Shards of open transactions are written, too: a bulk load

@@ -3,9 +3,11 @@
  * Root record of a volume (the layer below guards it with a checksum):
  *
  *     0  8  magic "SynodVo1"       8  8  checkpoint SCN         16  8  log position needed
- *    24  8  roots: page           32  8  roots: rows            40  8  roots: pages        48  4  roots: height
+ *    24 36  root of the tree of roots
  *
- * A row of the roots: key u64 shard (big endian); value u64 page, u64 rows, u64 pages, u32 height. */
+ * A row of the roots: key u64 shard (big endian); value: the root of the shard's tree.
+ *
+ * A root:  0  8  page    8  8  rows    16  8  pages    24  8  extents    32  4  height */
 #include "base/check.h"
 #include "base/codec.h"
 #include "base/log.h"
@@ -31,16 +33,31 @@ static size_t core_memory(const struct engine_core *core)
 
 static const char root_magic[8] = "SynodVo1";
 
+static void write_root(struct codec_writer *out, const struct tree_root *root)
+{
+    codec_write_u64(out, root->page);
+    codec_write_u64(out, root->rows);
+    codec_write_u64(out, root->pages);
+    codec_write_u64(out, root->extents);
+    codec_write_u32(out, root->height);
+}
+
+static void read_root(struct codec_reader *in, struct tree_root *root)
+{
+    root->page = codec_read_u64(in);
+    root->rows = codec_read_u64(in);
+    root->pages = codec_read_u64(in);
+    root->extents = codec_read_u64(in);
+    root->height = codec_read_u32(in);
+}
+
 size_t volume_root_write(uint8_t *record, const struct volume_root *root)
 {
     struct codec_writer out = codec_writer_of(record, VOLUME_ROOT_BYTES);
     codec_write_raw(&out, bytes_of(root_magic, sizeof root_magic));
     codec_write_u64(&out, root->checkpoint_scn);
     codec_write_u64(&out, root->replay_from);
-    codec_write_u64(&out, root->roots.page);
-    codec_write_u64(&out, root->roots.rows);
-    codec_write_u64(&out, root->roots.pages);
-    codec_write_u32(&out, root->roots.height);
+    write_root(&out, &root->roots);
     check(!out.failed && codec_written(&out).size == VOLUME_ROOT_BYTES);
     return VOLUME_ROOT_BYTES;
 }
@@ -51,30 +68,21 @@ bool volume_root_read(struct bytes record, struct volume_root *root)
     struct bytes magic = codec_read_view(&in, sizeof root_magic);
     root->checkpoint_scn = codec_read_u64(&in);
     root->replay_from = codec_read_u64(&in);
-    root->roots.page = codec_read_u64(&in);
-    root->roots.rows = codec_read_u64(&in);
-    root->roots.pages = codec_read_u64(&in);
-    root->roots.height = codec_read_u32(&in);
+    read_root(&in, &root->roots);
     return codec_read_all(&in) && memcmp(magic.data, root_magic, sizeof root_magic) == 0;
 }
 
 void shard_root_write(uint8_t row[static SHARD_ROOT_BYTES], const struct tree_root *root)
 {
     struct codec_writer out = codec_writer_of(row, SHARD_ROOT_BYTES);
-    codec_write_u64(&out, root->page);
-    codec_write_u64(&out, root->rows);
-    codec_write_u64(&out, root->pages);
-    codec_write_u32(&out, root->height);
+    write_root(&out, root);
     check(!out.failed && codec_written(&out).size == SHARD_ROOT_BYTES);
 }
 
 bool shard_root_read(struct bytes row, struct tree_root *root)
 {
     struct codec_reader in = codec_reader_of(row);
-    root->page = codec_read_u64(&in);
-    root->rows = codec_read_u64(&in);
-    root->pages = codec_read_u64(&in);
-    root->height = codec_read_u32(&in);
+    read_root(&in, root);
     return codec_read_all(&in);
 }
 

@@ -4,8 +4,8 @@
 
 #include "engine/tree/tree.h"
 
-#define VOLUME_ROOT_BYTES 52
-#define SHARD_ROOT_BYTES  28
+#define VOLUME_ROOT_BYTES (24 + SHARD_ROOT_BYTES)
+#define SHARD_ROOT_BYTES  36
 
 struct volume_root {
     uint64_t checkpoint_scn; /* every commit up to here is in the volume's shards */

@@ -52,12 +52,6 @@ struct pass {
     size_t from_size;
 };
 
-static size_t pages_of(const struct row_store *rows, size_t bytes)
-{
-    size_t page = volume_page_body_bytes(rows->volume);
-    return (bytes + page - 1) / page;
-}
-
 /* ---- the stretch ---- */
 
 static bool next_change(void *argument, struct bytes bound, bool bound_open, struct tree_change *change)
@@ -127,9 +121,8 @@ static void give_extent_back(struct pass *pass)
 {
     if (!pass->new_version)
         return;
-    size_t pages = pages_of(pass->rows, pass->new_version->row_bytes);
-    for (size_t i = 0; i < pages; i++)
-        volume_free_number(pass->rows->volume, pass->new_extent + i);
+    struct volume *volume = pass->rows->volume;
+    volume_extent_free(volume, pass->new_extent, volume_extent_pages(volume, pass->new_version->row_bytes));
     pass->new_version = NULL;
 }
 
@@ -156,7 +149,7 @@ static enum sqlstate prepare_extent(struct pass *pass, struct version *version, 
     struct volume *volume = pass->rows->volume;
     uint64_t extent;
     enum sqlstate failed =
-        volume_extent_new(volume, pages_of(pass->rows, version->row_bytes), &extent, error);
+        volume_extent_new(volume, volume_extent_pages(volume, version->row_bytes), &extent, error);
     if (failed)
         return failed;
     pass->new_extent = extent;

@@ -440,7 +440,8 @@ bool row_store_dirty(const struct store *store, const struct tree_root *written)
 {
     struct row_store *rows = row_store_of((struct store *)store);
     struct tree_root now = tree_root(rows->tree);
-    return history_rows(rows->history) > 0 || now.page != written->page || now.rows != written->rows;
+    return history_rows(rows->history) > 0 || now.page != written->page || now.rows != written->rows ||
+           now.extents != written->extents;
 }
 
 enum sqlstate row_store_drop(struct store *store, struct error *error)
