@@ -290,7 +290,8 @@ static void operation_progress(struct operation *operation, int32_t result, bool
     }
     if (short_block)
         got -= got % DISK_ALIGNMENT;
-    if (got == 0) /* it took nothing and does not say why: as a full disk does at its last block */
+    if (got == 0 &&
+        transfer->size) /* it took nothing and does not say why: as a full disk does at its last block */
         request_fail(operation->request, ENOSPC, DEED_WRITE, transfer->file);
     transfer->done += got;
     *finished = got == 0 || transfer->done == transfer->size;

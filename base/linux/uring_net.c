@@ -129,6 +129,7 @@ struct connection {
     uint16_t view;        /* the view in use, when it is a buffer of the core */
     uint16_t first, last; /* filled buffers nobody has read */
     uint16_t ahead;       /* how many of them */
+    uint16_t at_once;     /* receives since the last poll */
     bool receiving;       /* the operation is out: */
     bool polling;         /*   a poll, else a multishot receive */
     bool stopping;        /*   and was canceled */
@@ -270,6 +271,7 @@ static void receive_start(struct connection *connection)
     bool starved = connection->starved && buffers->with_streams == buffers->count;
     struct io_uring_sqe *sqe = uring_submission(core, &connection->receive);
     connection->starved = false;
+    connection->at_once = 0;
     connection->receiving = true;
     connection->polling = starved || !(core->features & LINUX_FEATURE_MULTISHOT_RECEIVE);
     scope_hold(connection->scope);
@@ -320,7 +322,8 @@ static enum sqlstate receive_now(struct connection *connection, struct bytes *vi
         count = recv(connection->descriptor, room, URING_RECEIVE_BUFFER_BYTES, MSG_DONTWAIT);
     while (count < 0 && errno == EINTR);
     int number = errno;
-    connection->readable = count == URING_RECEIVE_BUFFER_BYTES;
+    /* Even a flood is polled for now and then, which lets the core do other work. */
+    connection->readable = count == URING_RECEIVE_BUFFER_BYTES && ++connection->at_once < URING_RECEIVE_AHEAD;
     *view = bytes_of(room, count > 0 ? (size_t)count : 0);
     if (count > 0)
         return SQLSTATE_OK;
