@@ -52,21 +52,27 @@ static uint64_t draw_every(struct dice *dice, uint64_t least, uint64_t never)
     return (least + dice_below(dice, least)) << dice_below(dice, 8);
 }
 
+/* A duration from `least` up to `least` << (doublings + 1), short ones as likely as long ones. */
+static uint64_t draw_span(struct dice *dice, uint64_t least, uint64_t doublings)
+{
+    return (least + dice_below(dice, least)) << dice_below(dice, doublings + 1);
+}
+
 static void draw_network(struct sim_faults *faults, struct dice *dice)
 {
-    faults->delay_ns = (10 * SIM_MICROSECOND + dice_below(dice, 90 * SIM_MICROSECOND)) << dice_below(dice, 6);
+    faults->delay_ns = draw_span(dice, 10 * SIM_MICROSECOND, 8);
     faults->bytes_per_second = 1000000000 >> dice_below(dice, 8);
     faults->window_bytes = 1024u << dice_below(dice, 9);
     faults->split_ppm = (uint32_t)dice_below(dice, 3) * 400000;
     faults->spike_ppm = draw_rate(dice, 50000);
-    faults->spike_ns = dice_between(dice, SIM_MILLISECOND, 500 * SIM_MILLISECOND);
+    faults->spike_ns = draw_span(dice, SIM_MILLISECOND, 8);
     faults->reset_ppm = draw_rate(dice, 10000);
     faults->vanish_ppm = draw_rate(dice, 5000);
-    faults->give_up_ns = dice_between(dice, SIM_SECOND, 20 * SIM_SECOND);
+    faults->give_up_ns = draw_span(dice, SIM_SECOND / 4, 5);
     faults->refuse_ppm = draw_rate(dice, 100000);
     faults->accept_ppm = draw_rate(dice, 50000);
     faults->partition_every_ns = draw_every(dice, 20 * SIM_MILLISECOND, 2);
-    faults->partition_ns = dice_between(dice, SIM_MILLISECOND, 20 * SIM_SECOND);
+    faults->partition_ns = draw_span(dice, SIM_MILLISECOND, 13);
     faults->partition_one_way_ppm = (uint32_t)dice_below(dice, 3) * 500000;
     faults->partition_refuse_ppm = (uint32_t)dice_below(dice, 3) * 500000;
 }
@@ -77,11 +83,11 @@ static void draw_disk(struct sim_faults *faults, struct dice *dice)
     faults->write_ns = (5 * SIM_MICROSECOND) << dice_below(dice, 6);
     faults->sync_ns = (20 * SIM_MICROSECOND) << dice_below(dice, 9);
     faults->slow_every_ns = draw_every(dice, 20 * SIM_MILLISECOND, 2);
-    faults->slow_ns = dice_between(dice, SIM_MILLISECOND, 2 * SIM_SECOND);
+    faults->slow_ns = draw_span(dice, SIM_MILLISECOND, 10);
     faults->slow_factor = 1u << dice_below(dice, 11);
     faults->read_error_ppm = draw_rate(dice, 2000);
     faults->write_error_ppm = draw_rate(dice, 2000);
-    faults->sync_error_ppm = draw_rate(dice, 5000);
+    faults->sync_error_ppm = draw_rate(dice, 50000);
     faults->lost_ppm = (uint32_t)dice_below(dice, 1000001);
     faults->torn_ppm = (uint32_t)dice_below(dice, 1000001 - faults->lost_ppm) / 2;
 }
@@ -96,9 +102,9 @@ void sim_faults_draw(struct sim_faults *faults, uint64_t seed)
     faults->wake_ns = 500ull << dice_below(&dice, 10);
     faults->crash_every_ns = draw_every(&dice, 10 * SIM_MILLISECOND, 4);
     faults->crash_power_ppm = (uint32_t)dice_below(&dice, 3) * 500000;
-    faults->down_ns = dice_between(&dice, SIM_MILLISECOND, 3 * SIM_SECOND);
+    faults->down_ns = draw_span(&dice, SIM_MILLISECOND, 10);
     faults->pause_every_ns = draw_every(&dice, 10 * SIM_MILLISECOND, 2);
-    faults->pause_ns = dice_between(&dice, SIM_MICROSECOND, 5 * SIM_SECOND);
+    faults->pause_ns = draw_span(&dice, 10 * SIM_MICROSECOND, 16);
     faults->drift_ppm = draw_rate(&dice, 100000);
     faults->wall_jump_every_ns = draw_every(&dice, 10 * SIM_MILLISECOND, 2);
     faults->wall_jump_us = 1000ull << dice_below(&dice, 22);
@@ -165,11 +171,13 @@ static void pause_or_resume(struct fault *fault)
 {
     struct sim_process *process = fault->process;
     struct sim *sim = fault->sim;
-    if (process->state == SIM_PAUSED) {
+    if (fault->under_way) {
+        fault->under_way = false;
         sim_resume(process);
         fault_plan_next(fault);
         return;
     }
+    fault->under_way = true;
     sim_pause(process);
     fault_plan(fault, dice_around(&sim->fault_dice, sim->faults.pause_ns) + 1);
 }
@@ -184,12 +192,13 @@ static void wall_jump(struct sim_node *node)
 static void slow_or_fast(struct fault *fault)
 {
     struct sim *sim = fault->sim;
-    struct disk *disk = &fault->node->disk;
-    if (disk->slow_factor > 1) {
+    if (fault->under_way) {
+        fault->under_way = false;
         sim_disk_slow(sim, fault->node->number, 1);
         fault_plan_next(fault);
         return;
     }
+    fault->under_way = true;
     sim_disk_slow(sim, fault->node->number, sim->faults.slow_factor);
     fault_plan(fault, dice_around(&sim->fault_dice, sim->faults.slow_ns) + 1);
 }
@@ -235,11 +244,11 @@ static void fault_happens(struct event *event)
     bool pausing = fault->process && fault->kind == PROCESS_PAUSE;
     bool slowing = !fault->process && fault->kind == NODE_SLOW;
     bool wanted = fault_every_ns(fault) != 0;
-    if (pausing && (wanted || fault->process->state == SIM_PAUSED)) {
+    if (pausing && (wanted || fault->under_way)) {
         pause_or_resume(fault);
         return;
     }
-    if (slowing && (wanted || fault->node->disk.slow_factor > 1)) {
+    if (slowing && (wanted || fault->under_way)) {
         slow_or_fast(fault);
         return;
     }

@@ -39,7 +39,8 @@ struct fault {
     struct sim *sim;
     struct sim_node *node;
     struct sim_process *process;
-    uint32_t kind; /* faults.c */
+    uint32_t kind;  /* faults.c */
+    bool under_way; /* of those that last: it has begun and not ended */
 };
 
 #define NODE_FAULTS    3

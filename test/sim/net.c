@@ -174,10 +174,11 @@ static enum sqlstate sim_shutdown(struct stream *stream, uint64_t deadline_ns, s
 static void sim_reset(struct stream *stream)
 {
     struct end *end = end_of(stream);
-    /* Also when it is broken already: after a send that failed here, the peer has heard nothing yet. */
+    if (end->dead) /* not when it is only broken: after a send that failed here, the peer has heard nothing */
+        return;
     record_core(end->core, TRACE_RESET, end->connection->number, 1, NULL);
     end_send_reset(end);
-    end_break(end, "the connection was reset", true);
+    end_die(end, "the connection was reset", true);
 }
 
 static const struct stream_ops sim_stream_ops = {
@@ -377,7 +378,6 @@ static enum sqlstate accept_next(struct listener *listener, struct net_handover 
             struct connection *connection = end->connection;
             record_core(core, TRACE_ACCEPT, connection->number, 0, NULL);
             if (dice_chance(&connection->dice, core->process->sim->faults.accept_ppm)) {
-                end_send_reset(end);
                 leave(end);
                 return error_set(error, SQLSTATE_TOO_MANY_CONNECTIONS,
                                  "could not accept a connection: Too many open files");

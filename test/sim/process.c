@@ -188,6 +188,12 @@ void sim_crash(struct sim_process *process, enum sim_crash how)
         event_plan(&sim->queue, &process->doom_event, sim->now_ns);
 }
 
+void sim_lose_power(struct sim *sim, uint32_t node)
+{
+    check(node < sim->options.nodes && !sim->turning);
+    node_lose_power(&sim->nodes[node]);
+}
+
 void sim_crash_after(struct sim_process *process, uint64_t yields, enum sim_crash how)
 {
     process->crash_at_yields = yields ? process->yields + yields : 0;

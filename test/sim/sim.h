@@ -187,6 +187,10 @@ enum sim_crash {
 /* Crashes it now; sim_restart() starts it again. */
 void sim_crash(struct sim_process *process, enum sim_crash how);
 
+/* A machine loses power, whatever runs on it. Starting a process there is what turns it on again. Not to be
+ * called from programs. */
+void sim_lose_power(struct sim *sim, uint32_t node);
+
 /* Crashes it when its fibers have taken so many more turns; 0 = no more. */
 void sim_crash_after(struct sim_process *process, uint64_t yields, enum sim_crash how);
 

@@ -79,13 +79,21 @@ static void pipe_drop_events(struct pipe *pipe)
 void end_break(struct end *end, const char *words, bool lose)
 {
     struct pipe *incoming = &end->connection->pipe[!end->side];
-    if (lose)
+    if (lose) {
+        end->lost_unread |= incoming->delivered > incoming->consumed;
         incoming->consumed = incoming->delivered;
+    }
     if (end->broken)
         return;
     end->broken = true;
     end->words = words;
     end_wake(end);
+}
+
+void end_die(struct end *end, const char *words, bool lose)
+{
+    end->dead = true;
+    end_break(end, words, lose);
 }
 
 static void reset_arrives(struct event *event)
@@ -96,7 +104,7 @@ static void reset_arrives(struct event *event)
         return;
     record_wire(end, TRACE_RESET, 0, NULL);
     connection->sim->totals.resets++;
-    end_break(end, "Connection reset by peer", dice_below(&connection->dice, 2));
+    end_die(end, "Connection reset by peer", dice_below(&connection->dice, 2));
 }
 
 static void end_expect_reset(struct end *end, uint64_t in_ns)
@@ -127,7 +135,7 @@ void end_leave(struct end *end, bool silent)
     struct end *peer = &connection->end[!end->side];
     if (end->gone)
         return;
-    bool unread = incoming->delivered > incoming->consumed;
+    bool unread = end->lost_unread || incoming->delivered > incoming->consumed;
     record_wire(end, TRACE_CLOSE, silent ? 2 : unread, NULL);
     end->gone = true;
     end->silent = silent;
@@ -144,9 +152,9 @@ void end_leave(struct end *end, bool silent)
     end->view = NULL;
     if (silent)
         end_expect_reset(peer, 2 * give_up_ns(connection));
-    else if (unread || end->broken || (end->side == 0 && !end->established))
+    else if (!end->dead && (unread || (end->side == 0 && !end->established)))
         end_send_reset(end);
-    else if (!outgoing->finished)
+    else if (!end->dead && !outgoing->finished)
         pipe_finish(outgoing);
 }
 
@@ -229,7 +237,7 @@ static void give_up(struct event *event)
     end_expect_reset(end_to(pipe), give_up_ns(connection));
     if (!end_from(pipe)->gone) {
         connection->sim->totals.resets++;
-        end_break(end_from(pipe), "Connection timed out", false);
+        end_die(end_from(pipe), "Connection timed out", false);
     }
 }
 
@@ -390,7 +398,7 @@ void connection_begin(struct connection *connection)
 static void connect_failed(struct connection *connection, const char *words)
 {
     record_wire(&connection->end[0], TRACE_REFUSED, 0, words);
-    end_break(&connection->end[0], words, true);
+    end_die(&connection->end[0], words, true);
 }
 
 /* A packet of the handshake got lost: it is sent again later, for a while. */
@@ -472,7 +480,7 @@ void listener_close(struct listener *listener)
     while ((link = list_first(&listener->backlog))) {
         struct end *end = container_of(link, struct end, waiting);
         end_send_reset(end);
-        end->broken = true;
+        end->dead = true;
         end_leave(end, false);
         connection_collect(end->connection);
     }

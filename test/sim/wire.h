@@ -46,6 +46,8 @@ struct end {
     bool gone;         /* nobody is at this end */
     bool silent;       /* gone with its machine's power: what comes in is answered with a reset */
     bool broken;       /* calls fail */
+    bool dead;         /* so does the connection: the peer reset it, is being reset, or cannot be reached */
+    bool lost_unread;  /* bytes that had come were thrown away unread: TCP answers that with a reset */
     const char *words; /* why */
     uint32_t at_once;  /* receives since the fiber last waited */
     struct fiber_queue receivers;
@@ -105,6 +107,9 @@ void pipe_finish(struct pipe *pipe);
 
 /* Calls of this end fail from now on; with `lose`, bytes that were not read are lost. */
 void end_break(struct end *end, const char *words, bool lose);
+
+/* The same, and there is no connection any more, either. */
+void end_die(struct end *end, const char *words, bool lose);
 
 /* A reset sets out to the other end. */
 void end_send_reset(struct end *end);

@@ -204,9 +204,12 @@ static enum sqlstate repair_last(struct log_writer *writer, uint64_t number, siz
 {
     if (writer->state->mistake != TRUSTS_WHAT_IT_SEES)
         return file_make(writer, number, bytes, error);
+    size_t read;
+    enum sqlstate failed = file_read(writer, number, 0, &read, error);
     writer->file_number = number;
     writer->file_bytes = bytes;
-    enum sqlstate failed = disk_truncate(writer->world, writer->file_scope, writer->file, bytes, error);
+    if (!failed)
+        failed = disk_truncate(writer->world, writer->file_scope, writer->file, bytes, error);
     return failed ? failed : disk_sync(writer->world, writer->file_scope, writer->file, error);
 }
 
@@ -277,10 +280,20 @@ static void idle(struct log_writer *writer)
     (void)!fiber_sleep_until(writer->world->scheduler, writer->world->now_ns + pause_ns);
 }
 
+/* The next file begins with a record that is promised as soon as the file is there. */
 static enum sqlstate next_file(struct log_writer *writer, struct error *error)
 {
+    struct ledger *ledger = writer->ledger;
     enum sqlstate failed = disk_sync(writer->world, writer->scope, writer->file, error);
-    return failed ? failed : file_make(writer, writer->file_number + 1, 0, error);
+    if (failed)
+        return failed;
+    size_t bytes = record_make(writer, writer->next, writer->buffer);
+    memcpy(&ledger->checksum[writer->next], writer->buffer, sizeof(uint32_t));
+    ledger->appended = ++writer->next;
+    failed = file_make(writer, writer->file_number + 1, bytes, error);
+    if (!failed)
+        ledger->promised = writer->next;
+    return failed;
 }
 
 /* Some records, then a promise. */
