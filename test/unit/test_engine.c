@@ -1,0 +1,668 @@
+/* The engine as those above see it: tables, rows, transactions, restarts; in the simulator, on one core and on three. What
+ * the engine promises under crashes and load is the affair of test/sim/engine. */
+#include "base/scope.h"
+#include "engine/engine.h"
+#include "test/sim/sim.h"
+#include "test/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A node with an engine, and the story that core 0 plays on it. */
+struct stage {
+    struct sim *sim;
+    struct sim_process *process;
+    struct engine *engine;
+    uint64_t starts; /* of the process, as seen by the first core that runs */
+    uint32_t cores;
+    void (*story)(struct stage *stage, struct world *world, struct scope *scope);
+    int act;    /* how many times the node was started before */
+    bool crash; /* at the end of the act, instead of closing */
+    bool done;
+    struct engine_options options;
+};
+
+static void must(enum sqlstate failed, const struct error *error)
+{
+    ck_assert_msg(!failed, "%s (%s)", error_text(error, ERROR_MESSAGE),
+                  error_text(error, ERROR_DETAIL) ? error_text(error, ERROR_DETAIL) : "");
+}
+
+static void core_main(struct world *world, void *argument)
+{
+    struct stage *stage = argument;
+    struct error error;
+    if (stage->starts != sim_restarts(stage->process) + 1) {
+        stage->starts = sim_restarts(stage->process) + 1;
+        memset(stage->engine, 0, engine_size());
+    }
+    must(engine_open(world, world->scope, &stage->options, stage->engine, &error), &error);
+    if (world->core == 0) {
+        struct scope *scope = scope_open(world->scope, "story");
+        stage->story(stage, world, scope);
+        fiber_close_scope(world->scheduler, scope);
+        stage->done = true;
+        if (stage->crash)
+            return;
+    }
+    must(engine_close(world, stage->engine, &error), &error);
+}
+
+static bool story_is_over(void *argument)
+{
+    struct stage *stage = argument;
+    return stage->crash ? stage->done : sim_state(stage->process) == SIM_ENDED;
+}
+
+static void stage_open(struct stage *stage, uint32_t cores)
+{
+    struct sim_options options = {.seed = unit_seed(), .nodes = 1, .log_level = LOG_WARN};
+    sim_faults_none(&options.faults);
+    *stage = (struct stage){.cores = cores};
+    stage->options = (struct engine_options){
+        .directory = "data", .memory_bytes = 64 << 20, .cluster = 77, .segment_bytes = 1 << 20};
+    stage->engine = aligned_alloc(64, (engine_size() + 63) / 64 * 64);
+    stage->sim = sim_open(&options);
+}
+
+/* Plays one act: the first starts the node, later ones start it again over what its disk holds. */
+static void play(struct stage *stage,
+                 void (*story)(struct stage *stage, struct world *world, struct scope *scope), bool crash)
+{
+    stage->story = story;
+    stage->crash = crash;
+    stage->done = false;
+    if (stage->act == 0)
+        stage->process = sim_start(stage->sim, 0,
+                                   &(struct sim_program){.name = "engine",
+                                                         .cores = stage->cores,
+                                                         .core_main = core_main,
+                                                         .argument = stage,
+                                                         .spared = true});
+    else
+        sim_restart(stage->process);
+    enum sim_end end = sim_run(stage->sim, 600 * SIM_SECOND, story_is_over, stage);
+    ck_assert_msg(end == SIM_UNTIL, "the story does not end: %d %s", end,
+                  sim_failure(stage->sim) ? sim_failure(stage->sim) : "");
+    if (crash)
+        sim_crash(stage->process, SIM_POWER);
+    stage->act++;
+}
+
+static void stage_close(struct stage *stage)
+{
+    sim_close(stage->sim);
+    free(stage->engine);
+}
+
+/* ---- words of the stories ---- */
+
+static struct transaction *begin(struct stage *stage, struct world *world, struct scope *scope,
+                                 enum isolation isolation)
+{
+    struct transaction *transaction;
+    struct error error;
+    must(transaction_begin(world, stage->engine, scope, &(struct transaction_options){.isolation = isolation},
+                           &transaction, &error),
+         &error);
+    return transaction;
+}
+
+static void commit(struct transaction *transaction)
+{
+    struct error error;
+    must(transaction_commit(transaction, &error), &error);
+}
+
+static struct bytes number_key(uint64_t number, uint8_t room[static 8])
+{
+    number = __builtin_bswap64(number);
+    memcpy(room, &number, 8);
+    return bytes_of(room, 8);
+}
+
+static bool insert(struct transaction *transaction, uint64_t table, uint64_t number, const char *row)
+{
+    uint8_t room[8];
+    struct error error;
+    bool done;
+    must(row_insert(transaction, table, number_key(number, room), bytes_of_text(row), &done, &error), &error);
+    return done;
+}
+
+static bool update(struct transaction *transaction, uint64_t table, uint64_t number, const char *row)
+{
+    uint8_t room[8];
+    struct error error;
+    bool done;
+    must(row_update(transaction, table, number_key(number, room), bytes_of_text(row), &done, &error), &error);
+    return done;
+}
+
+static bool delete_row(struct transaction *transaction, uint64_t table, uint64_t number)
+{
+    uint8_t room[8];
+    struct error error;
+    bool done;
+    must(row_delete(transaction, table, number_key(number, room), &done, &error), &error);
+    return done;
+}
+
+/* What the transaction sees, in a new statement; "" when there is no row. */
+static const char *get(struct transaction *transaction, struct scope *scope, uint64_t table, uint64_t number)
+{
+    uint8_t room[8];
+    struct error error;
+    struct bytes row;
+    bool found;
+    transaction_statement(transaction);
+    must(row_get(transaction, scope, table, number_key(number, room), &row, &found, &error), &error);
+    if (!found)
+        return "";
+    char *text = scope_alloc(scope, row.size + 1);
+    memcpy(text, row.data, row.size);
+    text[row.size] = '\0';
+    return text;
+}
+
+static void create(struct stage *stage, struct world *world, struct scope *scope, uint64_t table,
+                   enum table_layout layout)
+{
+    struct error error;
+    struct transaction *transaction = begin(stage, world, scope, READ_COMMITTED);
+    must(table_create(transaction, table, layout, &error), &error);
+    commit(transaction);
+}
+
+struct counted {
+    uint64_t rows, last;
+    bool backward;
+};
+
+static bool count_row(void *argument, const struct store_row *row)
+{
+    struct counted *counted = argument;
+    uint64_t number;
+    ck_assert_uint_eq(row->key.size, 8);
+    memcpy(&number, row->key.data, 8);
+    number = __builtin_bswap64(number);
+    if (counted->rows)
+        ck_assert(counted->backward ? number < counted->last : number > counted->last);
+    counted->last = number;
+    counted->rows++;
+    return true;
+}
+
+static uint64_t count(struct transaction *transaction, uint64_t table, bool backward)
+{
+    struct counted counted = {.backward = backward};
+    struct error error;
+    struct store_sink sink = {.take = count_row, .argument = &counted};
+    transaction_statement(transaction);
+    must(row_scan(transaction,
+                  &(struct row_scan){.table = table, .range = {.to_open = true}, .backward = backward}, &sink,
+                  &error),
+         &error);
+    return counted.rows;
+}
+
+static void no_finding(void *argument, const char *sentence, const struct key_range *range)
+{
+    (void)argument;
+    (void)range;
+    ck_abort_msg("verify found: %s", sentence);
+}
+
+static void verify(struct stage *stage, struct world *world)
+{
+    struct error error;
+    struct store_findings findings = {.report = no_finding};
+    must(engine_verify(world, stage->engine, &findings, &error), &error);
+}
+
+/* ---- stories ---- */
+
+static void rows_come_and_go(struct stage *stage, struct world *world, struct scope *scope)
+{
+    create(stage, world, scope, 5, TABLE_ROW);
+    struct transaction *one = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert(insert(one, 5, 1, "one"));
+    ck_assert(!insert(one, 5, 1, "again"));
+    ck_assert(!update(one, 5, 2, "nothing to update"));
+    ck_assert_str_eq(get(one, scope, 5, 1), "one");
+    struct transaction *other = begin(stage, world, scope, REPEATABLE_READ);
+    ck_assert_str_eq(get(other, scope, 5, 1), "");
+    commit(one);
+    ck_assert_str_eq(get(other, scope, 5, 1), "");
+    commit(other);
+    struct transaction *late = begin(stage, world, scope, REPEATABLE_READ);
+    ck_assert_str_eq(get(late, scope, 5, 1), "one");
+    struct transaction *writer = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert(update(writer, 5, 1, "two"));
+    ck_assert(insert(writer, 5, 2, "second"));
+    commit(writer);
+    ck_assert_str_eq(get(late, scope, 5, 1), "one");
+    ck_assert_uint_eq(count(late, 5, false), 1);
+    commit(late);
+    struct transaction *end = begin(stage, world, scope, SERIALIZABLE);
+    ck_assert_uint_eq(count(end, 5, true), 2);
+    ck_assert(delete_row(end, 5, 1));
+    ck_assert_uint_eq(count(end, 5, false), 1);
+    transaction_rollback(end);
+    struct transaction *check = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_str_eq(get(check, scope, 5, 1), "two");
+    commit(check);
+    verify(stage, world);
+}
+
+static void rows_are_still_there(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct transaction *check = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_str_eq(get(check, scope, 5, 1), "two");
+    ck_assert_str_eq(get(check, scope, 5, 2), "second");
+    ck_assert_uint_eq(count(check, 5, false), 2);
+    commit(check);
+    verify(stage, world);
+}
+
+static void play_rows(uint32_t cores)
+{
+    struct stage stage;
+    stage_open(&stage, cores);
+    play(&stage, rows_come_and_go, true);
+    play(&stage, rows_are_still_there, true);
+    play(&stage, rows_are_still_there, false);
+    play(&stage, rows_are_still_there, false);
+    stage_close(&stage);
+}
+
+START_TEST(rows_come_and_go_and_stay_over_crashes_and_restarts_on_one_core)
+{
+    play_rows(1);
+}
+END_TEST
+
+START_TEST(rows_come_and_go_and_stay_over_crashes_and_restarts_on_three_cores)
+{
+    play_rows(3);
+}
+END_TEST
+
+static void savepoints(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    for (uint64_t table = 1; table <= 4; table++)
+        create(stage, world, scope, table, TABLE_ROW);
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert(insert(t, 1, 1, "a"));
+    uint64_t first = transaction_savepoint(t);
+    uint64_t second = transaction_savepoint(t);
+    ck_assert(update(t, 1, 1, "b"));
+    ck_assert(insert(t, 2, 1, "new in the savepoint"));
+    uint64_t third = transaction_savepoint(t);
+    ck_assert(update(t, 1, 1, "c"));
+    ck_assert_str_eq(get(t, scope, 1, 1), "c");
+    must(transaction_rollback_to(t, third, &error), &error);
+    ck_assert_str_eq(get(t, scope, 1, 1), "b");
+    ck_assert(update(t, 1, 1, "d"));
+    must(transaction_rollback_to(t, third, &error), &error);
+    ck_assert_str_eq(get(t, scope, 1, 1), "b");
+    must(transaction_rollback_to(t, second, &error), &error);
+    ck_assert_str_eq(get(t, scope, 1, 1), "a");
+    ck_assert_str_eq(get(t, scope, 2, 1), "");
+    ck_assert(update(t, 1, 1, "e"));
+    must(transaction_rollback_to(t, first, &error), &error);
+    ck_assert_str_eq(get(t, scope, 1, 1), "a");
+    ck_assert(insert(t, 3, 9, "kept"));
+    commit(t);
+}
+
+static void savepoints_after(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_str_eq(get(t, scope, 1, 1), "a");
+    ck_assert_str_eq(get(t, scope, 2, 1), "");
+    ck_assert_str_eq(get(t, scope, 3, 9), "kept");
+    commit(t);
+}
+
+START_TEST(what_a_savepoint_took_back_stays_away_after_a_crash)
+{
+    for (uint32_t cores = 1; cores <= 3; cores += 2) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        play(&stage, savepoints, true);
+        play(&stage, savepoints_after, true);
+        play(&stage, savepoints_after, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
+static void tables_come_and_go(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    must(table_create(t, 10, TABLE_ROW, &error), &error);
+    must(table_create(t, 11, TABLE_MEMORY, &error), &error);
+    must(table_create(t, 12, TABLE_ROW, &error), &error);
+    ck_assert(insert(t, 10, 1, "in a table of this transaction"));
+    ck_assert(insert(t, 11, 1, "in memory"));
+    ck_assert_uint_eq(count(t, 10, false), 1);
+    struct transaction *other = begin(stage, world, scope, READ_COMMITTED);
+    uint8_t room[8];
+    bool done;
+    ck_assert_int_eq(row_insert(other, 10, number_key(1, room), bytes_of(NULL, 0), &done, &error),
+                     SQLSTATE_UNDEFINED_TABLE);
+    transaction_rollback(other);
+    commit(t);
+    t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_int_eq(table_create(t, 10, TABLE_ROW, &error), SQLSTATE_DUPLICATE_TABLE);
+    ck_assert_str_eq(get(t, scope, 10, 1), "in a table of this transaction");
+    must(table_drop(t, 12, &error), &error);
+    must(table_create(t, 13, TABLE_ROW, &error), &error);
+    transaction_rollback(t);
+    t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert(insert(t, 12, 5, "still here"));
+    ck_assert_int_eq(row_insert(t, 13, number_key(1, room), bytes_of(NULL, 0), &done, &error),
+                     SQLSTATE_UNDEFINED_TABLE);
+    commit(t);
+    t = begin(stage, world, scope, READ_COMMITTED);
+    must(table_drop(t, 12, &error), &error);
+    commit(t);
+    t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_int_eq(row_insert(t, 12, number_key(1, room), bytes_of(NULL, 0), &done, &error),
+                     SQLSTATE_UNDEFINED_TABLE);
+    transaction_rollback(t);
+}
+
+static void tables_after(struct stage *stage, struct world *world, struct scope *scope)
+{
+    uint8_t room[8];
+    bool done;
+    struct error error;
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_str_eq(get(t, scope, 10, 1), "in a table of this transaction");
+    ck_assert_str_eq(get(t, scope, 11, 1), "");
+    ck_assert_int_eq(row_insert(t, 12, number_key(1, room), bytes_of(NULL, 0), &done, &error),
+                     SQLSTATE_UNDEFINED_TABLE);
+    transaction_rollback(t);
+    verify(stage, world);
+}
+
+START_TEST(tables_are_made_and_dropped_in_transactions)
+{
+    for (uint32_t cores = 1; cores <= 3; cores += 2) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        play(&stage, tables_come_and_go, true);
+        play(&stage, tables_after, false);
+        play(&stage, tables_after, true);
+        play(&stage, tables_after, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
+/* Many rows with a cache and a history far too small for them, checkpoints in between. */
+#define MANY 20000
+
+static void many_rows(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    create(stage, world, scope, 1, TABLE_ROW);
+    char row[200];
+    for (uint64_t i = 0; i < MANY;) {
+        struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+        for (int n = 0; n < 500; n++, i++) {
+            snprintf(row, sizeof row, "%0*llu", (int)(i % 150) + 10, (unsigned long long)i);
+            ck_assert(insert(t, 1, i * 7919 % 1000003, row));
+        }
+        commit(t);
+        if (i % 5000 == 0)
+            must(engine_checkpoint(world, stage->engine, &error), &error);
+    }
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    for (uint64_t i = 0; i < MANY; i += 3)
+        ck_assert(delete_row(t, 1, i * 7919 % 1000003));
+    commit(t);
+}
+
+static void many_rows_after(struct stage *stage, struct world *world, struct scope *scope)
+{
+    char row[200];
+    struct transaction *t = begin(stage, world, scope, REPEATABLE_READ);
+    for (uint64_t i = 0; i < MANY; i++) {
+        struct scope *inner = scope_open(scope, "one");
+        snprintf(row, sizeof row, "%0*llu", (int)(i % 150) + 10, (unsigned long long)i);
+        ck_assert_str_eq(get(t, inner, 1, i * 7919 % 1000003), i % 3 ? row : "");
+        scope_close(inner);
+    }
+    ck_assert_uint_eq(count(t, 1, false), MANY - (MANY + 2) / 3);
+    ck_assert_uint_eq(count(t, 1, true), MANY - (MANY + 2) / 3);
+    commit(t);
+    verify(stage, world);
+}
+
+START_TEST(more_rows_than_memory_survive_crash_and_close)
+{
+    for (uint32_t cores = 1; cores <= 2; cores++) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        stage.options.memory_bytes = 4 << 20;
+        play(&stage, many_rows, true);
+        play(&stage, many_rows_after, true);
+        play(&stage, many_rows_after, false);
+        play(&stage, many_rows_after, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
+struct numbers {
+    uint64_t next, end;
+    uint8_t key[8];
+    char row[64];
+};
+
+static enum sqlstate next_number(void *argument, struct bytes *key, struct bytes *row, bool *end,
+                                 struct error *error)
+{
+    struct numbers *numbers = argument;
+    (void)error;
+    *end = numbers->next == numbers->end;
+    *key = number_key(numbers->next, numbers->key);
+    *row = bytes_of(numbers->row, (size_t)snprintf(numbers->row, sizeof numbers->row, "row %llu",
+                                                   (unsigned long long)numbers->next));
+    numbers->next++;
+    return SQLSTATE_OK;
+}
+
+static void load(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    for (uint64_t table = 1; table <= 3; table++) {
+        struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+        struct numbers numbers = {.end = 30000};
+        struct store_source source = {.next = next_number, .argument = &numbers};
+        must(table_create(t, table, TABLE_ROW, &error), &error);
+        must(table_load(t, table, &source, &error), &error);
+        ck_assert_uint_eq(count(t, table, false), 30000);
+        if (table == 2)
+            transaction_rollback(t);
+        else
+            commit(t);
+    }
+    /* And one that the crash interrupts. */
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    struct numbers numbers = {.end = 30000};
+    struct store_source source = {.next = next_number, .argument = &numbers};
+    must(table_create(t, 4, TABLE_ROW, &error), &error);
+    must(table_load(t, 4, &source, &error), &error);
+    if (!stage->crash)
+        transaction_rollback(t);
+}
+
+static void load_after(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_uint_eq(count(t, 1, false), 30000);
+    ck_assert_uint_eq(count(t, 3, true), 30000);
+    ck_assert_str_eq(get(t, scope, 1, 29999), "row 29999");
+    ck_assert(update(t, 1, 7, "changed"));
+    must(table_create(t, 2, TABLE_ROW, &error), &error);
+    transaction_rollback(t);
+    verify(stage, world);
+}
+
+START_TEST(a_table_loaded_in_bulk_is_there_after_its_commit_and_only_then)
+{
+    for (uint32_t cores = 1; cores <= 3; cores += 2) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        play(&stage, load, true);
+        play(&stage, load_after, true);
+        play(&stage, load_after, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
+static void large_row(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    uint8_t room[8];
+    bool done;
+    create(stage, world, scope, 1, TABLE_ROW);
+    for (uint64_t i = 1; i <= 3; i++) {
+        size_t size = i * 1500000;
+        uint8_t *row = malloc(size);
+        memset(row, (int)i, size);
+        struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+        must(row_insert(t, 1, number_key(i, room), bytes_of(row, size), &done, &error), &error);
+        free(row);
+        commit(t);
+    }
+    must(engine_checkpoint(world, stage->engine, &error), &error);
+    struct transaction *old = begin(stage, world, scope, REPEATABLE_READ);
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert(update(t, 1, 1, "small now"));
+    ck_assert(delete_row(t, 1, 2));
+    commit(t);
+    must(engine_checkpoint(world, stage->engine, &error), &error);
+    ck_assert_uint_eq(strlen(get(old, scope, 1, 2)), 3000000);
+    ck_assert_uint_eq(count(old, 1, false), 3);
+    commit(old);
+}
+
+static void large_row_after(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_str_eq(get(t, scope, 1, 1), "small now");
+    ck_assert_str_eq(get(t, scope, 1, 2), "");
+    ck_assert_uint_eq(strlen(get(t, scope, 1, 3)), 4500000);
+    ck_assert_uint_eq(count(t, 1, true), 2);
+    commit(t);
+    verify(stage, world);
+}
+
+START_TEST(rows_larger_than_pages_and_records_come_back_whole)
+{
+    for (uint32_t cores = 1; cores <= 2; cores++) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        play(&stage, large_row, true);
+        play(&stage, large_row_after, true);
+        play(&stage, large_row_after, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
+/* ---- waiting ---- */
+
+struct rival {
+    struct stage *stage;
+    struct world *world;
+    struct scope *scope;
+    bool done;
+    struct error error;
+    enum sqlstate failed;
+};
+
+static void run_rival(void *argument)
+{
+    struct rival *rival = argument;
+    struct transaction *t = begin(rival->stage, rival->world, rival->scope, READ_COMMITTED);
+    ck_assert(update(t, 2, 1, "rival"));
+    uint8_t room[8];
+    bool done;
+    rival->failed = row_update(t, 1, number_key(1, room), bytes_of_text("rival"), &done, &rival->error);
+    if (rival->failed)
+        transaction_rollback(t);
+    else
+        commit(t);
+    rival->done = true;
+}
+
+static void rivals(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    for (uint64_t table = 1; table <= 2; table++) {
+        create(stage, world, scope, table, TABLE_ROW);
+        struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+        ck_assert(insert(t, table, 1, "first"));
+        commit(t);
+    }
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert(update(t, 1, 1, "mine"));
+    struct rival rival = {.stage = stage, .world = world, .scope = scope};
+    must(fiber_start(world->scheduler, scope, "rival", run_rival, &rival, NULL, &error), &error);
+    (void)!fiber_sleep_until(world->scheduler, world->now_ns + 100 * SIM_MILLISECOND);
+    ck_assert(!rival.done);
+    uint64_t before = world->now_ns;
+    uint8_t room[8];
+    bool done;
+    enum sqlstate failed = row_update(t, 2, number_key(1, room), bytes_of_text("mine"), &done, &error);
+    ck_assert_uint_lt(world->now_ns - before, 50 * SIM_MILLISECOND);
+    if (failed)
+        transaction_rollback(t);
+    else
+        commit(t);
+    while (!rival.done)
+        (void)!fiber_sleep_until(world->scheduler, world->now_ns + SIM_MILLISECOND);
+    ck_assert_int_eq(failed ? failed : rival.failed, SQLSTATE_DEADLOCK_DETECTED);
+    ck_assert(!failed || !rival.failed);
+    t = begin(stage, world, scope, READ_COMMITTED);
+    const char *winner = failed ? "rival" : "mine";
+    ck_assert_str_eq(get(t, scope, 1, 1), winner);
+    ck_assert_str_eq(get(t, scope, 2, 1), winner);
+    commit(t);
+}
+
+START_TEST(a_deadlock_over_cores_ends_within_50_ms_with_one_victim)
+{
+    for (uint32_t cores = 1; cores <= 3; cores++) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        play(&stage, rivals, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("engine");
+    tcase_set_timeout(tests, 300);
+    tcase_add_test(tests, rows_come_and_go_and_stay_over_crashes_and_restarts_on_one_core);
+    tcase_add_test(tests, rows_come_and_go_and_stay_over_crashes_and_restarts_on_three_cores);
+    tcase_add_test(tests, what_a_savepoint_took_back_stays_away_after_a_crash);
+    tcase_add_test(tests, tables_are_made_and_dropped_in_transactions);
+    tcase_add_test(tests, more_rows_than_memory_survive_crash_and_close);
+    tcase_add_test(tests, a_table_loaded_in_bulk_is_there_after_its_commit_and_only_then);
+    tcase_add_test(tests, rows_larger_than_pages_and_records_come_back_whole);
+    tcase_add_test(tests, a_deadlock_over_cores_ends_within_50_ms_with_one_victim);
+    return unit_run(tests);
+}
