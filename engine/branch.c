@@ -116,12 +116,33 @@ static void note_lock(struct branch *branch)
         branch->terms.after = branch->core->newest_position;
 }
 
-static struct shard *enter_shard(struct branch *branch, uint64_t table, struct bytes key)
+/* Whether the branch has work at the shard that the shard's replacement waits for. */
+static bool is_inside(const struct branch *branch, const struct shard *shard)
 {
+    return writer_at(branch, shard) || lock_owner_holds(&branch->owner, shard->shard);
+}
+
+/* Finds the shard and counts this fiber in; waits at the gate of one that is about to be replaced, unless the branch has
+ * work there. May yield. */
+static enum sqlstate enter_shard(struct branch *branch, uint64_t table, struct bytes key,
+                                 struct shard **found, struct error *error)
+{
+    struct scheduler *scheduler = branch->core->world->scheduler;
     struct shard *shard = shard_find(branch->core, branch, table, key);
-    if (shard)
+    while (shard && shard->gate && !is_inside(branch, shard)) {
+        if (fiber_wait(scheduler, &shard->opened, FIBER_NO_DEADLINE) == FIBER_CANCELED)
+            return fiber_check_canceled(scheduler, error);
+        shard = shard_find(branch->core, branch, table, key);
+    }
+    *found = shard;
+    if (shard) {
         shard->users++;
-    return shard;
+        return SQLSTATE_OK;
+    }
+    /* Either there is no such table, or its shard has gone to another core after this call was sent here. */
+    if (shard_map_find(engine_map(branch->core->engine), table, key))
+        return error_set(error, SQLSTATE_SHARD_MOVED, "the shard has moved");
+    return no_such_table(table, error);
 }
 
 static void leave_shard(struct shard *shard)
@@ -137,10 +158,10 @@ static enum sqlstate still_there(const struct shard *shard, enum sqlstate failed
 enum sqlstate branch_get(struct branch *branch, uint64_t table, struct bytes key, struct store_row *row,
                          bool *found, struct error *error)
 {
-    struct shard *shard = enter_shard(branch, table, key);
-    if (!shard)
-        return no_such_table(table, error);
-    enum sqlstate failed = SQLSTATE_OK;
+    struct shard *shard;
+    enum sqlstate failed = enter_shard(branch, table, key, &shard, error);
+    if (failed)
+        return failed;
     if (branch->terms.isolation == SERIALIZABLE) {
         struct lock_request request = request_of(branch, LOCK_WAIT);
         failed = lock_row(branch->core->locks, &branch->owner, shard->shard, key, LOCK_SHARE, &request, NULL,
@@ -159,10 +180,10 @@ enum sqlstate branch_get(struct branch *branch, uint64_t table, struct bytes key
 enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cursor *cursor, size_t rows_max,
                           const struct store_sink *sink, struct error *error)
 {
-    struct shard *shard = enter_shard(branch, table, cursor->range.from);
-    if (!shard)
-        return no_such_table(table, error);
-    enum sqlstate failed = SQLSTATE_OK;
+    struct shard *shard;
+    enum sqlstate failed = enter_shard(branch, table, cursor->range.from, &shard, error);
+    if (failed)
+        return failed;
     if (branch->terms.isolation == SERIALIZABLE) {
         struct lock_request request = request_of(branch, LOCK_WAIT);
         failed = lock_range(branch->core->locks, &branch->owner, shard->shard, cursor->range.from,
@@ -217,12 +238,13 @@ enum sqlstate branch_lock(struct branch *branch, uint64_t table, struct bytes ke
                           enum lock_strength strength, enum lock_policy policy, struct store_row *row,
                           bool *found, enum lock_outcome *outcome, struct error *error)
 {
-    struct shard *shard = enter_shard(branch, table, key);
-    if (!shard)
-        return no_such_table(table, error);
+    struct shard *shard;
     struct store_newest newest;
     *found = false;
-    enum sqlstate failed = lock_and_look(branch, shard, key, strength, policy, &newest, outcome, error);
+    enum sqlstate failed = enter_shard(branch, table, key, &shard, error);
+    if (failed)
+        return failed;
+    failed = lock_and_look(branch, shard, key, strength, policy, &newest, outcome, error);
     if (!failed && *outcome != LOCK_SKIPPED) {
         struct snapshot snapshot = {
             .scn = SCN_NEWEST, .transaction = branch->terms.transaction, .own_effects = UINT32_MAX};
@@ -348,9 +370,10 @@ enum sqlstate branch_write(struct branch *branch, uint64_t table, const struct e
     enum sqlstate failed = check_sizes(effect, error);
     if (failed)
         return failed;
-    struct shard *shard = enter_shard(branch, table, effect->key);
-    if (!shard)
-        return no_such_table(table, error);
+    struct shard *shard;
+    failed = enter_shard(branch, table, effect->key, &shard, error);
+    if (failed)
+        return failed;
     failed = write_row(branch, shard, effect, done, error);
     leave_shard(shard);
     return failed;

@@ -228,6 +228,15 @@ static enum sqlstate publish_on_zero(struct engine_core *core, void *argument, s
     return SQLSTATE_OK;
 }
 
+void directory_replace(struct engine_core *core, const uint64_t *gone, size_t gone_count,
+                       const struct shard_place *added, size_t added_count)
+{
+    struct publish_call call = {
+        .gone = gone, .gone_count = gone_count, .added = added, .added_count = added_count};
+    struct error error;
+    (void)!core_call(core, 0, publish_on_zero, &call, &error);
+}
+
 static bool is_dropped_later(const struct directory_change *changes, const struct directory_change *made)
 {
     for (const struct directory_change *change = changes; change != made; change = change->next)
@@ -245,7 +254,7 @@ void directory_publish(struct transaction *transaction)
         count++;
     uint64_t *gone = scope_alloc(scope, (count + 1) * sizeof *gone);
     struct shard_place *added = scope_alloc(scope, (count + 1) * sizeof *added);
-    struct publish_call call = {.gone = gone, .added = added};
+    struct publish_call call = {0};
     for (const struct directory_change *change = transaction->changes; change; change = change->next) {
         if (change->create && !is_dropped_later(transaction->changes, change)) {
             on_owner(transaction, change, confirm_there);
@@ -253,8 +262,7 @@ void directory_publish(struct transaction *transaction)
         } else if (!change->create)
             gone[call.gone_count++] = change->place.shard;
     }
-    struct error error;
-    (void)!core_call(core, 0, publish_on_zero, &call, &error);
+    directory_replace(core, gone, call.gone_count, added, call.added_count);
     scope_close(scope);
 }
 

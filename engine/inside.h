@@ -67,6 +67,9 @@ struct shard {
     uint64_t creator;         /* the transaction that makes it, while that is open; 0 */
     bool gone;                /* dropped: nothing new may begin */
     uint32_t users;           /* fibers inside */
+    bool gate;                /* closed to those who are not in yet: the shard is about to be replaced */
+    struct fiber_queue opened;
+    bool reshaping;
 };
 
 /* ---- branches ---- */
@@ -250,6 +253,8 @@ struct shard *shard_find(struct engine_core *core, const struct branch *branch, 
                          struct bytes key);
 /* Closes a shard nobody may use any more; its pages go back. Yields. */
 enum sqlstate shard_drop(struct shard *shard, struct error *error);
+/* What a call gets whose shard was replaced while it waited; whoever sent it looks into the new map and sends it again. */
+#define SQLSTATE_SHARD_MOVED SQLSTATE_PACK('S', 'Y', '0', '0', '1')
 enum sqlstate no_such_table(uint64_t table, struct error *error);
 
 /* The core's volumes: opens those that are its own. Yields. */
@@ -278,6 +283,9 @@ const struct shard_place *directory_find(const struct transaction *transaction, 
                                          struct bytes key);
 /* Undoes shards made by changes newer than the savepoint (or all). Yields. */
 void directory_rollback(struct transaction *transaction, uint64_t savepoint, bool all);
+/* Has core 0 publish a map without `gone` and with `added`; gives when every core uses it. Yields. */
+void directory_replace(struct engine_core *core, const uint64_t *gone, size_t gone_count,
+                       const struct shard_place *added, size_t added_count);
 /* The first map, from the directory's rows; opens nothing. Core 0. Yields. */
 enum sqlstate directory_read(struct engine_core *core, struct error *error);
 
@@ -306,6 +314,12 @@ enum sqlstate transaction_run_on(struct transaction *transaction, uint32_t core,
                                  enum sqlstate (*run)(struct branch *branch, void *argument,
                                                       struct error *error),
                                  void *argument, struct error *error);
+
+/* ---- loading (load.c) ---- */
+
+/* Fills an empty, uncommitted shard on core `to` from a source on this core, durably. Yields. */
+enum sqlstate load_shard(struct engine_core *core, struct scope *scope, uint32_t to, uint64_t shard,
+                         const struct store_source *source, struct error *error);
 
 /* ---- recovery and checkpoints ---- */
 

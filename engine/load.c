@@ -111,6 +111,20 @@ static enum sqlstate load_there(struct engine_core *core, void *argument, struct
     return failed;
 }
 
+enum sqlstate load_shard(struct engine_core *core, struct scope *parent, uint32_t to, uint64_t shard,
+                         const struct store_source *source, struct error *error)
+{
+    struct load load = {.home = core, .source = source, .shard = shard, .room = LOAD_BATCH_BYTES};
+    void *memory;
+    load.scope = scope_open(parent, "load");
+    enum sqlstate failed = scope_alloc_large(load.scope, LOAD_BATCH_BYTES, 16, &memory, error);
+    load.batch = memory;
+    if (!failed)
+        failed = core_call(core, to, load_there, &load, error);
+    scope_close(load.scope);
+    return failed;
+}
+
 enum sqlstate table_load(struct transaction *transaction, uint64_t table, const struct store_source *source,
                          struct error *error)
 {
@@ -120,15 +134,6 @@ enum sqlstate table_load(struct transaction *transaction, uint64_t table, const 
     if (!change || !change->create)
         return error_set(error, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                          "table %llu was not made in this transaction", (unsigned long long)table);
-    struct engine_core *core = transaction->core;
-    struct load load = {
-        .home = core, .source = source, .shard = change->place.shard, .room = LOAD_BATCH_BYTES};
-    void *memory;
-    load.scope = scope_open(transaction->scope, "load");
-    enum sqlstate failed = scope_alloc_large(load.scope, LOAD_BATCH_BYTES, 16, &memory, error);
-    load.batch = memory;
-    if (!failed)
-        failed = core_call(core, volume_core(core, change->place.volume), load_there, &load, error);
-    scope_close(load.scope);
-    return failed;
+    uint32_t to = volume_core(transaction->core, change->place.volume);
+    return load_shard(transaction->core, transaction->scope, to, change->place.shard, source, error);
 }

@@ -195,6 +195,7 @@ struct shard *shard_open(struct engine_core *core, const struct shard_place *pla
     shard->table = place->table;
     shard->layout = place->layout;
     shard->creator = creator;
+    fiber_queue_init(&shard->opened);
     if (place->layout == TABLE_MEMORY)
         shard->store = memory_store_open(scope, place->shard, history_bytes_max(core));
     else {

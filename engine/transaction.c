@@ -147,11 +147,17 @@ enum sqlstate transaction_run(struct transaction *transaction, uint64_t table, s
                                                    struct error *error),
                               void *argument, struct error *error)
 {
-    const struct shard_place *place = directory_find(transaction, table, key);
-    if (!place)
-        return no_such_table(table, error);
-    return transaction_run_on(transaction, volume_core(transaction->core, place->volume), run, argument,
-                              error);
+    /* A shard may be replaced again and again, but each time only after it was in use for a while. */
+    for (;;) {
+        const struct shard_place *place = directory_find(transaction, table, key);
+        if (!place)
+            return no_such_table(table, error);
+        enum sqlstate failed = transaction_run_on(transaction, volume_core(transaction->core, place->volume),
+                                                  run, argument, error);
+        if (failed != (enum sqlstate)SQLSTATE_SHARD_MOVED)
+            return failed;
+        fiber_yield(transaction->core->world->scheduler);
+    }
 }
 
 /* ---- objects ---- */

@@ -302,6 +302,21 @@ bool history_collect(struct history *history, uint64_t oldest, bool below, size_
     return looked == limit && pruned > 0;
 }
 
+void history_changed(struct history *history, uint64_t since, struct bytes from,
+                     bool (*take)(void *argument, const struct store_row *row, bool exists), void *argument)
+{
+    struct history_place place;
+    struct history_row *row = history_seek(history, from, false, false, false, &place);
+    for (; row; row = history_step(&place, false)) {
+        struct version *version = history_newest_committed(row);
+        if (!version || version->scn <= since)
+            continue;
+        struct store_row out = {.key = history_key(row), .row = version_row(version), .scn = version->scn};
+        if (!take(argument, &out, version->exists))
+            return;
+    }
+}
+
 void history_check(const struct history *history)
 {
     ordered_check(&history->rows);

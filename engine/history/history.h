@@ -114,6 +114,10 @@ bool history_merged(struct history *history, struct history_row *row, struct ver
  * without, a deletion that everyone sees takes its row along. True when there may be more to do now. */
 bool history_collect(struct history *history, uint64_t oldest, bool below, size_t limit);
 
+/* store.h's changed(), for both stores. */
+void history_changed(struct history *history, uint64_t since, struct bytes from,
+                     bool (*take)(void *argument, const struct store_row *row, bool exists), void *argument);
+
 /* Checks order, chains, counts; stops the process on a broken rule. For tests and verify. */
 void history_check(const struct history *history);
 

@@ -701,6 +701,17 @@ uint32_t lock_row_held(const struct lock_table *table, const struct lock_owner *
     return lock ? strongest(lock, owner) : 0;
 }
 
+bool lock_owner_holds(const struct lock_owner *owner, uint64_t shard)
+{
+    list_each (&owner->held, at) {
+        struct record *record = container_of(at, struct record, of_owner);
+        struct lock_shard *its = record->lock ? record->lock->shard : record->range->shard;
+        if (its && its->shard == shard)
+            return true;
+    }
+    return false;
+}
+
 bool lock_object_release(struct lock_table *table, struct lock_owner *owner, const struct lock_object *object,
                          enum lock_mode mode)
 {

@@ -102,6 +102,9 @@ enum sqlstate lock_object(struct lock_table *table, struct lock_owner *owner,
 uint32_t lock_row_held(const struct lock_table *table, const struct lock_owner *owner, uint64_t shard,
                        struct bytes key);
 
+/* Whether the owner holds any row or range of the shard. */
+bool lock_owner_holds(const struct lock_owner *owner, uint64_t shard);
+
 /* Gives back one object lock (session-level advisory unlock); false when not held. */
 bool lock_object_release(struct lock_table *table, struct lock_owner *owner, const struct lock_object *object,
                          enum lock_mode mode);

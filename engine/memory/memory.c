@@ -135,6 +135,13 @@ static void memory_commit(struct store *store, struct writer *writer, uint64_t s
     history_commit(memory_of(store)->history, writer, scn);
 }
 
+static void memory_changed(struct store *store, uint64_t since, struct bytes from,
+                           bool (*take)(void *argument, const struct store_row *row, bool exists),
+                           void *argument)
+{
+    history_changed(memory_of(store)->history, since, from, take, argument);
+}
+
 /* There is nothing to make durable, and saying so is the whole answer. */
 static enum sqlstate memory_checkpoint(struct store *store, uint64_t scn, uint64_t oldest,
                                        struct store_checkpoint *done, struct error *error)
@@ -185,6 +192,7 @@ static const struct store_ops memory_ops = {
     .rollback = memory_rollback,
     .commit = memory_commit,
     .collect = memory_collect,
+    .changed = memory_changed,
     .checkpoint = memory_checkpoint,
     .load = memory_load,
     .verify = memory_verify,

@@ -363,6 +363,13 @@ static enum sqlstate row_make_room(struct store *store, size_t bytes, uint64_t s
     return failed;
 }
 
+static void row_changed(struct store *store, uint64_t since, struct bytes from,
+                        bool (*take)(void *argument, const struct store_row *row, bool exists),
+                        void *argument)
+{
+    history_changed(row_store_of(store)->history, since, from, take, argument);
+}
+
 static enum sqlstate row_checkpoint(struct store *store, uint64_t scn, uint64_t oldest,
                                     struct store_checkpoint *done, struct error *error)
 {
@@ -410,6 +417,7 @@ static const struct store_ops row_ops = {
     .rollback = row_rollback,
     .commit = row_commit,
     .collect = row_collect,
+    .changed = row_changed,
     .checkpoint = row_checkpoint,
     .load = row_load,
     .verify = row_verify,

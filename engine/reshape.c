@@ -1,0 +1,488 @@
+/* Replacing a shard by others, while it is in use: a move to another core is a replacement by one shard elsewhere, a split
+ * one by two. On the shard's own core:
+ *
+ *   1. New shards are opened, unseen (creator = the transaction that changes the directory).
+ *   2. At a snapshot s their rows are copied, durably. Writes go on.
+ *   3. Wait until no snapshot older than s is in use: such a one could not be answered by the copies, which know one version
+ *      of each row as of s.
+ *   4. Close the gate: only transactions that are in go on. When nobody is in, nothing changes any more. Somebody inside may wait
+ *      for somebody at the gate, which no detector sees; so if it takes longer than GATE_NS the gate opens for a while.
+ *   5. Copy what was committed after s (it is all in the history, for the snapshot s is held), with its SCNs.
+ *   6. Make the copies durable, then commit the directory's change, publish the map; those at the gate find the shard gone
+ *      and are sent on. Drop the old shard.
+ *
+ * A crash before 6's commit leaves the old shard as it was and copies the directory does not know, which recovery drops; a crash
+ * after it finds the new ones: they hold all commits up to their volume's checkpoint, and nothing was committed between. */
+#include "base/check.h"
+#include "base/codec.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "engine/inside.h"
+
+#define GATE_NS      (200 * 1000 * 1000UL)
+#define GATE_TRIES   20
+#define SNAPSHOTS_NS (10 * 1000 * 1000 * 1000UL)
+#define POLL_NS      (1000 * 1000UL)
+#define DELTA_BYTES  (256 * 1024)
+#define SOURCE_ROWS  256
+#define TARGETS_MAX  2
+
+struct reshape {
+    struct engine_core *core;
+    struct scope *scope;
+    struct shard *old;
+    struct bytes from, to;
+    bool to_open;
+    struct shard_place target[TARGETS_MAX];
+    size_t targets;
+    struct transaction *transaction;
+    struct snapshot_hold snapshot;
+};
+
+/* ---- 2: the rows as of the snapshot ---- */
+
+struct source_row {
+    struct bytes key, row;
+};
+
+struct source {
+    struct reshape *reshape;
+    struct store_cursor cursor;
+    struct scope *batch;
+    struct source_row row[SOURCE_ROWS];
+    size_t count, at;
+};
+
+static bool take_source(void *argument, const struct store_row *row)
+{
+    struct source *source = argument;
+    struct source_row *to = &source->row[source->count++];
+    to->key = bytes_of(scope_copy(source->batch, row->key.data, row->key.size), row->key.size);
+    void *memory = NULL;
+    struct error error;
+    if (row->row.size && scope_alloc_large(source->batch, row->row.size, 16, &memory, &error)) {
+        source->count = SIZE_MAX;
+        return false;
+    }
+    if (row->row.size)
+        memcpy(memory, row->row.data, row->row.size);
+    to->row = bytes_of(memory, row->row.size);
+    return source->count < SOURCE_ROWS;
+}
+
+static enum sqlstate next_source(void *argument, struct bytes *key, struct bytes *row, bool *end,
+                                 struct error *error)
+{
+    struct source *source = argument;
+    struct store *store = source->reshape->old->store;
+    while (source->at == source->count && !source->cursor.done) {
+        scope_close(source->batch);
+        source->batch = scope_open(source->reshape->scope, "batch");
+        source->count = source->at = 0;
+        struct snapshot snapshot = {.scn = source->reshape->snapshot.scn};
+        struct store_sink sink = {.take = take_source, .argument = source};
+        enum sqlstate failed = store->ops->scan(store, &snapshot, &source->cursor, SOURCE_ROWS, &sink, error);
+        if (failed)
+            return failed;
+        if (source->count == SIZE_MAX)
+            return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    }
+    *end = source->at == source->count;
+    if (!*end) {
+        *key = source->row[source->at].key;
+        *row = source->row[source->at++].row;
+    }
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate open_target(struct engine_core *core, void *argument, struct error *error)
+{
+    const struct shard_place *place = argument;
+    (void)error;
+    shard_open(core, place, place->shard, NULL);
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate copy_rows(struct reshape *reshape, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (size_t i = 0; i < reshape->targets && !failed; i++) {
+        const struct shard_place *target = &reshape->target[i];
+        struct source *source = scope_alloc_zeroed(reshape->scope, sizeof *source);
+        struct store_source rows = {.next = next_source, .argument = source};
+        source->reshape = reshape;
+        source->batch = scope_open(reshape->scope, "batch");
+        source->cursor = (struct store_cursor){
+            .range = {.from = target->from, .to = target->to, .to_open = target->to_open},
+            .scope = reshape->scope};
+        failed = load_shard(reshape->core, reshape->scope, volume_core(reshape->core, target->volume),
+                            target->shard, &rows, error);
+        scope_close(source->batch);
+    }
+    return failed;
+}
+
+/* ---- 3, 4: waiting ---- */
+
+static enum sqlstate wait_for_snapshots(struct reshape *reshape, struct error *error)
+{
+    struct engine_core *core = reshape->core;
+    uint64_t deadline = core->world->now_ns + SNAPSHOTS_NS;
+    while (txn_oldest(core->txn) < reshape->snapshot.scn) {
+        if (core->world->now_ns > deadline)
+            return error_set(error, SQLSTATE_OBJECT_IN_USE, "an old snapshot keeps shard %llu in its place",
+                             (unsigned long long)reshape->old->shard);
+        if (fiber_sleep_until(core->world->scheduler, core->world->now_ns + POLL_NS) == FIBER_CANCELED)
+            return fiber_check_canceled(core->world->scheduler, error);
+    }
+    return SQLSTATE_OK;
+}
+
+/* Nobody is in: no lock, no open writer, no fiber, and every commit is visible. */
+static bool is_quiet(const struct shard *shard)
+{
+    const struct engine_core *core = shard->core;
+    uint64_t visible = txn_visible(core->txn);
+    if (shard->users || !lock_shard_idle(core->locks, shard->shard))
+        return false;
+    list_each (&core->branches, at)
+        list_each (&container_of(at, struct branch, of_core)->writers, of)
+            if (container_of(of, struct branch_writer, link)->shard == shard)
+                return false;
+    list_each (&core->settling, at) {
+        const struct branch_writer *writer = container_of(at, struct branch_writer, link);
+        if (writer->shard == shard && writer->writer.scn > visible)
+            return false;
+    }
+    return true;
+}
+
+static void gate_open(struct shard *shard)
+{
+    shard->gate = false;
+    fiber_wake_all(&shard->opened);
+}
+
+static enum sqlstate close_gate(struct reshape *reshape, struct error *error)
+{
+    struct engine_core *core = reshape->core;
+    struct scheduler *scheduler = core->world->scheduler;
+    for (int i = 0; i < GATE_TRIES; i++) {
+        uint64_t deadline = core->world->now_ns + GATE_NS;
+        reshape->old->gate = true;
+        while (core->world->now_ns < deadline) {
+            if (is_quiet(reshape->old))
+                return SQLSTATE_OK;
+            if (fiber_sleep_until(scheduler, core->world->now_ns + POLL_NS / 4) == FIBER_CANCELED)
+                break;
+        }
+        gate_open(reshape->old);
+        if (fiber_sleep_until(scheduler, core->world->now_ns + GATE_NS) == FIBER_CANCELED)
+            return fiber_check_canceled(scheduler, error);
+    }
+    return error_set(error, SQLSTATE_OBJECT_IN_USE, "shard %llu is never idle",
+                     (unsigned long long)reshape->old->shard);
+}
+
+/* ---- 5: what was committed since ---- */
+
+/* Packed: u64 SCN, u8 exists, bytes key, bytes row. A row that does not fit into the room grows it. */
+struct delta {
+    struct reshape *reshape;
+    uint64_t shard;
+    const struct shard_place *target;
+    uint8_t *memory;
+    size_t room, used, wanted;
+    struct bytes next; /* where the next batch begins; empty key of size 0 at first */
+    bool more;
+};
+
+static bool take_change(void *argument, const struct store_row *row, bool exists)
+{
+    struct delta *delta = argument;
+    const struct shard_place *target = delta->target;
+    if (!target->to_open && bytes_compare(row->key, target->to) >= 0)
+        return false;
+    size_t bytes = 9 + codec_bytes_size(row->key.size) + codec_bytes_size(row->row.size);
+    if (bytes > delta->room - delta->used) {
+        delta->wanted = delta->used ? 0 : bytes;
+        delta->next =
+            bytes_of(scope_copy(delta->reshape->scope, row->key.data, row->key.size), row->key.size);
+        delta->more = true;
+        return false;
+    }
+    struct codec_writer out = codec_writer_of(delta->memory + delta->used, bytes);
+    codec_write_u64(&out, row->scn);
+    codec_write_u8(&out, exists);
+    codec_write_bytes(&out, row->key);
+    codec_write_bytes(&out, row->row);
+    check(!out.failed);
+    delta->used += codec_written(&out).size;
+    return true;
+}
+
+static enum sqlstate apply_delta(struct engine_core *core, void *argument, struct error *error)
+{
+    const struct delta *delta = argument;
+    struct shard *shard = shard_by_number(core, delta->shard);
+    struct codec_reader in = codec_reader_of(bytes_of(delta->memory, delta->used));
+    while (codec_left(&in)) {
+        uint64_t scn = codec_read_u64(&in);
+        bool exists = codec_read_u8(&in);
+        struct bytes key = codec_read_bytes(&in), row = codec_read_bytes(&in);
+        check(!in.failed);
+        enum sqlstate failed = shard->store->ops->make_room(shard->store, key.size + row.size + 256,
+                                                            SCN_LOADED, SCN_LOADED, error);
+        if (failed)
+            return failed;
+        struct writer writer = {.transaction = delta->shard};
+        struct effect effect = {.kind = exists ? EFFECT_UPDATE : EFFECT_DELETE, .key = key, .row = row};
+        shard->store->ops->apply(shard->store, &writer, &effect);
+        shard->store->ops->commit(shard->store, &writer, scn);
+    }
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate copy_changes(struct reshape *reshape, const struct shard_place *target,
+                                  struct error *error)
+{
+    struct delta delta = {.reshape = reshape, .shard = target->shard, .target = target, .room = DELTA_BYTES};
+    struct store *store = reshape->old->store;
+    void *memory;
+    enum sqlstate failed = scope_alloc_large(reshape->scope, delta.room, 16, &memory, error);
+    delta.memory = memory;
+    delta.next = target->from;
+    do {
+        if (failed)
+            return failed;
+        delta.used = delta.wanted = 0;
+        delta.more = false;
+        store->ops->changed(store, reshape->snapshot.scn, delta.next, take_change, &delta);
+        if (delta.wanted) {
+            scope_free_large(reshape->scope, delta.memory);
+            failed = scope_alloc_large(reshape->scope, delta.wanted, 16, &memory, error);
+            delta.memory = memory;
+            delta.room = delta.wanted;
+        } else if (delta.used)
+            failed = core_call(reshape->core, volume_core(reshape->core, target->volume), apply_delta, &delta,
+                               error);
+    } while (delta.more);
+    return failed;
+}
+
+/* ---- 6: the change of the directory ---- */
+
+static enum sqlstate confirm_target(struct engine_core *core, void *argument, struct error *error)
+{
+    const struct shard_place *place = argument;
+    (void)error;
+    shard_by_number(core, place->shard)->creator = 0;
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate make_durable(struct engine_core *core, void *argument, struct error *error)
+{
+    (void)argument;
+    return checkpoint_core(core, error);
+}
+
+static enum sqlstate drop_target(struct engine_core *core, void *argument, struct error *error)
+{
+    const struct shard_place *place = argument;
+    struct shard *shard = shard_by_number(core, place->shard);
+    if (!shard)
+        return SQLSTATE_OK;
+    shard->gone = true;
+    return shard_drop(shard, error);
+}
+
+static enum sqlstate on_targets(struct reshape *reshape,
+                                enum sqlstate (*run)(struct engine_core *core, void *argument,
+                                                     struct error *error),
+                                struct error *error)
+{
+    for (size_t i = 0; i < reshape->targets; i++) {
+        struct shard_place *target = &reshape->target[i];
+        enum sqlstate failed =
+            core_call(reshape->core, volume_core(reshape->core, target->volume), run, target, error);
+        if (failed)
+            return failed;
+    }
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate write_directory(struct reshape *reshape, struct error *error)
+{
+    struct transaction *transaction = reshape->transaction;
+    struct shard_place old = {.table = reshape->old->table, .from = reshape->from};
+    bool done = false;
+    enum sqlstate failed =
+        row_delete(transaction, TABLE_DIRECTORY, shard_place_key(reshape->scope, &old), &done, error);
+    if (!failed && !done)
+        failed = no_such_table(reshape->old->table, error); /* dropped meanwhile */
+    for (size_t i = 0; i < reshape->targets && !failed; i++) {
+        const struct shard_place *target = &reshape->target[i];
+        failed = row_insert(transaction, TABLE_DIRECTORY, shard_place_key(reshape->scope, target),
+                            shard_place_write(reshape->scope, target), &done, error);
+        check(failed || done);
+    }
+    return failed;
+}
+
+/* The shard is quiet behind its gate. */
+static enum sqlstate replace(struct reshape *reshape, struct error *error)
+{
+    struct engine_core *core = reshape->core;
+    enum sqlstate failed = SQLSTATE_OK;
+    for (size_t i = 0; i < reshape->targets && !failed; i++)
+        failed = copy_changes(reshape, &reshape->target[i], error);
+    if (!failed && reshape->old->volume)
+        failed = on_targets(reshape, make_durable, error);
+    if (!failed)
+        failed = write_directory(reshape, error);
+    if (failed) {
+        transaction_rollback(reshape->transaction);
+        return failed;
+    }
+    failed = transaction_commit(reshape->transaction, error);
+    if (failed)
+        return failed; /* 40003 included: the node is about to stop, and recovery knows */
+    (void)!on_targets(reshape, confirm_target, error);
+    directory_replace(core, &reshape->old->shard, 1, reshape->target, reshape->targets);
+    reshape->old->gone = true;
+    gate_open(reshape->old);
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate reshape_run(struct reshape *reshape, struct error *error)
+{
+    struct engine_core *core = reshape->core;
+    const struct transaction_options options = {.isolation = READ_COMMITTED};
+    enum sqlstate failed = on_targets(reshape, open_target, error);
+    snapshot_take(core->txn, &reshape->snapshot, 0, 0);
+    if (!failed)
+        failed = copy_rows(reshape, error);
+    if (!failed)
+        failed = wait_for_snapshots(reshape, error);
+    if (!failed)
+        failed = close_gate(reshape, error);
+    if (!failed) {
+        failed = transaction_begin(core->world, core->engine, reshape->scope, &options, &reshape->transaction,
+                                   error);
+        if (!failed)
+            failed = replace(reshape, error);
+        gate_open(reshape->old);
+    }
+    snapshot_drop(core->txn, &reshape->snapshot);
+    if (failed) {
+        struct error ignored;
+        if (failed != SQLSTATE_STATEMENT_COMPLETION_UNKNOWN)
+            (void)!on_targets(reshape, drop_target, &ignored);
+        return failed;
+    }
+    while (reshape->old->users)
+        fiber_yield(core->world->scheduler);
+    return shard_drop(reshape->old, error);
+}
+
+/* ---- the doors ---- */
+
+struct reshape_call {
+    uint64_t shard;
+    bool split;
+    struct bytes at;
+    uint32_t to_core;
+};
+
+static struct bytes copy(struct scope *scope, struct bytes bytes)
+{
+    return bytes.size ? bytes_of(scope_copy(scope, bytes.data, bytes.size), bytes.size) : bytes_of(NULL, 0);
+}
+
+static const struct shard_place *place_of_shard(const struct engine_core *core, uint64_t shard)
+{
+    const struct shard_map *map = engine_map(core->engine);
+    for (size_t i = 0; i < map->count; i++)
+        if (map->place[i].shard == shard)
+            return &map->place[i];
+    return NULL;
+}
+
+static enum sqlstate set_targets(struct reshape *reshape, const struct reshape_call *call,
+                                 const struct shard_place *place, struct error *error)
+{
+    struct engine_core *core = reshape->core;
+    struct shard_place whole = *place;
+    whole.from = reshape->from = copy(reshape->scope, place->from);
+    whole.to = reshape->to = copy(reshape->scope, place->to);
+    reshape->targets = call->split ? 2 : 1;
+    for (size_t i = 0; i < reshape->targets; i++) {
+        reshape->target[i] = whole;
+        reshape->target[i].shard = txn_new_id(core->txn);
+    }
+    if (!call->split) {
+        reshape->target[0].volume = call->to_core;
+        return SQLSTATE_OK;
+    }
+    struct bytes at = copy(reshape->scope, call->at);
+    if (bytes_compare(at, whole.from) <= 0 || (!whole.to_open && bytes_compare(at, whole.to) >= 0))
+        return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
+                         "the key to split at is not inside the shard");
+    reshape->target[0].to = at;
+    reshape->target[0].to_open = false;
+    reshape->target[1].from = at;
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate reshape_there(struct engine_core *core, void *argument, struct error *error)
+{
+    const struct reshape_call *call = argument;
+    struct shard *shard = shard_by_number(core, call->shard);
+    const struct shard_place *place = place_of_shard(core, call->shard);
+    if (!shard || !place || shard->gone || shard->creator)
+        return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE, "there is no shard %llu",
+                         (unsigned long long)call->shard);
+    if (shard->reshaping || shard->shard == SHARD_DIRECTORY)
+        return error_set(error, SQLSTATE_OBJECT_IN_USE, "shard %llu cannot be moved or split now",
+                         (unsigned long long)call->shard);
+    struct scope *scope = scope_open(core->scope, "reshape");
+    struct reshape *reshape = scope_alloc_zeroed(scope, sizeof *reshape);
+    reshape->core = core;
+    reshape->scope = scope;
+    reshape->old = shard;
+    enum sqlstate failed = set_targets(reshape, call, place, error);
+    if (!failed) {
+        shard->reshaping = true;
+        failed = reshape_run(reshape, error);
+        if (failed)
+            shard->reshaping = false;
+    }
+    scope_close(scope);
+    return failed;
+}
+
+static enum sqlstate reshape_call(struct world *world, struct engine *engine, struct reshape_call *call,
+                                  struct error *error)
+{
+    struct engine_core *core = engine_core_of(engine, world);
+    const struct shard_place *place = place_of_shard(core, call->shard);
+    if (!place)
+        return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE, "there is no shard %llu",
+                         (unsigned long long)call->shard);
+    return core_call(core, volume_core(core, place->volume), reshape_there, call, error);
+}
+
+enum sqlstate shard_move(struct world *world, struct engine *engine, uint64_t shard, uint32_t core,
+                         struct error *error)
+{
+    if (core >= world->cores)
+        return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE, "there is no core %u", core);
+    return reshape_call(world, engine, &(struct reshape_call){.shard = shard, .to_core = core}, error);
+}
+
+enum sqlstate shard_split(struct world *world, struct engine *engine, uint64_t shard, struct bytes at,
+                          struct error *error)
+{
+    return reshape_call(world, engine, &(struct reshape_call){.shard = shard, .split = true, .at = at},
+                        error);
+}
