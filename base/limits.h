@@ -57,9 +57,9 @@
 #define CLASSIC_RECEIVE_BYTES (32 * 1024)
 /* Such buffers a core keeps for reuse: 2 MiB. */
 #define CLASSIC_RECEIVE_KEPT 64
-/* Receives that found their bytes at once before the fiber lets others run, so that a peer that floods us
+/* Receives (or sends) that found the kernel ready before the fiber lets others run, so that a peer that floods us
  * does not take the core for itself: 16 x 32 KiB are some 50 us. */
-#define CLASSIC_RECEIVES_PER_TURN 16
+#define CLASSIC_OPERATIONS_PER_TURN 16
 
 /* Records of 16 KiB a TLS stream seals or opens at once, and room beside them for what OpenSSL has to say in
  * between (28 bytes for each KeyUpdate answered). Four fill the 64 KiB a socket takes or gives at a time. */

@@ -42,8 +42,9 @@ struct stream {
 
 /* Waits for bytes and gives a view of them, valid until the next receive on this stream or its close: take
  * out what is to be kept. Every byte is given once. An empty view is the end: the peer has closed its sending
- * side. Fails with 08006 (connection broken), 57014-like states when canceled, and 57P05 at the deadline
- * (nothing is lost then; receive again). Yields. */
+ * side. Fails with 08006 (connection broken), 57014-like states when canceled (even when bytes are there: a peer
+ * that never stops sending must not keep a fiber from ending), and 57P05 at the deadline. In both of the latter
+ * nothing is lost; receive again. Yields. */
 static inline enum sqlstate stream_receive(struct stream *stream, struct bytes *view, uint64_t deadline_ns,
                                            struct error *error)
 {

@@ -188,6 +188,7 @@ static enum sqlstate transfer_all(struct world *world, struct scope *scope, stru
 enum sqlstate classic_read(struct world *world, struct scope *scope, struct disk_transfer *transfers,
                            size_t count, struct error *error)
 {
+    fiber_may_yield(world->scheduler);
     return count ? transfer_all(world, scope, transfers, count, run_read, "read", error) : SQLSTATE_OK;
 }
 
@@ -238,6 +239,7 @@ static enum sqlstate flush_all(struct world *world, struct scope *scope, struct 
 enum sqlstate classic_write(struct world *world, struct scope *scope, struct disk_transfer *transfers,
                             size_t count, bool durable, struct error *error)
 {
+    fiber_may_yield(world->scheduler);
     if (!count)
         return SQLSTATE_OK;
     return durable ? flush_all(world, scope, transfers, count, error)

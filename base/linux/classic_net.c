@@ -45,11 +45,12 @@ struct connection {
     struct receive_buffer *buffer; /* of the view in use, or NULL */
     struct fiber_queue receivers;
     struct fiber_queue senders;
-    int descriptor;  /* -1 after a reset */
-    bool readable;   /* rule 1 */
-    bool end_seen;   /* the peer has ended or broken the connection; there may still be bytes before that */
-    bool broken;     /* rule 3 */
-    uint8_t at_once; /* receives since the fiber last waited */
+    int descriptor; /* -1 after a reset */
+    bool readable;  /* rule 1 */
+    bool end_seen;  /* the peer has ended or broken the connection; there may still be bytes before that */
+    bool broken;    /* rule 3 */
+    uint8_t received_at_once; /* receives since one last waited, */
+    uint8_t sent_at_once;     /* and sends: a fiber that never waits must yield all the same */
 };
 
 static void connection_ready(struct watch *watch, uint32_t events)
@@ -157,16 +158,25 @@ static enum sqlstate receive_try(struct connection *connection, struct bytes *vi
     return net_error(error, number, "receive from", &connection->stream.peer);
 }
 
+/* Called before each receive (or send) that may find the kernel ready, so that a peer that floods us, or takes
+ * whatever we send, does not get the core for itself. */
+static void let_others_run(struct connection *connection, uint8_t *at_once)
+{
+    if (++*at_once < CLASSIC_OPERATIONS_PER_TURN)
+        return;
+    *at_once = 0;
+    fiber_yield(connection->core->world.scheduler);
+}
+
 static enum sqlstate receive(struct connection *connection, struct bytes *view, uint64_t deadline_ns,
                              struct error *error)
 {
     struct scheduler *scheduler = connection->core->world.scheduler;
     buffer_give(connection);
-    if (connection->readable && ++connection->at_once >= CLASSIC_RECEIVES_PER_TURN) {
-        connection->at_once = 0;
-        fiber_yield(scheduler);
-    }
+    let_others_run(connection, &connection->received_at_once);
     for (;;) {
+        if (fiber_canceled(scheduler))
+            return fiber_check_canceled(scheduler, error);
         if (connection->broken)
             return broken_error(connection, error);
         if (connection->readable) {
@@ -175,7 +185,7 @@ static enum sqlstate receive(struct connection *connection, struct bytes *view, 
             if (failed || got)
                 return failed;
         }
-        connection->at_once = 0;
+        connection->received_at_once = 0;
         enum fiber_wake woken = fiber_wait(scheduler, &connection->receivers, deadline_ns);
         if (woken == FIBER_CANCELED)
             return fiber_check_canceled(scheduler, error);
@@ -189,6 +199,7 @@ static enum sqlstate classic_receive(struct stream *stream, struct bytes *view, 
 {
     struct connection *connection = container_of(stream, struct connection, stream);
     struct scope *scope = connection->scope;
+    fiber_may_yield(connection->core->world.scheduler);
     scope_hold(scope);
     enum sqlstate failed = receive(connection, view, deadline_ns, error);
     scope_release(scope);
@@ -199,6 +210,7 @@ static enum sqlstate classic_receive(struct stream *stream, struct bytes *view, 
 static enum sqlstate wait_writable(struct connection *connection, uint64_t deadline_ns, struct error *error)
 {
     struct scheduler *scheduler = connection->core->world.scheduler;
+    connection->sent_at_once = 0;
     enum fiber_wake woken = fiber_wait(scheduler, &connection->senders, deadline_ns);
     if (woken == FIBER_CANCELED)
         return fiber_check_canceled(scheduler, error);
@@ -211,8 +223,12 @@ static enum sqlstate wait_writable(struct connection *connection, uint64_t deadl
 static enum sqlstate send_pieces(struct connection *connection, struct iovec *pieces, size_t count,
                                  uint64_t deadline_ns, struct error *error)
 {
+    struct scheduler *scheduler = connection->core->world.scheduler;
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
     while (message.msg_iovlen) {
+        let_others_run(connection, &connection->sent_at_once);
+        if (fiber_canceled(scheduler))
+            return fiber_check_canceled(scheduler, error);
         if (connection->broken)
             return broken_error(connection, error);
         ssize_t sent = sendmsg(connection->descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -247,6 +263,7 @@ static enum sqlstate classic_send(struct stream *stream, const struct bytes *pie
     struct scope *scope = connection->scope;
     struct iovec native[PIECES_PER_SEND];
     enum sqlstate failed = connection->broken ? broken_error(connection, error) : SQLSTATE_OK;
+    fiber_may_yield(connection->core->world.scheduler);
     scope_hold(scope);
     while (count && !failed) {
         size_t now = count < PIECES_PER_SEND ? count : PIECES_PER_SEND, filled = 0;
@@ -437,6 +454,8 @@ static enum sqlstate accept_next(struct listener *listener, struct net_handover 
 {
     struct scheduler *scheduler = listener->core->world.scheduler;
     for (;;) {
+        if (fiber_canceled(scheduler))
+            return fiber_check_canceled(scheduler, error);
         if (listener->closed)
             return error_set(error, SQLSTATE_CONNECTION_DOES_NOT_EXIST, "the listener was closed");
         if (listener->ready) {
@@ -458,8 +477,8 @@ static enum sqlstate classic_accept(struct world *world, struct listener *listen
                                     struct net_handover *connection, uint64_t deadline_ns,
                                     struct error *error)
 {
-    (void)world;
     struct scope *scope = listener->scope;
+    fiber_may_yield(world->scheduler);
     scope_hold(scope);
     enum sqlstate failed = accept_next(listener, connection, deadline_ns, error);
     scope_release(scope);
@@ -544,6 +563,9 @@ static enum sqlstate classic_connect(struct world *world, struct scope *scope,
                                      const struct net_address *address, uint64_t deadline_ns,
                                      struct stream **stream, struct error *error)
 {
+    fiber_may_yield(world->scheduler);
+    if (fiber_canceled(world->scheduler))
+        return fiber_check_canceled(world->scheduler, error);
     scope_hold(scope);
     enum sqlstate failed = connect_to(world, scope, address, deadline_ns, stream, error);
     scope_release(scope);

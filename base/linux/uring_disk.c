@@ -365,7 +365,9 @@ static enum sqlstate request_wait(struct request *request, struct error *error)
     enum sqlstate failed = SQLSTATE_OK;
     request_landed(request);
     while (!request->landed) {
-        if (fiber_wait(core->world.scheduler, &request->waiter, FIBER_NO_DEADLINE) == FIBER_CANCELED) {
+        /* Canceled, and yet it has landed before this fiber came to run: then its outcome is known. */
+        if (fiber_wait(core->world.scheduler, &request->waiter, FIBER_NO_DEADLINE) == FIBER_CANCELED &&
+            !request->landed) {
             request->deserted = true;
             return fiber_check_canceled(core->world.scheduler, error);
         }

@@ -374,6 +374,8 @@ static enum sqlstate uring_receive(struct stream *stream, struct bytes *view, ui
     struct scope *scope = connection->scope;
     bool got = false;
     view_give(connection);
+    if (fiber_canceled(scheduler))
+        return fiber_check_canceled(scheduler, error);
     enum sqlstate failed = receive_ready(connection, view, &got, error);
     if (failed || got)
         return failed;
@@ -481,6 +483,8 @@ static enum sqlstate uring_send(struct stream *stream, const struct bytes *piece
     struct scope *scope = connection->scope;
     struct iovec native[PIECES_PER_SEND];
     enum sqlstate failed = connection->broken ? broken_error(connection, error) : SQLSTATE_OK;
+    if (fiber_canceled(connection->core->world.scheduler))
+        failed = fiber_check_canceled(connection->core->world.scheduler, error);
     scope_hold(scope);
     while (count && !failed) {
         size_t now = count < PIECES_PER_SEND ? count : PIECES_PER_SEND, filled = 0;
@@ -706,6 +710,8 @@ static enum sqlstate uring_accept(struct world *world, struct listener *listener
 {
     struct scope *scope = listener->scope;
     bool got = false;
+    if (fiber_canceled(world->scheduler))
+        return fiber_check_canceled(world->scheduler, error);
     scope_hold(scope);
     enum sqlstate failed = accept_ready(listener, connection, &got, error);
     while (!failed && !got) {
@@ -788,6 +794,8 @@ static enum sqlstate uring_connect(struct world *world, struct scope *scope,
     struct connecting connecting = {.op.complete = connect_complete, .core = core};
     fiber_queue_init(&connecting.waiter);
     int descriptor;
+    if (fiber_canceled(world->scheduler))
+        return fiber_check_canceled(world->scheduler, error);
     enum sqlstate failed = socket_open(address, &descriptor, error);
     if (failed)
         return failed;

@@ -84,6 +84,8 @@ static enum sqlstate receive(struct end *end, struct bytes *view, uint64_t deadl
         fiber_yield(scheduler);
     }
     for (;;) {
+        if (fiber_canceled(scheduler))
+            return fiber_check_canceled(scheduler, error);
         if (pipe->delivered > pipe->consumed) {
             take_view(end, view);
             return SQLSTATE_OK;
@@ -122,6 +124,8 @@ static enum sqlstate send_piece(struct end *end, struct bytes piece, uint64_t de
     struct scheduler *scheduler = end->core->world.scheduler;
     struct pipe *pipe = outgoing_of(end);
     for (;;) {
+        if (fiber_canceled(scheduler))
+            return fiber_check_canceled(scheduler, error);
         if (end->broken)
             return fail(error, SQLSTATE_CONNECTION_FAILURE, "send to", peer, end->words);
         if (pipe->finished)
@@ -371,6 +375,8 @@ static enum sqlstate accept_next(struct listener *listener, struct net_handover 
     struct sim_core *core = listener->core;
     struct scheduler *scheduler = core->world.scheduler;
     for (;;) {
+        if (fiber_canceled(scheduler))
+            return fiber_check_canceled(scheduler, error);
         if (listener->closed)
             return error_set(error, SQLSTATE_CONNECTION_DOES_NOT_EXIST, "the listener was closed");
         struct end *end = take_waiting(listener);
@@ -464,6 +470,8 @@ static enum sqlstate sim_connect(struct world *world, struct scope *scope, const
     struct sim_core *core = core_of(world);
     struct sim_node *node = core->process->node, *server = node_at(node, address);
     fiber_may_yield(world->scheduler);
+    if (fiber_canceled(world->scheduler))
+        return fiber_check_canceled(world->scheduler, error);
     if (!server)
         return fail(error, SQLSTATE_CONNECTION_FAILURE, "connect to", address, "No route to host");
     struct connection *connection = connection_make(core, server, address);

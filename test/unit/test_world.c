@@ -29,7 +29,7 @@ struct variant {
 
 static const struct variant variants[] = {
     {"classic", "classic", LINUX_IO_CLASSIC, LINUX_FLUSH_AUTO, 0},
-    {"uring", "io_uring", LINUX_IO_URING, LINUX_FLUSH_RING, 0},
+    {"uring_now", "io_uring", LINUX_IO_URING, LINUX_FLUSH_RING, 0},
     /* As on Linux 5.15, the oldest we run on. */
     {"uring_5_15", "io_uring", LINUX_IO_URING, LINUX_FLUSH_THREAD,
      LINUX_FEATURE_SINGLE_ISSUER | LINUX_FEATURE_DEFER_TASKRUN | LINUX_FEATURE_COOP_TASKRUN |

@@ -316,6 +316,32 @@ static void canceled_receive_loses_nothing(struct world *world, void *place)
     }
 }
 
+/* Even when there is no need to wait: or a peer that always sends would keep a session from ending. */
+static void canceled_fiber_does_not_receive_until_it_forgets(struct world *world, void *place)
+{
+    struct pair pair;
+    struct error error = {0};
+    struct bytes view;
+    struct fiber *self = fiber_running(world->scheduler);
+    pair_open(&pair, world);
+    must(send_pattern(world, pair.client, 5000, 1, patience(world), &error), &error);
+    expect_bytes(world, pair.server, 5000, 1);
+    must(send_pattern(world, pair.client, 100, 2, patience(world), &error), &error);
+    fiber_cancel(self, SQLSTATE_QUERY_CANCELED, "canceled by the case");
+    for (int i = 0; i < 3; i++)
+        must_fail("57014", stream_receive(pair.server, &view, patience(world), &error), &error);
+    /* Shielded, it works as ever, to say good-bye; and when the cancellation was answered. */
+    fiber_shield_begin(world->scheduler);
+    expect_bytes(world, pair.server, 100, 2);
+    fiber_shield_end(world->scheduler);
+    fiber_cancel_clear(self);
+    must(send_pattern(world, pair.client, 200, 3, patience(world), &error), &error);
+    expect_bytes(world, pair.server, 200, 3);
+    fiber_cancel(self, SQLSTATE_QUERY_CANCELED, "canceled by the case");
+    must_fail("57014", send_pattern(world, pair.client, 100, 2, patience(world), &error), &error);
+    fiber_cancel_clear(self);
+}
+
 static void accept_once(struct task *task)
 {
     struct net_handover connection;
@@ -362,27 +388,19 @@ static void closing_a_listener_ends_the_wait_for_it(struct world *world, void *p
     event_wait(&gone);
 }
 
-static void connect_canceled_before(struct task *task)
-{
-    struct pair *pair = task->with;
-    fiber_cancel(fiber_running(task->world->scheduler), SQLSTATE_QUERY_CANCELED, "canceled by the case");
-    connect_client(task);
-    /* A connection that stood at once needs no wait, and is ours then; another attempt is not made. */
-    if (!task->failed)
-        stream_reset(pair->client);
-}
-
 static void canceled_connect_leaves_nothing_behind(struct world *world, void *place)
 {
-    struct pair pair = {.world = world, .client_scope = scope_open(world->scope, "client")};
+    struct error error = {0};
+    struct net_address address;
+    struct stream *stream;
+    struct fiber *self = fiber_running(world->scheduler);
     struct scope *scope = scope_open(world->scope, "listener");
-    struct task connecting;
-    listen_somewhere(world, scope, &pair.address);
-    task_start(&connecting, world, world->scope, connect_canceled_before, &pair);
-    task_join(&connecting);
-    if (connecting.failed)
-        must_fail("57014", connecting.failed, &connecting.error);
-    fiber_close_scope(world->scheduler, pair.client_scope); /* hangs if an operation still held it */
+    struct scope *client_scope = scope_open(world->scope, "client");
+    listen_somewhere(world, scope, &address);
+    fiber_cancel(self, SQLSTATE_QUERY_CANCELED, "canceled by the case");
+    must_fail("57014", net_connect(world, client_scope, &address, patience(world), &stream, &error), &error);
+    fiber_cancel_clear(self);
+    fiber_close_scope(world->scheduler, client_scope); /* hangs if an operation still held it */
     fiber_close_scope(world->scheduler, scope);
 }
 
@@ -644,6 +662,7 @@ const struct world_case world_net_cases[] = {
     {"sending_to_a_peer_that_reset_fails_in_the_end", 1, sending_to_a_peer_that_reset_fails_in_the_end},
     {"deadline_of_receive_loses_nothing", 1, deadline_of_receive_loses_nothing},
     {"canceled_receive_loses_nothing", 1, canceled_receive_loses_nothing},
+    {"canceled_fiber_does_not_receive_until_it_forgets", 1, canceled_fiber_does_not_receive_until_it_forgets},
     {"accepting_times_out_and_is_cancelable_and_goes_on", 1,
      accepting_times_out_and_is_cancelable_and_goes_on},
     {"closing_a_listener_ends_the_wait_for_it", 1, closing_a_listener_ends_the_wait_for_it},
