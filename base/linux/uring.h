@@ -24,10 +24,11 @@
 /* Buffers one connection may fill before anybody reads them; then the kernel is asked to stop, and TCP's
  * window holds back the peer. */
 #define URING_RECEIVE_AHEAD 4
-/* Connections accepted ahead of net_accept(): the kernel is asked to stop at the first figure; what it still
- * gives beyond the second is refused. A burst of the whole backlog comes in one go. */
+/* Connections accepted ahead of net_accept(): the kernel is asked to stop at the first figure. Until it does, it
+ * may fill the completions that are there, and once more while it takes the request to stop; that bounds the
+ * second. (A backlog comes in one go, and more clients move up into it meanwhile.) */
 #define URING_ACCEPT_AHEAD     256
-#define URING_ACCEPT_AHEAD_MAX 4096
+#define URING_ACCEPT_AHEAD_MAX (URING_ACCEPT_AHEAD + 2 * URING_COMPLETIONS)
 /* Places for registered files; files opened beyond are used by their descriptor. */
 #define URING_FILES_MAX 1024
 /* Disk operations in flight on one core; fibers beyond wait. Devices take 1,024 at most (nr_requests). */

@@ -7,6 +7,7 @@ deadline is far beyond what a loaded machine with sanitizers needs, so that it o
 import json
 import os
 import re
+import resource
 import selectors
 import shutil
 import signal
@@ -26,6 +27,10 @@ IO = os.environ["SYNODD_IO"]
 DEADLINE = 60  # seconds
 NOBODY = 65534
 ANY_PORTS = ("--sql-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0")
+
+
+# Clients need descriptors, too: take as many as are allowed.
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 
 def address_of(text):

@@ -3,6 +3,7 @@
 import os
 import random
 import selectors
+import signal
 import socket
 import ssl
 import struct
@@ -215,21 +216,42 @@ class BadClients(synodd.WireTest):
                     break
                 self.assertLess(time.monotonic(), deadline)
 
-    def test_2000_connections_at_once(self):
-        server = self.start_ready()
-        clients = [self.closing(server.connect()) for _ in range(2000)]
+    def assert_all_answered(self, clients):
+        """Each client's line comes back to it. The clients may still be connecting."""
         with selectors.DefaultSelector() as selector:
             for number, client in enumerate(clients):
-                client.sendall(b"client %d\n" % number)
-                selector.register(client, selectors.EVENT_READ, b"client %d\n" % number)
+                selector.register(client, selectors.EVENT_WRITE, b"client %d\n" % number)
             waiting = len(clients)
             while waiting:
                 ready = selector.select(synodd.DEADLINE)
                 self.assertTrue(ready, f"{waiting} clients are not answered")
-                for key, _ in ready:
-                    self.assertEqual(synodd.receive_exactly(key.fileobj, len(key.data)), key.data)
-                    selector.unregister(key.fileobj)
-                    waiting -= 1
+                for key, events in ready:
+                    if events & selectors.EVENT_WRITE:
+                        self.assertEqual(key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0)
+                        key.fileobj.send(key.data)
+                        selector.modify(key.fileobj, selectors.EVENT_READ, key.data)
+                    else:
+                        self.assertEqual(synodd.receive_exactly(key.fileobj, len(key.data)), key.data)
+                        selector.unregister(key.fileobj)
+                        waiting -= 1
+
+    def test_2000_connections_at_once(self):
+        server = self.start_ready()
+        self.assert_all_answered([self.closing(server.connect()) for _ in range(2000)])
+        self.assertEqual(server.stop(), 0, server.said())
+
+    def test_a_burst_beyond_the_backlog_loses_nobody(self):
+        """While the server is stopped the kernel holds 4,096 for it and lets the others try again and again."""
+        server = self.start_ready()
+        server.process.send_signal(signal.SIGSTOP)
+        clients = []
+        for _ in range(6000):
+            client = self.closing(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.sql)
+            clients.append(client)
+        server.process.send_signal(signal.SIGCONT)
+        self.assert_all_answered(clients)
         self.assertEqual(server.stop(), 0, server.said())
 
 
