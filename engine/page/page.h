@@ -36,7 +36,7 @@ struct world;
 #define VOLUME_ROOT_BYTES_MAX 2048
 
 /* Least memory for pages: enough for what one change of a tree may need, several times. */
-#define VOLUME_CACHE_PAGES_MIN 128
+#define VOLUME_CACHE_PAGES_MIN 256
 
 struct volume_options {
     const char *path;
@@ -61,6 +61,7 @@ enum sqlstate volume_open(struct world *world, struct scope *scope, const struct
                           struct volume **volume, uint8_t *root, size_t *root_bytes, struct error *error);
 
 uint32_t volume_page_body_bytes(const struct volume *volume);
+struct world *volume_world(const struct volume *volume);
 
 /* ---- reading ---- */
 
@@ -108,6 +109,22 @@ void volume_free_number(struct volume *volume, uint64_t number);
 /* Whether the present generation, or what is temporary, has a page of that number. For verification. */
 bool volume_in_use(const struct volume *volume, uint64_t number);
 
+/* ---- many pages at one moment ---- */
+
+/* A set of pages, kept or temporary, extents' too: one bit for each place of the volume. Memory of the scope. */
+struct page_set;
+struct page_set *page_set_open(struct scope *scope, struct volume *volume);
+
+/* Adds a page; *added false when it was there already. Fails with 53200. Does not yield. */
+enum sqlstate page_set_add(struct page_set *set, uint64_t number, bool *added, struct error *error);
+
+/* All pages of the set, temporary so far, belong to the present generation from now on: whatever refers to them was made
+ * over several yields, and no commit may have half of it. Does not yield. */
+void volume_keep_set(struct volume *volume, const struct page_set *set);
+
+/* Frees all pages of the set, which is of no use afterwards. Does not yield. */
+void volume_free_set(struct volume *volume, struct page_set *set);
+
 /* ---- large values: contiguous pages, written and read past the cache ---- */
 
 /* How many pages hold so many bytes. */
@@ -144,6 +161,9 @@ enum sqlstate volume_commit(struct volume *volume, struct bytes root, struct err
  * first that fails (whose failure is given) or `count`. Pages that were never written are passed over. Yields. */
 enum sqlstate volume_check(struct volume *volume, const uint64_t *numbers, size_t count, size_t *bad,
                            struct error *error);
+
+/* Two pages' bodies of memory for whoever needs it between two yields. */
+uint8_t *volume_scratch(struct volume *volume, uint32_t which);
 
 struct volume_figures {
     uint64_t pages;      /* the file has places for */

@@ -1,0 +1,77 @@
+/* Walking leaf by leaf. The tree may change between two leaves: the next one is found by key, from the root. */
+#include "engine/tree/inside.h"
+
+/* Asks for the leaves behind this one, as far as their parent, which is the last step but the leaf, knows them. */
+static void read_ahead(struct tree *tree, const struct way *way, bool backward)
+{
+    uint64_t numbers[WALK_AHEAD];
+    size_t count = 0;
+    const struct step *step = NULL;
+    for (uint32_t i = 0; i < way->steps; i++) {
+        if (way->step[i].node->level == 1)
+            step = &way->step[i];
+    }
+    if (!step)
+        return;
+    uint32_t at = step->child;
+    while (count < WALK_AHEAD && (backward ? at > 0 : at + 1U < step->node->count)) {
+        at += backward ? -1U : 1U;
+        numbers[count++] = node_child(step->node, at);
+    }
+    volume_prefetch(tree->volume, numbers, count);
+}
+
+/* The first entry to visit and how many there are, in order of direction. */
+static uint32_t begin_at(const struct node *leaf, const struct tree_walk *walk, uint32_t *count)
+{
+    bool equal = false;
+    uint32_t at = 0;
+    if (!walk->at_end)
+        at = node_search(leaf, node_suffix(leaf, walk->from), &equal);
+    if (!walk->backward) {
+        at += equal && walk->exclusive;
+        *count = leaf->count - at;
+        return at;
+    }
+    /* Backward: entries below `at`, and itself when it is wanted. */
+    *count = walk->at_end ? leaf->count : at + (equal && !walk->exclusive);
+    return *count - 1;
+}
+
+static void visit_all(const struct node *leaf, const struct tree_walk *walk)
+{
+    uint8_t room[TREE_KEY_BYTES_MAX];
+    uint32_t count, at = begin_at(leaf, walk, &count);
+    for (; count-- > 0; at += walk->backward ? -1U : 1U) {
+        struct cell cell = node_cell(leaf, at);
+        struct tree_value value = tree_value_of(&cell);
+        if (!walk->visit(walk->argument, node_key(leaf, at, room), &value))
+            return;
+    }
+}
+
+enum tree_answer tree_walk_leaf(struct tree *tree, struct tree_walk *walk, uint64_t *missing)
+{
+    struct way way;
+    enum way_to to = walk->at_end                        ? (walk->backward ? TO_LAST : TO_FIRST)
+                     : walk->backward && walk->exclusive ? TO_BEFORE
+                                                         : TO_KEY;
+    walk->bound_size = 0;
+    walk->last = true;
+    if (tree->root.height == 0)
+        return TREE_FOUND;
+    enum tree_answer answer = tree_descend(tree, walk->from, to, 0, false, &way, missing);
+    if (walk->ahead && (answer == TREE_FOUND || answer == TREE_MISSING))
+        read_ahead(tree, &way, walk->backward);
+    if (answer != TREE_FOUND)
+        return answer;
+    const struct node *leaf = way.step[way.steps - 1].node;
+    struct fences fences = node_fences(leaf);
+    struct bytes bound = walk->backward ? fences.lower : fences.upper;
+    walk->last = walk->backward ? fences.lower.size == 0 : fences.open;
+    if (bound.size)
+        memcpy(walk->bound, bound.data, bound.size);
+    walk->bound_size = bound.size;
+    visit_all(leaf, walk);
+    return TREE_FOUND;
+}
