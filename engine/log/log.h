@@ -79,7 +79,9 @@ struct log_state {
 
 /* Opens (or makes) the log, on its owner core, and finds its end. A tail that was never acknowledged is
  * dropped; damage before the last position known to be stable is an error (XX001) that names segment and
- * position, never skipped. Yields. */
+ * position, never skipped: found here where the log's end is looked for, and by node_log_replay() in all it reads. The log ends
+ * with `scope`, when the ports of all cores have closed (their scopes may close at the same time or later; until then this one
+ * waits): what was placed is written first. Yields. */
 enum sqlstate node_log_open(struct world *world, struct scope *scope, const struct log_options *options,
                             struct node_log **log, struct log_state *state, struct error *error);
 
@@ -94,17 +96,17 @@ struct log_visitor {
 enum sqlstate node_log_replay(struct world *world, struct scope *scope, struct node_log *log, uint64_t from,
                               const struct log_visitor *visitor, struct error *error);
 
-/* Starts taking appends. Called once, after replay, on the owner core. */
+/* Starts placing what is appended. Called once, after replay, on the owner core. Does not yield. */
 enum sqlstate node_log_start(struct node_log *log, struct error *error);
 
-/* A core's access, on that core; on the owner core, too. `log` is the same pointer on all cores of the node.
- */
+/* A core's access, on that core; on the owner core, too; one at a time. `log` is the same pointer on all cores of the node.
+ * When `scope` closes, what fibers in it still append is placed; the port closes when they have ended. Does not yield. */
 enum sqlstate log_port_open(struct world *world, struct scope *scope, struct node_log *log,
                             struct log_port **port, struct error *error);
 
 /* Whether new work may append `bytes`: 53100 while the disk is full, 58030 after a failed write. Work already
- * begun may finish (a reserve is kept for it). Waits while too much is unwritten (back-pressure). May yield.
- */
+ * begun may finish (a reserve is kept for it). Waits while too much is unwritten (back-pressure); a canceled fiber gets its
+ * cancellation's state. May yield. */
 enum sqlstate log_port_make_room(struct log_port *port, size_t bytes, struct error *error);
 
 /* Appends a copy of the record to this core's batch and gives the batch's ticket. `after` (count may be 0)
@@ -131,11 +133,11 @@ enum sqlstate log_port_wait_stable(struct log_port *port, uint64_t position, str
 /* Stable position as this core knows it. */
 uint64_t log_port_stable(const struct log_port *port);
 
-/* Says that nothing before `position` is needed any more: whole segments before it are archived and recycled.
- * Owner core. Yields. */
+/* Says that nothing before `position` is needed any more: whole segments before it, and before the stable position, are
+ * archived and recycled, oldest first, until one cannot be. Owner core. Not cancelable. Yields. */
 enum sqlstate node_log_truncate(struct node_log *log, uint64_t position, struct error *error);
 
-/* Whether a position can still be read (for late subscribers), and figures for views. */
+/* Whether a position can still be read (for late subscribers), and figures for views. On any core. */
 struct log_figures {
     uint64_t first, placed, stable;
     uint64_t segments;
