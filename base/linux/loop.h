@@ -16,12 +16,16 @@
  * world: container_of(world, struct linux_core, world).
  *
  * Who provides what:
- *     run.c       linux_run: limits, threads, signals, the end          loop.c     the turn, the inbox
- *     errors.c    errno -> SQLSTATE                                     log_sink.c the writer of log lines
- *     file.c      struct file: open, size, allocate, truncate           socket.c   addresses, listening,
- * refusing uring*.c    the io_uring backend                                  workers.c  threads for calls
- * that block, flush.c     threads for durable writes, and the choice of path               names in
- * directories, resolve classic*.c  the epoll backend */
+ *     run.c        linux_run: limits, threads, signals, the end
+ *     loop.c       the turn, the inbox
+ *     errors.c     errno -> SQLSTATE
+ *     log_sink.c   the writer of log lines
+ *     file.c       struct file: open, size, allocate, truncate
+ *     socket.c     addresses, listening, refusing
+ *     workers.c    pools of threads for calls that block, and jobs for them
+ *     directory.c  names in directories, by such jobs         resolve.c  names to addresses, likewise
+ *     flush.c      threads for durable writes                 flush_choice.c  which path they take
+ *     uring*.c     the io_uring backend                       classic*.c  the epoll backend */
 #ifndef SYNOD_BASE_LINUX_LOOP_H
 #define SYNOD_BASE_LINUX_LOOP_H
 

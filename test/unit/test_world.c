@@ -222,6 +222,61 @@ static void connection_without_descriptor_is_refused_with_53300(struct world *wo
     close(accepted);
 }
 
+#define IDLE 100
+
+/* One of many connections that once had something to say. */
+struct idler {
+    struct task task;
+    struct stream *stream;
+    struct event heard;
+};
+
+static void listen_on(struct task *task)
+{
+    struct idler *idler = task->with;
+    struct bytes view;
+    for (;;) {
+        task->failed = stream_receive(idler->stream, &view, FIBER_NO_DEADLINE, &task->error);
+        if (task->failed || !view.size)
+            return;
+        event_happens(&idler->heard);
+    }
+}
+
+/* A connection has a receive buffer while its view is in use, and none while it waits. */
+static void idle_connections_pin_no_buffer(struct world *world, void *place)
+{
+    struct error error = {0};
+    struct net_address address;
+    struct net_handover connection;
+    struct listener *listener;
+    struct idler *idlers = memory_of(world->scope, IDLE * sizeof *idlers);
+    int client[IDLE];
+    ck_assert(net_address_parse("127.0.0.1", &address));
+    address.port = 0;
+    must(net_listen(world, world->scope, &address, &listener, &address, &error), &error);
+    struct sockaddr_in native = native_loopback(address.port);
+    size_t used = 0;
+    for (int i = 0; i < IDLE; i++) {
+        client[i] = socket(AF_INET, SOCK_STREAM, 0);
+        ck_assert_int_eq(connect(client[i], (struct sockaddr *)&native, sizeof native), 0);
+        must(net_accept(world, listener, &connection, patience(world), &error), &error);
+        must(net_adopt(world, world->scope, &connection, &idlers[i].stream, &error), &error);
+        event_init(&idlers[i].heard, world);
+        task_start(&idlers[i].task, world, world->scope, listen_on, &idlers[i]);
+        ck_assert_int_eq(write(client[i], "hello", 5), 5);
+        event_wait(&idlers[i].heard);
+        if (i == 0) /* the first has made the core take what it keeps for all */
+            used = linux_core_of(world)->budget.used;
+    }
+    ck_assert_uint_le(linux_core_of(world)->budget.used, used + IDLE * 2048);
+    for (int i = 0; i < IDLE; i++) {
+        close(client[i]);
+        task_join(&idlers[i].task);
+        must(idlers[i].task.failed, &idlers[i].task.error);
+    }
+}
+
 static const struct world_case linux_cases[] = {
     {"world_is_the_one_asked_for", 1, world_is_the_one_asked_for},
     {"full_disk_is_53100", 1, full_disk_is_53100},
@@ -232,6 +287,7 @@ static const struct world_case linux_cases[] = {
     {"connecting_times_out_and_is_cancelable", 1, connecting_times_out_and_is_cancelable},
     {"connection_without_descriptor_is_refused_with_53300", 1,
      connection_without_descriptor_is_refused_with_53300},
+    {"idle_connections_pin_no_buffer", 1, idle_connections_pin_no_buffer},
     {NULL},
 };
 
