@@ -84,22 +84,28 @@ static int wait_for_events(struct classic *classic, struct epoll_event *events, 
     return epoll_wait(classic->epoll, events, EVENTS_PER_TURN, wait_ms);
 }
 
-static void classic_turn(struct linux_core *core, uint64_t wait_until_ns)
+/* Takes events from the kernel and tells those they are for at once: kept, they would outlive connections that a
+ * fiber closes meanwhile. Gives how many there were. */
+static int take_events(struct classic *classic, uint64_t wait_until_ns)
 {
-    struct classic *classic = core->backend_state;
     struct epoll_event events[EVENTS_PER_TURN];
     int count = wait_for_events(classic, events, wait_until_ns);
     for (int i = 0; i < count; i++) { /* -1 (EINTR): nothing yet, and the loop comes again */
         struct watch *watch = events[i].data.ptr;
         watch->ready(watch, events[i].events);
     }
+    return count;
 }
 
-/* Nothing can be told without asking the kernel: while the loop polls, it waits for mail and workers. */
+static void classic_turn(struct linux_core *core, uint64_t wait_until_ns)
+{
+    (void)take_events(core->backend_state, wait_until_ns);
+}
+
+/* There is no word in memory that would tell, so the loop's polling asks the kernel. */
 static bool classic_pending(struct linux_core *core)
 {
-    (void)core;
-    return false;
+    return take_events(core->backend_state, 0) > 0;
 }
 
 static void know_file(struct file *file)

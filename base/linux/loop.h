@@ -163,7 +163,8 @@ struct linux_backend {
      * what has completed. May return early. A write to wake_descriptor ends the wait; the backend reads it
      * empty. */
     void (*turn)(struct linux_core *core, uint64_t wait_until_ns);
-    /* Whether turn() without waiting would find something; no system call. Asked while the loop polls. */
+    /* Whether turn() without waiting would find something, or this call itself has found it and called back.
+     * Asked again and again while the loop polls: cheap, and never waits. */
     bool (*pending)(struct linux_core *core);
     /* A file was opened, is about to be closed (no operation on it is under way). May use file->slot. */
     void (*know_file)(struct file *file);
