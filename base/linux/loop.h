@@ -56,6 +56,7 @@ enum linux_feature {
     LINUX_FEATURE_MULTISHOT_RECEIVE = 32, /* 6.0, with a ring of provided buffers */
     LINUX_FEATURE_REGISTERED_FILES = 64,  /* 5.15 is enough; may fail for want of descriptors */
     LINUX_FEATURE_MESSAGE_RING = 128,     /* 5.18 */
+    LINUX_FEATURE_QUIET_SEND = 256,       /* 6.0: no completion of a send that succeeded */
 };
 
 struct linux_tuning {

@@ -73,7 +73,7 @@ static uint32_t probe_features(struct io_uring *ring)
     if (io_uring_opcode_supported(probe, IORING_OP_SOCKET))
         features |= LINUX_FEATURE_MULTISHOT_ACCEPT;
     if (io_uring_opcode_supported(probe, IORING_OP_SEND_ZC))
-        features |= LINUX_FEATURE_MULTISHOT_RECEIVE;
+        features |= LINUX_FEATURE_MULTISHOT_RECEIVE | LINUX_FEATURE_QUIET_SEND;
     io_uring_free_probe(probe);
     return features;
 }
@@ -180,6 +180,7 @@ static bool passing(int number)
 
 static void submit(struct linux_core *core)
 {
+    uring_of(core)->submits++;
     int submitted = io_uring_submit(&uring_of(core)->ring);
     check(submitted >= 0 || passing(-submitted), "submitting to the ring of core %u: errno %d",
           core->world.core, -submitted);
@@ -248,6 +249,7 @@ static void uring_turn(struct linux_core *core, uint64_t wait_until_ns)
 {
     struct io_uring *ring = &uring_of(core)->ring;
     int outcome = 0;
+    uring_of(core)->submits++;
     if (wait_until_ns && !uring_pending(core)) {
         struct io_uring_cqe *cqe;
         struct __kernel_timespec left;
@@ -259,7 +261,11 @@ static void uring_turn(struct linux_core *core, uint64_t wait_until_ns)
         outcome = io_uring_submit_and_get_events(ring);
     check(outcome >= 0 || passing(-outcome), "turning the ring of core %u: errno %d", core->world.core,
           -outcome);
+    /* Before callbacks prepare more. What the kernel has not taken it takes the next time. */
+    bool all_taken = io_uring_sq_ready(ring) == 0;
     reap(core);
+    if (all_taken && !(IO_URING_READ_ONCE(*ring->sq.kflags) & IORING_SQ_CQ_OVERFLOW))
+        uring_send_settle(core);
 }
 
 const struct linux_backend linux_backend_uring = {

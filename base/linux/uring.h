@@ -24,6 +24,10 @@
 /* Buffers one connection may fill before anybody reads them; then the kernel is asked to stop, and TCP's
  * window holds back the peer. */
 #define URING_RECEIVE_AHEAD 4
+/* Sends up to this size are copied and go out with the turn's system call; larger ones are waited for, which is
+ * cheaper than the copy. Such buffers of one core, 1 MiB; one that finds none is waited for, too. */
+#define URING_SEND_BYTES       4096
+#define URING_SEND_BUFFERS_MAX 256
 /* Connections accepted ahead of net_accept(): the kernel is asked to stop at the first figure. Until it does, it
  * may fill the completions that are there, and once more while it takes the request to stop; that bounds the
  * second. (A backlog comes in one go, and more clients move up into it meanwhile.) */
@@ -40,6 +44,7 @@ struct uring_op {
 };
 
 struct disk_pool;
+struct send_buffer;
 
 /* Buffers for receiving. A buffer is the kernel's (in the ring), a stream's, or free (without multishot). */
 struct receive_buffers {
@@ -55,10 +60,21 @@ struct receive_buffers {
 #define RECEIVE_NO_BUFFER UINT16_MAX
 #define RECEIVE_GROUP     1 /* the buffer group's id in the ring */
 
+/* Buffers of sends that nobody waits for. */
+struct send_buffers {
+    struct send_buffer *free;
+    uint32_t made;
+    struct list
+        quiet; /* connections whose send has been submitted, or will be, and that is silent if it succeeds */
+};
+
 struct uring {
     struct io_uring ring;
+    uint64_t
+        submits; /* system calls that took submissions: what was prepared before can not be changed any more */
     struct uring_op wake; /* the poll on wake_descriptor */
     struct receive_buffers receive;
+    struct send_buffers send;
     struct disk_pool *disk;
     uint16_t *free_slots; /* stack of free places for registered files */
     uint32_t free_slot_count;
@@ -88,6 +104,10 @@ extern const struct disk_ops uring_disk_ops;
 /* ---- uring_net.c ---- */
 enum sqlstate uring_receive_open(struct linux_core *core, uint32_t buffers, struct error *error);
 void uring_receive_close(struct linux_core *core);
+
+/* Ends the sends that were submitted and have said nothing. Requires: all submissions were taken, all completions
+ * called back. */
+void uring_send_settle(struct linux_core *core);
 extern const struct net_ops uring_net_ops;
 
 #endif

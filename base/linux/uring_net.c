@@ -12,7 +12,15 @@
  *
  * A peer that sends faster than we read fills URING_RECEIVE_AHEAD buffers; then the multishot is canceled.
  *
- * Sending and connecting end before the call returns, whatever happens: a canceled fiber cancels its
+ * Sending. A small send is copied, and the call returns at once: the submission goes out with the turn's system call,
+ * and a fiber that answers a request neither waits nor is switched to twice. More that is sent in the same turn is
+ * added to the copy. Such a send is *quiet* where the kernel can (6.0): it must succeed at once and in full, and only
+ * says something if it did not, so that its completion wakes nobody. What remains is then sent by an ordinary
+ * submission, which waits in the kernel until the peer takes more, and the connection's next send waits for that. An
+ * error of such a send is told by the next call. What the kernel has not taken when the scope is closed is lost;
+ * stream_shutdown() waits for it.
+ *
+ * Larger sends, and connecting, end before the call returns, whatever happens: a canceled fiber cancels its
  * operation and waits, shielded, for it to land. So the kernel may use memory of the caller's stack.
  *
  * Rules:
@@ -31,6 +39,10 @@
 
 /* Pieces handed to the kernel at once. */
 #define PIECES_PER_SEND 32
+/* Receives that found something at once before the fiber lets others run. */
+#define RECEIVES_AT_ONCE 16
+/* Buffers for small sends made at a time. */
+#define SEND_BUFFERS_STEP 8
 
 static enum sqlstate too_late(struct error *error, const char *what, const struct net_address *peer)
 {
@@ -87,6 +99,7 @@ enum sqlstate uring_receive_open(struct linux_core *core, uint32_t count, struct
     buffers->next = scope_alloc(core->scope, count * sizeof *buffers->next);
     buffers->bytes = scope_alloc(core->scope, count * sizeof *buffers->bytes);
     buffers->free = RECEIVE_NO_BUFFER;
+    list_init(&uring->send.quiet);
     if (core->features & LINUX_FEATURE_MULTISHOT_RECEIVE) {
         failed = scope_alloc_large(core->scope, count * sizeof(struct io_uring_buf), DISK_ALIGNMENT, &memory,
                                    error);
@@ -114,6 +127,11 @@ void uring_receive_close(struct linux_core *core)
 
 /* ---- streams ---- */
 
+struct send_buffer {
+    struct send_buffer *next;
+    uint8_t data[URING_SEND_BYTES];
+};
+
 struct connection {
     struct stream stream; /* first: the stream is the connection */
     struct linux_core *core;
@@ -122,22 +140,30 @@ struct connection {
     struct uring_op send;
     struct fiber_queue receivers;
     struct fiber_queue senders;
-    void *own;            /* the view in use, when it is memory of the connection's own */
-    int descriptor;       /* -1 once closed after a reset */
-    int number;           /* errno of a receive that failed, told when the filled buffers are read */
-    int32_t sent;         /* result of the last send */
-    uint16_t view;        /* the view in use, when it is a buffer of the core */
-    uint16_t first, last; /* filled buffers nobody has read */
-    uint16_t ahead;       /* how many of them */
-    uint16_t at_once;     /* receives since the last poll */
-    bool receiving;       /* the operation is out: */
-    bool polling;         /*   a poll, else a multishot receive */
-    bool stopping;        /*   and was canceled */
-    bool sending;         /* the operation is out */
-    bool readable;        /* the poll said so */
-    bool starved;         /* the kernel found no buffer in the ring */
-    bool end_seen;        /* the peer has ended its side, behind the filled buffers */
-    bool broken;          /* rule 3 */
+    void *own;                /* the view in use, when it is memory of the connection's own */
+    int descriptor;           /* -1 once closed after a reset */
+    int number;               /* errno of a receive that failed, told when the filled buffers are read */
+    uint16_t view;            /* the view in use, when it is a buffer of the core */
+    uint16_t first, last;     /* filled buffers nobody has read */
+    uint16_t ahead;           /* how many of them */
+    uint16_t at_once;         /* receives since one last waited */
+    bool receiving;           /* the operation is out: */
+    bool polling;             /*   a poll, else a multishot receive */
+    bool stopping;            /*   and was canceled */
+    struct send_buffer *copy; /* what the send that is out sends, when nobody waits for it */
+    uint32_t copy_bytes;      /* in the copy */
+    uint32_t copy_sent;       /* of them, by now */
+    struct io_uring_sqe
+        *copy_sqe;          /* its submission, which can be changed while nothing was submitted since */
+    uint64_t copy_submits;  /* uring.submits when it was prepared */
+    struct list_link quiet; /* in send_buffers.quiet */
+    int send_number;        /* errno of a send nobody waited for */
+    int32_t sent;           /* result of the last send somebody waited for */
+    bool sending;           /* the operation is out */
+    bool readable;          /* the poll said so */
+    bool starved;           /* the kernel found no buffer in the ring */
+    bool end_seen;          /* the peer has ended its side, behind the filled buffers */
+    bool broken;            /* rule 3 */
 };
 
 /* Closes the descriptor of a connection that was reset, as soon as rule 2 allows. The linger time of zero
@@ -160,6 +186,7 @@ static void connection_break(struct connection *connection)
     if (connection->sending)
         uring_cancel(connection->core, &connection->send);
     fiber_wake_all(&connection->receivers);
+    fiber_wake_all(&connection->senders);
 }
 
 static void connection_stop(void *argument)
@@ -271,7 +298,6 @@ static void receive_start(struct connection *connection)
     bool starved = connection->starved && buffers->with_streams == buffers->count;
     struct io_uring_sqe *sqe = uring_submission(core, &connection->receive);
     connection->starved = false;
-    connection->at_once = 0;
     connection->receiving = true;
     connection->polling = starved || !(core->features & LINUX_FEATURE_MULTISHOT_RECEIVE);
     scope_hold(connection->scope);
@@ -322,8 +348,7 @@ static enum sqlstate receive_now(struct connection *connection, struct bytes *vi
         count = recv(connection->descriptor, room, URING_RECEIVE_BUFFER_BYTES, MSG_DONTWAIT);
     while (count < 0 && errno == EINTR);
     int number = errno;
-    /* Even a flood is polled for now and then, which lets the core do other work. */
-    connection->readable = count == URING_RECEIVE_BUFFER_BYTES && ++connection->at_once < URING_RECEIVE_AHEAD;
+    connection->readable = count == URING_RECEIVE_BUFFER_BYTES;
     *view = bytes_of(room, count > 0 ? (size_t)count : 0);
     if (count > 0)
         return SQLSTATE_OK;
@@ -366,48 +391,194 @@ static enum sqlstate receive_ready(struct connection *connection, struct bytes *
     return SQLSTATE_OK;
 }
 
+static enum sqlstate receive_or_wait(struct connection *connection, struct bytes *view, uint64_t deadline_ns,
+                                     struct error *error)
+{
+    struct scheduler *scheduler = connection->core->world.scheduler;
+    view_give(connection);
+    if (fiber_canceled(scheduler))
+        return fiber_check_canceled(scheduler, error);
+    if (++connection->at_once > RECEIVES_AT_ONCE) {
+        connection->at_once = 0;
+        fiber_yield(scheduler);
+    }
+    for (;;) {
+        bool got;
+        enum sqlstate failed = receive_ready(connection, view, &got, error);
+        if (failed || got)
+            return failed;
+        if (!connection->receiving)
+            receive_start(connection);
+        connection->at_once = 0;
+        enum fiber_wake woken = fiber_wait(scheduler, &connection->receivers, deadline_ns);
+        if (woken == FIBER_CANCELED)
+            return fiber_check_canceled(scheduler, error);
+        if (woken == FIBER_TIMED_OUT)
+            return too_late(error, "receiving from", &connection->stream.peer);
+    }
+}
+
 static enum sqlstate uring_receive(struct stream *stream, struct bytes *view, uint64_t deadline_ns,
                                    struct error *error)
 {
     struct connection *connection = container_of(stream, struct connection, stream);
-    struct scheduler *scheduler = connection->core->world.scheduler;
     struct scope *scope = connection->scope;
-    bool got = false;
-    view_give(connection);
-    if (fiber_canceled(scheduler))
-        return fiber_check_canceled(scheduler, error);
-    enum sqlstate failed = receive_ready(connection, view, &got, error);
-    if (failed || got)
-        return failed;
+    fiber_may_yield(connection->core->world.scheduler);
     scope_hold(scope);
-    while (!failed && !got) {
-        if (!connection->receiving)
-            receive_start(connection);
-        enum fiber_wake woken = fiber_wait(scheduler, &connection->receivers, deadline_ns);
-        if (woken == FIBER_CANCELED)
-            failed = fiber_check_canceled(scheduler, error);
-        else if (woken == FIBER_TIMED_OUT)
-            failed = too_late(error, "receiving from", &connection->stream.peer);
-        else
-            failed = receive_ready(connection, view, &got, error);
-    }
+    enum sqlstate failed = receive_or_wait(connection, view, deadline_ns, error);
     scope_release(scope);
     return failed;
 }
 
 /* ---- sending ---- */
 
-static void send_complete(struct linux_core *core, struct uring_op *op, int32_t result, uint32_t flags)
+static void send_landed(struct connection *connection)
 {
-    struct connection *connection = container_of(op, struct connection, send);
     struct scope *scope = connection->scope;
-    (void)core;
-    (void)flags;
-    connection->sent = result;
     connection->sending = false;
     fiber_wake_all(&connection->senders);
     close_if_reset(connection);
     scope_release(scope);
+}
+
+/* ---- small sends: copied, not waited for ---- */
+
+/* A buffer, or NULL when the core has as many as it may. */
+static struct send_buffer *send_buffer_take(struct linux_core *core)
+{
+    struct send_buffers *buffers = &uring_of(core)->send;
+    if (!buffers->free && buffers->made < URING_SEND_BUFFERS_MAX) {
+        struct send_buffer *made = scope_alloc(core->scope, SEND_BUFFERS_STEP * sizeof *made);
+        for (int i = 0; i < SEND_BUFFERS_STEP; i++) {
+            made[i].next = buffers->free;
+            buffers->free = &made[i];
+        }
+        buffers->made += SEND_BUFFERS_STEP;
+    }
+    struct send_buffer *buffer = buffers->free;
+    if (buffer)
+        buffers->free = buffer->next;
+    return buffer;
+}
+
+static void copy_landed(struct connection *connection)
+{
+    struct send_buffers *buffers = &uring_of(connection->core)->send;
+    connection->copy->next = buffers->free;
+    buffers->free = connection->copy;
+    connection->copy = NULL;
+    send_landed(connection);
+}
+
+void uring_send_settle(struct linux_core *core)
+{
+    struct list_link *link;
+    while ((link = list_take_first(&uring_of(core)->send.quiet)))
+        copy_landed(container_of(link, struct connection, quiet));
+}
+
+/* Prepares the submission of what is left of the copy. */
+static void copy_submit(struct connection *connection, bool quiet)
+{
+    struct uring *uring = uring_of(connection->core);
+    struct io_uring_sqe *sqe = uring_submission(connection->core, &connection->send);
+    io_uring_prep_send(sqe, connection->descriptor, connection->copy->data + connection->copy_sent,
+                       connection->copy_bytes - connection->copy_sent,
+                       MSG_NOSIGNAL | MSG_WAITALL | (quiet ? MSG_DONTWAIT : 0));
+    connection->copy_sqe = sqe;
+    connection->copy_submits = uring->submits;
+    if (!quiet)
+        return;
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    list_append(&uring->send.quiet, &connection->quiet);
+}
+
+/* A copy that was not quiet has said something, or a quiet one that failed or fell short. */
+static void copy_complete(struct connection *connection, int32_t result)
+{
+    list_remove(&connection->quiet);
+    if (result > 0)
+        connection->copy_sent += (uint32_t)result;
+    else if (result < 0 && result != -EAGAIN && result != -EINTR)
+        connection->send_number = -result;
+    if (connection->send_number || connection->broken || connection->copy_sent == connection->copy_bytes)
+        copy_landed(connection);
+    else
+        copy_submit(connection, false);
+}
+
+static void send_complete(struct linux_core *core, struct uring_op *op, int32_t result, uint32_t flags)
+{
+    struct connection *connection = container_of(op, struct connection, send);
+    (void)core;
+    (void)flags;
+    if (connection->copy) {
+        copy_complete(connection, result);
+        return;
+    }
+    connection->sent = result;
+    send_landed(connection);
+}
+
+static void copy_pieces(struct connection *connection, const struct bytes *pieces, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pieces[i].size)
+            memcpy(connection->copy->data + connection->copy_bytes, pieces[i].data, pieces[i].size);
+        connection->copy_bytes += (uint32_t)pieces[i].size;
+    }
+}
+
+/* Sends a copy of the pieces, `bytes` in all, without waiting, if that is possible now. */
+static bool copy_send(struct connection *connection, const struct bytes *pieces, size_t count, size_t bytes)
+{
+    struct uring *uring = uring_of(connection->core);
+    if (connection->sending) {
+        if (!connection->copy || connection->copy_submits != uring->submits || connection->copy_sent ||
+            connection->copy_bytes + bytes > URING_SEND_BYTES)
+            return false;
+        copy_pieces(connection, pieces, count);
+        connection->copy_sqe->len += (uint32_t)bytes;
+        return true;
+    }
+    connection->copy = send_buffer_take(connection->core);
+    if (!connection->copy)
+        return false;
+    connection->copy_bytes = connection->copy_sent = 0;
+    copy_pieces(connection, pieces, count);
+    connection->sending = true;
+    scope_hold(connection->scope);
+    copy_submit(connection, connection->core->features & LINUX_FEATURE_QUIET_SEND);
+    return true;
+}
+
+/* Bytes of all pieces; anything above `enough` when they are more. */
+static size_t pieces_bytes(const struct bytes *pieces, size_t count, size_t enough)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count && bytes <= enough; i++)
+        bytes += pieces[i].size;
+    return bytes;
+}
+
+/* ---- large sends: waited for ---- */
+
+/* Waits until nothing is out. */
+static enum sqlstate send_idle(struct connection *connection, uint64_t deadline_ns, struct error *error)
+{
+    struct scheduler *scheduler = connection->core->world.scheduler;
+    while (connection->sending && !connection->broken) {
+        enum fiber_wake woken = fiber_wait(scheduler, &connection->senders, deadline_ns);
+        if (woken == FIBER_CANCELED)
+            return fiber_check_canceled(scheduler, error);
+        if (woken == FIBER_TIMED_OUT)
+            return too_late(error, "sending to", &connection->stream.peer);
+    }
+    if (connection->broken)
+        return broken_error(connection, error);
+    if (connection->send_number)
+        return net_error(error, connection->send_number, "send to", &connection->stream.peer);
+    return SQLSTATE_OK;
 }
 
 /* Waits until the send has landed; when the fiber may not wait any longer, cancels it, and waits. */
@@ -476,16 +647,21 @@ static enum sqlstate send_pieces(struct connection *connection, struct iovec *pi
     return SQLSTATE_OK;
 }
 
-static enum sqlstate uring_send(struct stream *stream, const struct bytes *pieces, size_t count,
-                                uint64_t deadline_ns, struct error *error)
+static enum sqlstate send_all(struct connection *connection, const struct bytes *pieces, size_t count,
+                              uint64_t deadline_ns, struct error *error)
 {
-    struct connection *connection = container_of(stream, struct connection, stream);
-    struct scope *scope = connection->scope;
+    struct scheduler *scheduler = connection->core->world.scheduler;
     struct iovec native[PIECES_PER_SEND];
-    enum sqlstate failed = connection->broken ? broken_error(connection, error) : SQLSTATE_OK;
-    if (fiber_canceled(connection->core->world.scheduler))
-        failed = fiber_check_canceled(connection->core->world.scheduler, error);
-    scope_hold(scope);
+    size_t bytes = pieces_bytes(pieces, count, URING_SEND_BYTES);
+    if (fiber_canceled(scheduler))
+        return fiber_check_canceled(scheduler, error);
+    if (connection->broken)
+        return broken_error(connection, error);
+    if (bytes == 0 || (bytes <= URING_SEND_BYTES && copy_send(connection, pieces, count, bytes)))
+        return SQLSTATE_OK;
+    enum sqlstate failed = send_idle(connection, deadline_ns, error);
+    if (failed || (bytes <= URING_SEND_BYTES && copy_send(connection, pieces, count, bytes)))
+        return failed;
     while (count && !failed) {
         size_t now = count < PIECES_PER_SEND ? count : PIECES_PER_SEND, filled = 0;
         for (size_t i = 0; i < now; i++)
@@ -496,24 +672,42 @@ static enum sqlstate uring_send(struct stream *stream, const struct bytes *piece
         pieces += now;
         count -= now;
     }
+    return failed;
+}
+
+static enum sqlstate uring_send(struct stream *stream, const struct bytes *pieces, size_t count,
+                                uint64_t deadline_ns, struct error *error)
+{
+    struct connection *connection = container_of(stream, struct connection, stream);
+    struct scope *scope = connection->scope;
+    fiber_may_yield(connection->core->world.scheduler);
+    scope_hold(scope);
+    enum sqlstate failed = send_all(connection, pieces, count, deadline_ns, error);
     if (failed)
         connection_break(connection); /* an unknown part is out: nothing sensible can follow it */
     scope_release(scope);
     return failed;
 }
 
+static enum sqlstate shutdown_sent(struct connection *connection, uint64_t deadline_ns, struct error *error)
+{
+    enum sqlstate failed = send_idle(connection, deadline_ns, error);
+    if (!failed && shutdown(connection->descriptor, SHUT_WR))
+        failed = net_error(error, errno, "end the connection with", &connection->stream.peer);
+    if (failed)
+        connection_break(connection);
+    return failed;
+}
+
 static enum sqlstate uring_shutdown(struct stream *stream, uint64_t deadline_ns, struct error *error)
 {
-    (void)deadline_ns;
     struct connection *connection = container_of(stream, struct connection, stream);
-    if (connection->broken)
-        return broken_error(connection, error);
-    if (shutdown(connection->descriptor, SHUT_WR)) {
-        int number = errno;
-        connection_break(connection);
-        return net_error(error, number, "end the connection with", &connection->stream.peer);
-    }
-    return SQLSTATE_OK;
+    struct scope *scope = connection->scope;
+    fiber_may_yield(connection->core->world.scheduler);
+    scope_hold(scope);
+    enum sqlstate failed = shutdown_sent(connection, deadline_ns, error);
+    scope_release(scope);
+    return failed;
 }
 
 static void uring_reset(struct stream *stream)
@@ -545,6 +739,7 @@ static struct stream *connection_open(struct linux_core *core, struct scope *sco
     connection->send.complete = send_complete;
     connection->descriptor = descriptor;
     connection->view = connection->first = connection->last = RECEIVE_NO_BUFFER;
+    list_link_init(&connection->quiet);
     fiber_queue_init(&connection->receivers);
     fiber_queue_init(&connection->senders);
     scope_undo(scope, connection_close, connection);
@@ -686,7 +881,7 @@ static enum sqlstate uring_listen(struct world *world, struct scope *scope, cons
     return SQLSTATE_OK;
 }
 
-/* What can be told without waiting; `*got` is false when there is nothing. */
+/* What can be told without waiting; `*got` is true when it is a connection. */
 static enum sqlstate accept_ready(struct listener *listener, struct net_handover *connection, bool *got,
                                   struct error *error)
 {
@@ -710,6 +905,7 @@ static enum sqlstate uring_accept(struct world *world, struct listener *listener
 {
     struct scope *scope = listener->scope;
     bool got = false;
+    fiber_may_yield(world->scheduler);
     if (fiber_canceled(world->scheduler))
         return fiber_check_canceled(world->scheduler, error);
     scope_hold(scope);
@@ -794,6 +990,7 @@ static enum sqlstate uring_connect(struct world *world, struct scope *scope,
     struct connecting connecting = {.op.complete = connect_complete, .core = core};
     fiber_queue_init(&connecting.waiter);
     int descriptor;
+    fiber_may_yield(world->scheduler);
     if (fiber_canceled(world->scheduler))
         return fiber_check_canceled(world->scheduler, error);
     enum sqlstate failed = socket_open(address, &descriptor, error);

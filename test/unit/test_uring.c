@@ -60,6 +60,7 @@ static const uint32_t features_off[] = {
     LINUX_FEATURE_MULTISHOT_ACCEPT,
     LINUX_FEATURE_MULTISHOT_RECEIVE,
     LINUX_FEATURE_REGISTERED_FILES,
+    LINUX_FEATURE_QUIET_SEND,
     ~(uint32_t)LINUX_FEATURE_URING,
 };
 #define FEATURE_SETS (int)(sizeof features_off / sizeof *features_off)
