@@ -231,8 +231,8 @@ static enum sqlstate apply_delta(struct engine_core *core, void *argument, struc
         bool exists = codec_read_u8(&in);
         struct bytes key = codec_read_bytes(&in), row = codec_read_bytes(&in);
         check(!in.failed);
-        enum sqlstate failed = shard->store->ops->make_room(shard->store, key.size + row.size + 256,
-                                                            SCN_LOADED, SCN_LOADED, error);
+        enum sqlstate failed = shard->store->ops->make_room(
+            shard->store, key.size + row.size + 256, txn_visible(core->txn), txn_oldest(core->txn), error);
         if (failed)
             return failed;
         struct writer writer = {.transaction = delta->shard};
