@@ -40,6 +40,20 @@ static void log_has_failed(void *argument, const struct error *error)
 
 /* ---- opening ---- */
 
+/* Makes a directory that is still there after a crash: its name must have reached the disk, too. */
+static enum sqlstate make_directory(struct world *world, const char *path, struct error *error)
+{
+    char parent[1024];
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash && slash != parent)
+        *slash = '\0';
+    else
+        snprintf(parent, sizeof parent, slash ? "/" : ".");
+    enum sqlstate failed = disk_make_directory(world, path, error);
+    return failed ? failed : disk_sync_directory(world, parent, error);
+}
+
 static enum sqlstate open_core(struct world *world, struct scope *scope, const struct engine_options *options,
                                struct engine *engine, struct engine_core **opened, struct error *error)
 {
@@ -60,7 +74,7 @@ static enum sqlstate open_core(struct world *world, struct scope *scope, const s
     world_random(world, &seed, sizeof seed);
     map_init(&core->by_number, MAP_OF_NUMBERS, scope, seed);
     engine->core[world->core] = core;
-    enum sqlstate failed = disk_make_directory(world, options->directory, error);
+    enum sqlstate failed = make_directory(world, options->directory, error);
     if (!failed)
         failed = lock_table_open(world, scope, &core->locks, error);
     if (!failed)
@@ -94,7 +108,7 @@ static enum sqlstate open_log(struct engine_core *core, struct error *error)
                                         .stable = log_is_stable,
                                         .failed = log_has_failed,
                                         .argument = engine};
-    enum sqlstate failed = disk_make_directory(core->world, directory, error);
+    enum sqlstate failed = make_directory(core->world, directory, error);
     if (!failed)
         failed = node_log_open(core->world, core->scope, &options, &engine->log, &engine->log_state, error);
     if (!failed && engine->log_state.torn_bytes)

@@ -261,7 +261,7 @@ enum sqlstate recovery_read(struct engine_core *core, struct error *error)
             recovery->last_scn = engine->first_scn[i];
     if (!failed)
         failed = apply_directory(core, error);
-    if (!failed && pass.records)
+    if (!failed)
         log_line(core->world, LOG_INFO, "recovery_read",
                  "the log holds %llu records, %llu commits, up to SCN %llu", (unsigned long long)pass.records,
                  (unsigned long long)recovery->commits, (unsigned long long)recovery->last_scn);
@@ -482,7 +482,7 @@ enum sqlstate recovery_apply(struct engine_core *core, struct error *error)
     failed = node_log_replay(core->world, core->scope, engine->log, engine->recovery->from, &visitor, error);
     if (pass.parts_scope)
         scope_close(pass.parts_scope);
-    if (!failed && pass.applied)
+    if (!failed)
         log_line(core->world, LOG_INFO, "recovery_applied", "%llu effects were applied in %.1f s",
                  (unsigned long long)pass.applied, (double)(core->world->now_ns - pass.started_ns) / 1e9);
     return failed;

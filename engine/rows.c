@@ -31,13 +31,30 @@ struct row_call {
     size_t row_bytes;
 };
 
-static void bring(struct branch *branch, struct row_call *call, struct bytes row)
+static enum sqlstate copy_row(struct scope *scope, struct bytes row, struct bytes *copy, struct error *error)
+{
+    void *memory = NULL;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (row.size > SCOPE_SMALL_BYTES)
+        failed = scope_alloc_large(scope, row.size, 16, &memory, error);
+    else
+        memory = scope_alloc(scope, row.size + 1); /* never NULL, so that an empty row is told from none */
+    if (failed)
+        return failed;
+    if (row.size)
+        memcpy(memory, row.data, row.size);
+    *copy = bytes_of(memory, row.size);
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate bring(struct branch *branch, struct row_call *call, struct bytes row, struct error *error)
 {
     call->row_bytes = row.size;
     if (branch->core == call->home)
-        call->row = bytes_of(row.size ? scope_copy(call->scope, row.data, row.size) : NULL, row.size);
-    else if (row.size && row.size <= call->lent_bytes)
+        return copy_row(call->scope, row, &call->row, error);
+    if (row.size && row.size <= call->lent_bytes)
         memcpy(call->lent, row.data, row.size);
+    return SQLSTATE_OK;
 }
 
 static enum sqlstate run_read(struct branch *branch, void *argument, struct error *error)
@@ -52,7 +69,7 @@ static enum sqlstate run_read(struct branch *branch, void *argument, struct erro
     else
         failed = branch_get(branch, call->table, call->key, &row, &call->found, error);
     if (!failed && call->found)
-        bring(branch, call, row.row);
+        failed = bring(branch, call, row.row, error);
     return failed;
 }
 
@@ -67,11 +84,8 @@ static enum sqlstate read_row(struct transaction *transaction, struct row_call *
         enum sqlstate failed = transaction_run(transaction, call->table, call->key, run_read, call, error);
         if (failed || !call->found || call->row.data)
             return failed;
-        if (call->row_bytes <= call->lent_bytes) {
-            if (call->row_bytes)
-                call->row = bytes_of(scope_copy(call->scope, call->lent, call->row_bytes), call->row_bytes);
-            return SQLSTATE_OK;
-        }
+        if (call->row_bytes <= call->lent_bytes)
+            return copy_row(call->scope, bytes_of(call->lent, call->row_bytes), &call->row, error);
         void *memory;
         failed = scope_alloc_large(call->scope, call->row_bytes, 16, &memory, error);
         if (failed)

@@ -54,9 +54,17 @@ static bool story_is_over(void *argument)
     return stage->crash ? stage->done : sim_state(stage->process) == SIM_ENDED;
 }
 
+static void trace(void *argument, const char *line, size_t bytes)
+{
+    (void)argument;
+    fwrite(line, 1, bytes, stderr);
+}
+
 static void stage_open(struct stage *stage, uint32_t cores)
 {
-    struct sim_options options = {.seed = unit_seed(), .nodes = 1, .log_level = LOG_WARN};
+    struct sim_options options = {.seed = unit_seed(), .nodes = 1, .log_level = LOG_INFO};
+    if (getenv("TRACE"))
+        options.trace = trace;
     sim_faults_none(&options.faults);
     *stage = (struct stage){.cores = cores};
     stage->options = (struct engine_options){

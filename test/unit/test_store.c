@@ -1,0 +1,394 @@
+/* Stores at random against a model: for every key all versions ever committed. Runs in the simulator, where every read of a page
+ * yields, while a second fiber makes checkpoints and a third collects. */
+#include "base/scope.h"
+#include "engine/memory/memory.h"
+#include "engine/row/row.h"
+#include "test/sim/sim.h"
+#include "test/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEYS    1500
+#define WRITERS 5
+#define OLD     4 /* snapshots held over a while */
+
+struct past {
+    uint64_t scn;
+    uint32_t value; /* 0 = no row */
+};
+
+struct model_row {
+    struct past *past;
+    size_t count;
+    int open_writer;
+    uint32_t open[64], open_number[64];
+    size_t open_count;
+};
+
+struct model {
+    struct world *world;
+    struct scope *scope;
+    struct store *store;
+    struct volume *volume;
+    struct model_row row[KEYS];
+    struct writer *writer[WRITERS];
+    uint64_t held[OLD];
+    uint64_t scn, transactions, random;
+    bool row_store, done;
+    uint32_t fibers;
+};
+
+static const uint64_t large_from = 990; /* values from here on are rows too large for a page */
+
+static struct bytes key_of(unsigned i, char text[64])
+{
+    const char *form = i % 4 == 0   ? "%u"
+                       : i % 4 == 1 ? "prefix/%u"
+                       : i % 4 == 2 ? "a longer prefix/%08u"
+                                    : "p%050u";
+    return bytes_of(text, (size_t)snprintf(text, 64, form, i));
+}
+
+static size_t size_of(uint32_t value)
+{
+    return value >= large_from ? 20000 + value * 10 : 4 + value % 300;
+}
+
+static struct bytes row_of(uint32_t value, uint8_t *room)
+{
+    memset(room, (int)value, size_of(value));
+    memcpy(room, &value, 4);
+    return bytes_of(room, size_of(value));
+}
+
+static uint32_t value_of(struct bytes row)
+{
+    uint32_t value;
+    ck_assert_uint_ge(row.size, 4);
+    memcpy(&value, row.data, 4);
+    ck_assert_uint_eq(row.size, size_of(value));
+    for (size_t i = 4; i < row.size; i++)
+        ck_assert_uint_eq(row.data[i], (uint8_t)value);
+    return value;
+}
+
+static uint64_t oldest(const struct model *m)
+{
+    uint64_t oldest = m->scn;
+    for (int i = 0; i < OLD; i++)
+        oldest = m->held[i] < oldest ? m->held[i] : oldest;
+    return oldest;
+}
+
+static void must(enum sqlstate failed, const struct error *error)
+{
+    ck_assert_msg(!failed, "%s", error_text(error, ERROR_MESSAGE));
+}
+
+/* A new writer each time: the store may point at the old one for a while. */
+static void begin(struct model *m, int w)
+{
+    m->writer[w] = scope_alloc_zeroed(m->scope, sizeof *m->writer[w]);
+    m->writer[w]->transaction = ++m->transactions;
+}
+
+static void write_one(struct model *m, int w, unsigned k)
+{
+    struct model_row *row = &m->row[k];
+    struct error error;
+    must(m->store->ops->make_room(m->store, 50000, m->scn, oldest(m), &error), &error);
+    if ((row->open_writer >= 0 && row->open_writer != w) || row->open_count == 64)
+        return;
+    char text[64];
+    uint8_t room[40000];
+    uint32_t value = unit_random_below(&m->random, 4) ? 1 + (uint32_t)unit_random_below(&m->random, 1000) : 0;
+    struct effect effect = {.kind = value ? EFFECT_UPDATE : EFFECT_DELETE, .key = key_of(k, text)};
+    if (value)
+        effect.row = row_of(value, room);
+    m->store->ops->apply(m->store, m->writer[w], &effect);
+    row->open_writer = w;
+    row->open[row->open_count] = value;
+    row->open_number[row->open_count++] = m->writer[w]->effects;
+}
+
+static void commit(struct model *m, int w)
+{
+    m->scn++;
+    for (unsigned k = 0; k < KEYS; k++) {
+        struct model_row *row = &m->row[k];
+        if (row->open_writer != w || !row->open_count)
+            continue;
+        row->past = realloc(row->past, (row->count + 1) * sizeof *row->past);
+        row->past[row->count++] = (struct past){m->scn, row->open[row->open_count - 1]};
+        row->open_count = 0;
+        row->open_writer = -1;
+    }
+    m->store->ops->commit(m->store, m->writer[w], m->scn);
+    begin(m, w);
+}
+
+static void rollback(struct model *m, int w, uint32_t effects)
+{
+    for (unsigned k = 0; k < KEYS; k++) {
+        struct model_row *row = &m->row[k];
+        if (row->open_writer != w)
+            continue;
+        while (row->open_count && row->open_number[row->open_count - 1] > effects)
+            row->open_count--;
+        if (!row->open_count)
+            row->open_writer = -1;
+    }
+    while (!m->store->ops->rollback(m->store, m->writer[w], effects, 5))
+        ;
+    if (!effects)
+        begin(m, w);
+}
+
+static uint32_t model_value(const struct model *m, unsigned k, const struct snapshot *snapshot)
+{
+    const struct model_row *row = &m->row[k];
+    if (row->open_writer >= 0 && m->writer[row->open_writer]->transaction == snapshot->transaction)
+        for (size_t i = row->open_count; i-- > 0;)
+            if (row->open_number[i] <= snapshot->own_effects)
+                return row->open[i];
+    for (size_t i = row->count; i-- > 0;)
+        if (row->past[i].scn <= snapshot->scn)
+            return row->past[i].value;
+    return 0;
+}
+
+static struct snapshot some_snapshot(struct model *m)
+{
+    struct snapshot snapshot = {.scn = m->held[unit_random_below(&m->random, OLD)]};
+    if (unit_random_below(&m->random, 2)) {
+        int w = (int)unit_random_below(&m->random, WRITERS);
+        snapshot.transaction = m->writer[w]->transaction;
+        snapshot.own_effects = (uint32_t)unit_random_below(&m->random, m->writer[w]->effects + 1u);
+    }
+    return snapshot;
+}
+
+/* Reads one row. Meanwhile the fiber may yield, but writers are this fiber's, so the model stands still. */
+static void read_one(struct model *m, unsigned k)
+{
+    struct snapshot snapshot = some_snapshot(m);
+    struct scope *scope = scope_open(m->scope, "read");
+    struct store_row row;
+    struct error error;
+    char text[64];
+    bool found;
+    must(m->store->ops->get(m->store, scope, &snapshot, key_of(k, text), &row, &found, &error), &error);
+    uint32_t expected = model_value(m, k, &snapshot);
+    ck_assert_uint_eq(found ? value_of(row.row) : 0, expected);
+    struct store_newest newest;
+    must(m->store->ops->newest(m->store, key_of(k, text), &newest, &error), &error);
+    const struct model_row *there = &m->row[k];
+    bool exists = there->open_count ? there->open[there->open_count - 1]
+                                    : there->count && there->past[there->count - 1].value;
+    ck_assert_int_eq(newest.exists, exists);
+    ck_assert_uint_eq(newest.transaction, there->open_count ? m->writer[there->open_writer]->transaction : 0);
+    if (newest.scn > SCN_LOADED)
+        ck_assert_uint_eq(newest.scn, there->past[there->count - 1].scn);
+    scope_close(scope);
+}
+
+struct scanned {
+    struct model *m;
+    uint32_t value[KEYS];
+    char last[64];
+    size_t last_size, rows;
+    bool backward;
+    size_t stop_after;
+};
+
+static unsigned key_number(struct bytes key)
+{
+    char text[64];
+    memcpy(text, key.data, key.size);
+    text[key.size] = '\0';
+    const char *digits = strpbrk(text, "0123456789");
+    return (unsigned)strtoul(digits, NULL, 10);
+}
+
+static bool take_row(void *argument, const struct store_row *row)
+{
+    struct scanned *scanned = argument;
+    struct bytes last = bytes_of(scanned->last, scanned->last_size);
+    if (scanned->rows)
+        ck_assert(scanned->backward ? bytes_compare(row->key, last) < 0 : bytes_compare(row->key, last) > 0);
+    memcpy(scanned->last, row->key.data, row->key.size);
+    scanned->last_size = row->key.size;
+    scanned->rows++;
+    scanned->value[key_number(row->key)] = value_of(row->row);
+    return scanned->stop_after == 0 || --scanned->stop_after > 0;
+}
+
+static void scan_some(struct model *m)
+{
+    struct snapshot snapshot = some_snapshot(m);
+    struct scanned *scanned = calloc(1, sizeof *scanned);
+    struct error error;
+    char from[64], to[64];
+    scanned->m = m;
+    scanned->backward = unit_random_below(&m->random, 2);
+    struct store_cursor cursor = {.backward = scanned->backward, .scope = scope_open(m->scope, "scan")};
+    struct store_sink sink = {.take = take_row, .argument = scanned};
+    cursor.range.from = key_of((unsigned)unit_random_below(&m->random, KEYS), from);
+    if (unit_random_below(&m->random, 2))
+        cursor.range.from = bytes_of(NULL, 0);
+    cursor.range.to_open = unit_random_below(&m->random, 2);
+    cursor.range.to =
+        cursor.range.to_open ? bytes_of(NULL, 0) : key_of((unsigned)unit_random_below(&m->random, KEYS), to);
+    while (!cursor.done) {
+        scanned->stop_after = unit_random_below(&m->random, 50);
+        must(m->store->ops->scan(m->store, &snapshot, &cursor, 1 + unit_random_below(&m->random, 100), &sink,
+                                 &error),
+             &error);
+    }
+    for (unsigned k = 0; k < KEYS; k++) {
+        char text[64];
+        struct bytes key = key_of(k, text);
+        bool inside = bytes_compare(key, cursor.range.from) >= 0 &&
+                      (cursor.range.to_open || bytes_compare(key, cursor.range.to) < 0);
+        ck_assert_uint_eq(scanned->value[k], inside ? model_value(m, k, &snapshot) : 0);
+    }
+    scope_close(cursor.scope);
+    free(scanned);
+}
+
+static void run_checkpoints(void *argument)
+{
+    struct model *m = argument;
+    struct error error;
+    struct store_checkpoint done;
+    while (!m->done) {
+        must(m->store->ops->checkpoint(m->store, m->scn, oldest(m), &done, &error), &error);
+        if (m->row_store)
+            must(volume_commit(m->volume, bytes_of("root", 4), &error), &error);
+        (void)!fiber_sleep_until(m->world->scheduler, m->world->now_ns + 2 * SIM_MILLISECOND);
+    }
+    m->fibers--;
+}
+
+static void run_collecting(void *argument)
+{
+    struct model *m = argument;
+    while (!m->done) {
+        m->store->ops->collect(m->store, oldest(m));
+        (void)!fiber_sleep_until(m->world->scheduler, m->world->now_ns + SIM_MILLISECOND);
+    }
+    m->fibers--;
+}
+
+static void no_finding(void *argument, const char *sentence, const struct key_range *range)
+{
+    (void)argument;
+    (void)range;
+    ck_abort_msg("verify found: %s", sentence);
+}
+
+static void play(struct model *m)
+{
+    for (int step = 0; step < 12000; step++) {
+        int w = (int)unit_random_below(&m->random, WRITERS);
+        uint64_t dice = unit_random_below(&m->random, 200);
+        if (dice < 4)
+            commit(m, w);
+        else if (dice < 6)
+            rollback(m, w,
+                     unit_random_below(&m->random, 2)
+                         ? 0
+                         : (uint32_t)unit_random_below(&m->random, m->writer[w]->effects + 1u));
+        else if (dice < 8)
+            m->held[unit_random_below(&m->random, OLD)] = m->scn;
+        else if (dice < 9)
+            scan_some(m);
+        else if (dice < 60)
+            read_one(m, (unsigned)unit_random_below(&m->random, KEYS));
+        else
+            write_one(m, w, (unsigned)unit_random_below(&m->random, KEYS));
+        if (step % 50 == 0)
+            fiber_yield(m->world->scheduler);
+    }
+}
+
+static void core_main(struct world *world, void *argument)
+{
+    struct model *m = argument;
+    struct error error;
+    uint8_t root[VOLUME_ROOT_BYTES_MAX];
+    size_t root_bytes;
+    m->world = world;
+    m->scope = scope_open(world->scope, "model");
+    if (m->row_store) {
+        struct volume_options options = {
+            .path = "volume", .cache_bytes = 1 << 20, .page_bytes = 4096, .identity = 1};
+        struct row_store_options row = {.world = world, .shard = 1, .memory_bytes = 6 << 20};
+        must(volume_open(world, m->scope, &options, &m->volume, root, &root_bytes, &error), &error);
+        row.volume = m->volume;
+        m->store = row_store_open(m->scope, &row);
+    } else
+        m->store = memory_store_open(m->scope, 1, 256 << 20);
+    for (int w = 0; w < WRITERS; w++)
+        begin(m, w);
+    m->fibers = 2;
+    must(fiber_start(world->scheduler, m->scope, "checkpoints", run_checkpoints, m, NULL, &error), &error);
+    must(fiber_start(world->scheduler, m->scope, "collecting", run_collecting, m, NULL, &error), &error);
+    play(m);
+    m->done = true;
+    while (m->fibers)
+        (void)!fiber_sleep_until(world->scheduler, world->now_ns + SIM_MILLISECOND);
+    struct store_findings findings = {.report = no_finding};
+    must(m->store->ops->verify(m->store, &findings, &error), &error);
+    fiber_close_scope(world->scheduler, m->scope);
+}
+
+static bool ended(void *argument)
+{
+    return sim_state(argument) == SIM_ENDED;
+}
+
+static void run_model(bool row_store)
+{
+    struct model *m = calloc(1, sizeof *m);
+    m->random = unit_seed();
+    m->row_store = row_store;
+    m->scn = 10;
+    for (int i = 0; i < OLD; i++)
+        m->held[i] = m->scn;
+    for (unsigned k = 0; k < KEYS; k++)
+        m->row[k].open_writer = -1;
+    struct sim_options options = {.seed = m->random, .nodes = 1, .log_level = LOG_WARN};
+    sim_faults_none(&options.faults);
+    struct sim *sim = sim_open(&options);
+    struct sim_program program = {
+        .name = "model", .cores = 1, .core_main = core_main, .argument = m, .spared = true};
+    struct sim_process *process = sim_start(sim, 0, &program);
+    ck_assert_int_eq(sim_run(sim, 3600 * SIM_SECOND, ended, process), SIM_UNTIL);
+    sim_close(sim);
+    for (unsigned k = 0; k < KEYS; k++)
+        free(m->row[k].past);
+    free(m);
+}
+
+START_TEST(the_memory_store_answers_like_a_list_of_all_versions)
+{
+    run_model(false);
+}
+END_TEST
+
+START_TEST(the_row_store_answers_like_a_list_of_all_versions_while_it_makes_checkpoints)
+{
+    run_model(true);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("store");
+    tcase_set_timeout(tests, 300);
+    tcase_add_test(tests, the_memory_store_answers_like_a_list_of_all_versions);
+    tcase_add_test(tests, the_row_store_answers_like_a_list_of_all_versions_while_it_makes_checkpoints);
+    return unit_run(tests);
+}
