@@ -57,6 +57,8 @@ static enum sqlstate make_directory(struct world *world, const char *path, struc
 static enum sqlstate open_core(struct world *world, struct scope *scope, const struct engine_options *options,
                                struct engine *engine, struct engine_core **opened, struct error *error)
 {
+    /* A scope of its own under the caller's: the log, which lives under the core's root, ends when this one has. */
+    scope = scope_open(scope, "engine");
     struct engine_core *core = scope_alloc_zeroed(scope, sizeof *core);
     struct map_seed seed;
     *opened = core;

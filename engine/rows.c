@@ -47,7 +47,8 @@ static enum sqlstate copy_row(struct scope *scope, struct bytes row, struct byte
     return SQLSTATE_OK;
 }
 
-static enum sqlstate bring(struct branch *branch, struct row_call *call, struct bytes row, struct error *error)
+static enum sqlstate bring(struct branch *branch, struct row_call *call, struct bytes row,
+                           struct error *error)
 {
     call->row_bytes = row.size;
     if (branch->core == call->home)

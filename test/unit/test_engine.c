@@ -167,7 +167,9 @@ static const char *get(struct transaction *transaction, struct scope *scope, uin
     must(row_get(transaction, scope, table, number_key(number, room), &row, &found, &error), &error);
     if (!found)
         return "";
-    char *text = scope_alloc(scope, row.size + 1);
+    void *memory;
+    must(scope_alloc_large(scope, row.size + 1, 1, &memory, &error), &error);
+    char *text = memory;
     memcpy(text, row.data, row.size);
     text[row.size] = '\0';
     return text;
