@@ -179,6 +179,16 @@ class WireTest(unittest.TestCase):
                 for word in (name, value)]
         return self.run_program(*kept, *arguments, **how)
 
+    def as_nobody(self):
+        """How to start a process without privileges: who may do everything proves nothing about limits. Nobody may
+        not be able to reach the program, so it is copied."""
+        if os.geteuid() != 0:
+            return {}
+        program = os.path.join(self.root, "synodd")
+        shutil.copy(PROGRAM, program)
+        os.chmod(self.root, 0o755)
+        return {"user": NOBODY, "group": NOBODY, "extra_groups": [], "executable": program}
+
     def start_ready(self, *arguments, **how):
         return self.start(*arguments, **how).wait_ready()
 

@@ -131,6 +131,20 @@ class Refusals(synodd.WireTest):
         server = self.start("--connections", "1000", preexec_fn=little)
         self.assert_refused(server, 1, "open files is 300", "RLIMIT_NOFILE")
 
+    def test_too_little_locked_memory_says_which_limit_and_to_what(self):
+        def little():
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
+        how = self.as_nobody()
+        os.chmod(self.root, 0o777)
+        server = self.start(preexec_fn=little, **how)
+        server.read_output(lambda output: b"\n" in output)
+        if server.output and synodd.IO == "uring":
+            self.skipTest("this kernel does not count rings as locked memory")
+        if synodd.IO == "uring":
+            self.assert_refused(server, 1, "locked memory is 65536", "RLIMIT_MEMLOCK")
+        else:
+            self.assertEqual(server.stop(), 0, server.said())
+
     def test_an_unusable_certificate_is_refused(self):
         for name in "bad.crt", "bad.key":
             with open(os.path.join(self.root, name), "w", encoding="utf-8") as file:
@@ -169,12 +183,7 @@ class DataDirectory(synodd.WireTest):
                             os.path.join(self.root, "no", "data"), "No such file")
 
     def test_an_unwritable_one_is_refused(self):
-        how = {}
-        if os.geteuid() == 0:  # who may do everything proves nothing: be nobody, with a program nobody can reach
-            program = os.path.join(self.root, "synodd")
-            shutil.copy(synodd.PROGRAM, program)
-            os.chmod(self.root, 0o755)
-            how = {"user": synodd.NOBODY, "group": synodd.NOBODY, "extra_groups": [], "executable": program}
+        how = self.as_nobody()
         os.mkdir(self.data)
         os.chmod(self.data, 0o555)
         self.assert_refused(self.start(**how), 1, self.data, "Permission denied")
