@@ -788,6 +788,12 @@ static enum queue_finding judge_queue(struct queue *queue, uint64_t expected)
     return finding;
 }
 
+static void queue_taken(struct queue *queue, uint64_t item, enum witness_outcome outcome)
+{
+    queue_take(queue, item);
+    queue_take_ended(queue, item, outcome);
+}
+
 static struct queue *queue_of(uint64_t items)
 {
     struct queue *queue = queue_open();

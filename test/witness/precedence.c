@@ -150,10 +150,11 @@ static uint32_t snapshot_node(struct walk *walk)
     return walk->snapshot;
 }
 
-/* The client heard what a snapshot showed before this moment. */
+/* The client heard what a snapshot showed before this moment: others' snapshots may not be older from then on, unless this
+ * one was allowed to see what may yet be lost. */
 static void end_snapshot(struct walk *walk, uint64_t tick)
 {
-    if (walk->snapshot != NONE)
+    if (walk->snapshot != NONE && !walk->transaction->async)
         graph_edge(walk->builder->graph, walk->snapshot, walk->builder->moment[tick], TIME, 0);
 }
 

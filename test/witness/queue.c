@@ -46,14 +46,20 @@ void queue_put_ended(struct queue *queue, uint64_t item, enum witness_outcome ou
     queue->items[item].put = outcome;
 }
 
-void queue_taken(struct queue *queue, uint64_t item, enum witness_outcome outcome)
+void queue_take(struct queue *queue, uint64_t item)
 {
-    if (item >= queue->count) {
+    if (item < queue->count)
+        queue->items[item].maybe_taken++;
+    else
         queue->made_up = item + 1;
+}
+
+void queue_take_ended(struct queue *queue, uint64_t item, enum witness_outcome outcome)
+{
+    if (item >= queue->count || outcome == WITNESS_UNKNOWN)
         return;
-    }
+    queue->items[item].maybe_taken--;
     queue->items[item].taken += outcome == WITNESS_OK;
-    queue->items[item].maybe_taken += outcome == WITNESS_UNKNOWN;
     queue->delivered += outcome == WITNESS_OK;
 }
 

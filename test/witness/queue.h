@@ -15,8 +15,9 @@ void queue_close(struct queue *queue);
 uint64_t queue_put(struct queue *queue);
 void queue_put_ended(struct queue *queue, uint64_t item, enum witness_outcome outcome);
 
-/* Somebody got the item and tries to remove it: so it ended. */
-void queue_taken(struct queue *queue, uint64_t item, enum witness_outcome outcome);
+/* Somebody got the item and is about to remove it. Then how that ended. */
+void queue_take(struct queue *queue, uint64_t item);
+void queue_take_ended(struct queue *queue, uint64_t item, enum witness_outcome outcome);
 
 /* At the end the item is still there. */
 void queue_is_there(struct queue *queue, uint64_t item);
