@@ -662,6 +662,190 @@ START_TEST(a_deadlock_over_cores_ends_within_50_ms_with_one_victim)
 }
 END_TEST
 
+/* ---- shards that change places ---- */
+
+#define ACCOUNTS 400
+#define TELLERS  6
+
+struct teller {
+    struct stage *stage;
+    struct world *world;
+    struct scope *scope;
+    uint64_t random;
+    bool *stop;
+    uint32_t *left;
+    uint64_t transfers;
+};
+
+static uint64_t balance(struct transaction *t, struct scope *scope, uint64_t account, bool *failed)
+{
+    uint8_t room[8];
+    struct error error;
+    struct bytes row;
+    bool found;
+    enum lock_outcome outcome;
+    uint64_t value = 0;
+    enum sqlstate state = row_lock(t, scope, 1, number_key(account, room), LOCK_NO_KEY_UPDATE, LOCK_WAIT,
+                                   &row, &found, &outcome, &error);
+    *failed = state == SQLSTATE_DEADLOCK_DETECTED;
+    if (*failed)
+        return 0;
+    must(state, &error);
+    ck_assert(found && row.size == 8);
+    memcpy(&value, row.data, 8);
+    return value;
+}
+
+static void set_balance(struct transaction *t, uint64_t account, uint64_t value)
+{
+    uint8_t room[8];
+    struct error error;
+    bool done;
+    must(row_update(t, 1, number_key(account, room), bytes_of(&value, 8), &done, &error), &error);
+    ck_assert(done);
+}
+
+/* Moves money between two accounts; 40P01 is the only failure there may be. */
+static void transfer(struct teller *teller)
+{
+    struct scope *scope = scope_open(teller->scope, "transfer");
+    struct transaction *t = begin(teller->stage, teller->world, scope, READ_COMMITTED);
+    uint64_t from = unit_random_below(&teller->random, ACCOUNTS),
+             to = unit_random_below(&teller->random, ACCOUNTS);
+    bool failed = false;
+    uint64_t have = balance(t, scope, from, &failed), other = 0;
+    if (!failed && from != to)
+        other = balance(t, scope, to, &failed);
+    if (failed || from == to) {
+        transaction_rollback(t);
+    } else {
+        uint64_t amount = have ? 1 + unit_random_below(&teller->random, have) : 0;
+        set_balance(t, from, have - amount);
+        set_balance(t, to, other + amount);
+        commit(t);
+        teller->transfers++;
+    }
+    scope_close(scope);
+}
+
+static void run_teller(void *argument)
+{
+    struct teller *teller = argument;
+    while (!*teller->stop)
+        transfer(teller);
+    --*teller->left;
+}
+
+static bool add_balance(void *argument, const struct store_row *row)
+{
+    uint64_t value, *sum = argument;
+    memcpy(&value, row->row.data, 8);
+    sum[0] += value;
+    sum[1]++;
+    return true;
+}
+
+static void check_sum(struct stage *stage, struct world *world, struct scope *outer)
+{
+    struct error error;
+    struct scope *scope = scope_open(outer, "sum");
+    struct transaction *t = begin(stage, world, scope, REPEATABLE_READ);
+    uint64_t sum[2] = {0};
+    must(row_scan(t, &(struct row_scan){.table = 1, .range = {.to_open = true}},
+                  &(struct store_sink){.take = add_balance, .argument = sum}, &error),
+         &error);
+    ck_assert_uint_eq(sum[1], ACCOUNTS);
+    ck_assert_uint_eq(sum[0], ACCOUNTS * 100);
+    commit(t);
+    scope_close(scope);
+}
+
+struct shard_list {
+    struct shard_view view[16];
+    size_t count;
+};
+
+static void list_shard(void *argument, const struct shard_view *shard)
+{
+    struct shard_list *list = argument;
+    ck_assert_uint_lt(list->count, 16);
+    list->view[list->count++] = *shard;
+}
+
+static void shards_wander(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    uint64_t random = unit_seed();
+    create(stage, world, scope, 1, TABLE_ROW);
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    for (uint64_t i = 0; i < ACCOUNTS; i++) {
+        uint8_t room[8];
+        bool done;
+        uint64_t value = 100;
+        must(row_insert(t, 1, number_key(i, room), bytes_of(&value, 8), &done, &error), &error);
+    }
+    commit(t);
+    bool stop = false;
+    uint32_t left = TELLERS;
+    struct teller tellers[TELLERS];
+    for (int i = 0; i < TELLERS; i++) {
+        tellers[i] = (struct teller){stage, world, scope, random + (uint64_t)i, &stop, &left, 0};
+        must(fiber_start(world->scheduler, scope, "teller", run_teller, &tellers[i], NULL, &error), &error);
+    }
+    uint32_t moved = 0, split = 0;
+    for (int round = 0; round < 12; round++) {
+        struct shard_list list = {0};
+        must(shard_each(world, stage->engine, 1, list_shard, &list, &error), &error);
+        const struct shard_view *one = &list.view[unit_random_below(&random, list.count)];
+        uint8_t room[8];
+        enum sqlstate failed;
+        bool splits = list.count < 8 && round % 2;
+        if (splits)
+            failed = shard_split(world, stage->engine, one->shard,
+                                 number_key(unit_random_below(&random, ACCOUNTS), room), &error);
+        else
+            failed = shard_move(world, stage->engine, one->shard,
+                                (uint32_t)unit_random_below(&random, world->cores), &error);
+        ck_assert_msg(!failed || failed == SQLSTATE_INVALID_PARAMETER_VALUE ||
+                          failed == SQLSTATE_OBJECT_IN_USE,
+                      "%s", error_text(&error, ERROR_MESSAGE));
+        moved += !splits && !failed;
+        split += splits && !failed;
+        check_sum(stage, world, scope);
+        (void)!fiber_sleep_until(world->scheduler, world->now_ns + 20 * SIM_MILLISECOND);
+    }
+    stop = true;
+    while (left)
+        (void)!fiber_sleep_until(world->scheduler, world->now_ns + SIM_MILLISECOND);
+    ck_assert_uint_gt(moved, 0);
+    ck_assert_uint_gt(split, 0);
+    check_sum(stage, world, scope);
+    verify(stage, world);
+}
+
+static void shards_after(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct shard_list list = {0};
+    struct error error;
+    must(shard_each(world, stage->engine, 1, list_shard, &list, &error), &error);
+    ck_assert_uint_gt(list.count, 1);
+    check_sum(stage, world, scope);
+    verify(stage, world);
+}
+
+START_TEST(shards_are_moved_and_split_while_money_moves_through_them)
+{
+    for (uint32_t cores = 1; cores <= 3; cores += 2) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        play(&stage, shards_wander, true);
+        play(&stage, shards_after, true);
+        play(&stage, shards_after, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("engine");
@@ -674,5 +858,6 @@ int main(void)
     tcase_add_test(tests, a_table_loaded_in_bulk_is_there_after_its_commit_and_only_then);
     tcase_add_test(tests, rows_larger_than_pages_and_records_come_back_whole);
     tcase_add_test(tests, a_deadlock_over_cores_ends_within_50_ms_with_one_victim);
+    tcase_add_test(tests, shards_are_moved_and_split_while_money_moves_through_them);
     return unit_run(tests);
 }
