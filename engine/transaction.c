@@ -307,22 +307,25 @@ static void stamp_branches(struct transaction *transaction, uint64_t scn, uint64
     struct engine_core *core = transaction->core;
     struct scope *scope = scope_open(transaction->scope, "stamps");
     struct fragment *fragments = scope_alloc(scope, core->world->cores * sizeof *fragments);
+    uint32_t *to = scope_alloc(scope, core->world->cores * sizeof *to), count = 0;
     struct error error;
     for (uint32_t at = 0; at < core->world->cores; at++) {
-        if (!transaction->branch[at])
+        if (!transaction->branch[at] || at == core->world->core)
             continue;
-        fragments[at] = (struct fragment){.kind = FRAGMENT_STAMP, .branch = &transaction->branch[at]};
-        fragments[at].scn = scn;
-        fragments[at].position = position;
-        fragments[at].error = &error;
-        if (at != core->world->core)
-            fragment_send(core, at, &fragments[at]);
+        struct fragment *fragment = &fragments[count];
+        *fragment =
+            (struct fragment){.kind = FRAGMENT_STAMP, .branch = &transaction->branch[at], .error = &error};
+        fragment->scn = scn;
+        fragment->position = position;
+        fragment_send(core, at, fragment);
+        to[count++] = at;
     }
-    if (transaction->branch[core->world->core])
-        (void)!fragment_do(core, &fragments[core->world->core], &error);
-    for (uint32_t at = 0; at < core->world->cores; at++)
-        if (transaction->branch[at])
-            (void)!fragment_wait(core, at, &fragments[at], false);
+    struct branch *own = transaction->branch[core->world->core];
+    if (own)
+        branch_stamp(own, scn, position);
+    transaction->branch[core->world->core] = NULL;
+    for (uint32_t i = 0; i < count; i++)
+        (void)!fragment_wait(core, to[i], &fragments[i], false);
     scope_close(scope);
 }
 

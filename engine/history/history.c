@@ -250,6 +250,19 @@ struct version *history_to_merge(struct history_row *row, uint64_t scn)
     return NULL;
 }
 
+void history_hold(struct history_row *row)
+{
+    row->holds++;
+}
+
+void history_release(struct history *history, struct history_row *row, uint64_t oldest, bool below)
+{
+    check(row->holds > 0);
+    bool gone;
+    if (--row->holds == 0)
+        row_prune(history, row, oldest, below, &gone);
+}
+
 bool history_needs_bottom(const struct version *version, uint64_t oldest)
 {
     if (version->scn <= oldest)

@@ -98,6 +98,10 @@ bool history_rollback(struct history *history, struct writer *writer, uint32_t e
  * there, or NULL when the tree holds that one or a newer one already. */
 struct version *history_to_merge(struct history_row *row, uint64_t scn);
 
+/* Keeps a row's versions where they are over yields; and lets them go: what nobody needs leaves at once. */
+void history_hold(struct history_row *row);
+void history_release(struct history *history, struct history_row *row, uint64_t oldest, bool below);
+
 /* Whether the tree's old value must become the bottom of the chain when `version` is merged: a snapshot at or above
  * `oldest`, below the version, may ask for it, and nothing in the chain answers. */
 bool history_needs_bottom(const struct version *version, uint64_t oldest);

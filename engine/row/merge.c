@@ -131,7 +131,7 @@ static void unprepare(struct pass *pass)
 {
     give_extent_back(pass);
     if (pass->held)
-        pass->held->holds--;
+        history_release(pass->rows->history, pass->held, pass->oldest, true);
     pass->held = NULL;
     pass->read_extent = PAGE_NONE;
 }
@@ -166,7 +166,7 @@ static enum sqlstate prepare(struct pass *pass, struct error *error)
     if (row != pass->held) {
         unprepare(pass);
         pass->held = row;
-        row->holds++;
+        history_hold(row);
     }
     remember_from(pass, history_key(row));
     if (want == WANT_EXTENT)
