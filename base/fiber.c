@@ -151,6 +151,7 @@ static void wait_timed_out(void *argument)
 void fiber_yield(struct scheduler *scheduler)
 {
     struct fiber *self = yielding(scheduler);
+    self->yielded = true;
     fiber_move(self, FIBER_READY);
     scheduler_enqueue(self);
     scheduler_suspend(self);

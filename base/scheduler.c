@@ -70,6 +70,9 @@ static struct list_link *chosen(struct scheduler *scheduler)
     struct list_link *at = list_first(&scheduler->ready);
     while (skip--)
         at = at->next;
+    /* Whoever yields has been promised that all who were ready go first. */
+    while (container_of(at, struct fiber, link)->yielded && at != list_first(&scheduler->ready))
+        at = at->prev;
     return at;
 }
 
@@ -84,6 +87,7 @@ static struct fiber *pick(struct scheduler *scheduler)
     scheduler->turns_left--;
     scheduler->totals.switches++;
     struct fiber *next = container_of(link, struct fiber, link);
+    next->yielded = false;
     fiber_move(next, FIBER_RUNNING);
     scheduler->running = next;
     return next;

@@ -49,6 +49,7 @@ struct fiber {
     enum fiber_state state;
     enum fiber_wake wake;       /* how its last wait ended */
     uint32_t shields;           /* nested fiber_shield_begin() */
+    bool yielded;               /* READY by fiber_yield(): those who were ready before it go first */
     enum sqlstate cancel_state; /* why it was canceled; SQLSTATE_OK = it was not */
     const char *cancel_message;
     struct fiber_timer timer; /* of the wait under way */
