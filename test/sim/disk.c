@@ -119,7 +119,7 @@ static enum sqlstate run(struct disk_operation *operation, uint64_t mean_ns, uin
                          struct error *error)
 {
     struct disk *disk = operation->disk;
-    uint64_t takes_ns = (dice_around(&disk->dice, mean_ns) + bytes) * disk->slow_factor + 1;
+    uint64_t takes_ns = (dice_latency(&disk->dice, mean_ns) + bytes) * disk->slow_factor;
     const char *path = operation->file ? operation->file->handle->path : operation->path;
     record_core(operation->base.core, TRACE_DISK_START, (uint64_t)operation->deed << 56 ^ bytes,
                 operation->offset ^ operation->digest, path);

@@ -43,7 +43,7 @@ static const char usage[] =
     "  --crash-at N        no other faults, but a crash at the N-th turn of the target's fibers\n"
     "  --crash-at-every N  plays with a crash at turn N, 2N, 3N ... until the workload ends before\n"
     "  --kill              those crashes kill the process; without it, the machine loses power\n"
-    "  --limit SECONDS     virtual time under faults\n"
+    "  --limit MS          virtual milliseconds under faults\n"
     "  --jobs N            processes at a time, with --seeds\n";
 
 /* ---- one play ---- */
@@ -63,7 +63,7 @@ static void print_replay(const struct command *command, const struct workload *w
         printf(" --crash-at %" PRIu64 "%s", options->crash_at,
                options->crash_how == SIM_KILL ? " --kill" : "");
     if (options->limit_ns)
-        printf(" --limit %llu", (unsigned long long)(options->limit_ns / SIM_SECOND));
+        printf(" --limit %llu", (unsigned long long)(options->limit_ns / SIM_MILLISECOND));
     printf(" --trace\n");
 }
 
@@ -278,7 +278,7 @@ static bool read_valued(struct command *command, const char *option, const char 
     else if (!strcmp(option, "--crash-at-every"))
         command->crash_at_every = number_of(option, value);
     else if (!strcmp(option, "--limit"))
-        command->options.limit_ns = number_of(option, value) * SIM_SECOND;
+        command->options.limit_ns = number_of(option, value) * SIM_MILLISECOND;
     else if (!strcmp(option, "--jobs"))
         command->jobs = (uint32_t)number_of(option, value);
     else

@@ -38,8 +38,10 @@ static void take_bytes(struct world *world, struct talk *talk, struct stream *st
         talk->received = stream_receive(stream, &view, world_now(world) + talk->patience_ns, &error);
         if (talk->received || !view.size)
             return;
+        size_t right = 0;
         for (size_t i = 0; i < view.size; i++)
-            ck_assert_int_eq(view.data[i], byte_at(talk->got + i));
+            right += view.data[i] == byte_at(talk->got + i);
+        ck_assert_uint_eq(right, view.size);
         talk->got += view.size;
         talk->got_ns = sim_now(talk->sim);
         talk->views++;

@@ -233,6 +233,33 @@ START_TEST(test_seeds_differ_in_the_order_fibers_run)
 }
 END_TEST
 
+static void act_yield_among_writers(struct world *world, void *argument)
+{
+    struct order *order = argument;
+    struct writer *writers = scope_alloc(world->scope, 7 * sizeof *writers);
+    struct error error = {0};
+    for (int i = 0; i < 7; i++) {
+        writers[i] = (struct writer){order, (char)('a' + i)};
+        must(fiber_start(world->scheduler, world->scope, "writer", write_letter, &writers[i], NULL, &error),
+             &error);
+    }
+    fiber_yield(world->scheduler);
+    order->text[order->used++] = 'z';
+}
+
+START_TEST(test_who_yields_goes_on_after_all_who_were_ready)
+{
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct order order = {{0}, 0};
+        struct sim *sim = stage_open(seed, 1);
+        stage_act(sim, 0, act_yield_among_writers, &order);
+        sim_close(sim);
+        ck_assert_uint_eq(order.used, 8);
+        ck_assert_int_eq(order.text[7], 'z');
+    }
+}
+END_TEST
+
 /* ---- processes ---- */
 
 /* Fibers in every kind of wait, with memory, files, connections and mail about them. */
@@ -808,6 +835,7 @@ int main(void)
     tcase_add_test(tests, test_a_failure_ends_the_run_and_the_first_sentence_stays);
     tcase_add_test(tests, test_the_trace_has_a_line_for_each_record);
     tcase_add_test(tests, test_seeds_differ_in_the_order_fibers_run);
+    tcase_add_test(tests, test_who_yields_goes_on_after_all_who_were_ready);
     tcase_add_loop_test(tests, test_a_crash_gives_all_memory_back, 0, 5);
     tcase_add_test(tests, test_a_crash_at_every_turn_gives_all_memory_back);
     tcase_add_loop_test(tests, test_a_process_that_is_asked_to_stop_ends_on_all_cores, 0, 3);

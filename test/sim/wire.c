@@ -34,7 +34,7 @@ static void record_wire(const struct end *end, enum trace_kind kind, uint64_t fi
 static uint64_t delay_ns(struct connection *connection)
 {
     const struct sim_faults *faults = &connection->sim->faults;
-    uint64_t delay = dice_around(&connection->dice, faults->delay_ns) + 1;
+    uint64_t delay = dice_latency(&connection->dice, faults->delay_ns);
     if (connection->end[0].node == connection->end[1].node)
         delay = delay / 8 + 1;
     if (dice_chance(&connection->dice, faults->spike_ppm))
