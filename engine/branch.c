@@ -16,7 +16,7 @@ struct branch *branch_open(struct engine_core *core, const struct branch_terms *
     *branch = (struct branch){.core = core, .terms = *terms};
     branch->terms.ticket = (struct log_ticket){0};
     branch->terms.effects = 0;
-    branch->terms.after = 0;
+    branch->terms.after_scn = SCN_NONE;
     branch->terms.wrote = false;
     branch->statement_seen = terms->statement;
     branch->savepoint_seen = branch->savepoint_opened = terms->savepoint;
@@ -108,12 +108,12 @@ static struct lock_request request_of(const struct branch *branch, enum lock_pol
     return (struct lock_request){.policy = policy, .deadline_ns = deadline};
 }
 
-/* What is locked now may have been written by a commit that is not stable yet: this transaction must not be heard of before
+/* What is locked now may have been written by a commit that is not visible yet: nobody must hear of this transaction before
  * that one is. */
 static void note_lock(struct branch *branch)
 {
-    if (branch->core->newest_position > branch->terms.after)
-        branch->terms.after = branch->core->newest_position;
+    if (branch->core->newest_scn > branch->terms.after_scn)
+        branch->terms.after_scn = branch->core->newest_scn;
 }
 
 /* Whether the branch has work at the shard that the shard's replacement waits for. */
@@ -228,7 +228,9 @@ static enum sqlstate lock_and_look(struct branch *branch, struct shard *shard, s
     failed = still_there(shard, failed, error);
     if (failed)
         return failed;
-    check(!newest->transaction || newest->transaction == branch->terms.transaction,
+    /* KEY SHARE gets on with NO KEY UPDATE, so the row may be another's just now. */
+    check(strength == LOCK_KEY_SHARE || !newest->transaction ||
+              newest->transaction == branch->terms.transaction,
           "transaction %llu holds a row that %llu has written", (unsigned long long)branch->terms.transaction,
           (unsigned long long)newest->transaction);
     return check_unchanged(branch, newest, error);
@@ -381,7 +383,7 @@ enum sqlstate branch_write(struct branch *branch, uint64_t table, const struct e
 
 /* ---- the end ---- */
 
-void branch_stamp(struct branch *branch, uint64_t scn, uint64_t position)
+bool branch_stamp(struct branch *branch, uint64_t scn)
 {
     struct engine_core *core = branch->core;
     for (struct list_link *link; (link = list_take_first(&branch->writers));) {
@@ -390,9 +392,17 @@ void branch_stamp(struct branch *branch, uint64_t scn, uint64_t position)
         writer->shard->store->ops->commit(writer->shard->store, &writer->writer, scn);
         list_append(&core->settling, link);
     }
-    if (position > core->newest_position)
-        core->newest_position = position;
-    lock_release_all(core->locks, &branch->owner);
+    if (scn > core->newest_scn)
+        core->newest_scn = scn;
+    if (lock_release_rows(core->locks, &branch->owner))
+        return false;
+    branch_free(branch);
+    return true;
+}
+
+void branch_release(struct branch *branch)
+{
+    lock_release_all(branch->core->locks, &branch->owner);
     branch_free(branch);
 }
 
@@ -495,7 +505,9 @@ void branch_rollback(struct branch *branch, uint64_t savepoint, bool all)
         struct branch_writer *writer = container_of(at, struct branch_writer, link);
         undo_writer(branch, writer, mark ? effects_at(mark, writer) : 0, false);
     }
-    lock_release_since(core->locks, &branch->owner, locks);
+    /* In SERIALIZABLE what was read stays locked: the client has seen it, savepoint or not. */
+    if (branch->terms.isolation != SERIALIZABLE)
+        lock_release_since(core->locks, &branch->owner, locks);
     forget_marks(branch, savepoint);
 }
 

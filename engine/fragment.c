@@ -43,7 +43,8 @@ static enum sqlstate run_on_branch(struct engine_core *core, struct fragment *fr
     *fragment->terms = branch->terms;
     if (!outer && branch_idle(branch)) {
         /* It read a snapshot and holds nothing: the next call makes it anew. */
-        branch_stamp(branch, SCN_NONE, 0);
+        bool gone = branch_stamp(branch, SCN_NONE);
+        check(gone);
         *fragment->branch = NULL;
     }
     return failed;
@@ -55,7 +56,11 @@ enum sqlstate fragment_do(struct engine_core *core, struct fragment *fragment, s
     case FRAGMENT_RUN:
         return run_on_branch(core, fragment, error);
     case FRAGMENT_STAMP:
-        branch_stamp(*fragment->branch, fragment->scn, fragment->position);
+        if (branch_stamp(*fragment->branch, fragment->scn))
+            *fragment->branch = NULL;
+        return SQLSTATE_OK;
+    case FRAGMENT_RELEASE:
+        branch_release(*fragment->branch);
         *fragment->branch = NULL;
         return SQLSTATE_OK;
     case FRAGMENT_ROLLBACK:
@@ -148,7 +153,7 @@ static void fragment_delivered(struct world *here, struct mail *mail)
 {
     struct fragment *fragment = container_of(mail, struct fragment, mail);
     struct engine_core *core = engine_core_of(fragment->engine, here);
-    if (fragment->kind == FRAGMENT_STAMP) {
+    if (fragment->kind == FRAGMENT_STAMP || fragment->kind == FRAGMENT_RELEASE) {
         fragment->failed = fragment_do(core, fragment, fragment->error);
         mail_return(here, mail);
         return;

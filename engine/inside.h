@@ -108,7 +108,7 @@ struct branch_terms {
     /* back */
     struct log_ticket ticket; /* of the last effect; batch 0 = none */
     uint64_t effects;         /* EFFECT records this branch has logged */
-    uint64_t after;           /* log position of the newest commit it may have seen or overwritten */
+    uint64_t after_scn;       /* the newest commit it may have seen or overwritten under locks */
     bool wrote;
 };
 
@@ -145,7 +145,7 @@ struct engine_core {
     struct list idle;     /* workers without work */
     struct list calls;    /* fragments without a worker */
     uint32_t workers;
-    uint64_t newest_position; /* of the commits stamped here */
+    uint64_t newest_scn; /* of the commits stamped here */
     uint64_t active, commits, rollbacks;
     uint64_t checkpoint_at; /* core 0: log position where the next checkpoint is due */
     bool checkpointing;     /* core 0 */
@@ -179,7 +179,8 @@ static inline uint32_t volume_core(const struct engine_core *core, uint32_t volu
 
 enum fragment_kind {
     FRAGMENT_RUN,      /* run() with the branch */
-    FRAGMENT_STAMP,    /* the commit has that SCN and position: stamp, release */
+    FRAGMENT_STAMP,    /* the commit has that SCN: stamp, release row locks */
+    FRAGMENT_RELEASE,  /* the commit is visible: release object locks */
     FRAGMENT_ROLLBACK, /* to `savepoint`, or all */
     FRAGMENT_CORE,     /* core_run() without a branch */
 };
@@ -193,7 +194,7 @@ struct fragment {
     enum sqlstate (*run)(struct branch *branch, void *argument, struct error *error);
     enum sqlstate (*core_run)(struct engine_core *core, void *argument, struct error *error);
     void *argument;
-    uint64_t scn, position, savepoint;
+    uint64_t scn, savepoint;
     bool all;
     struct error *error;
     enum sqlstate failed;
@@ -234,8 +235,10 @@ struct branch *branch_open(struct engine_core *core, const struct branch_terms *
 /* Takes over the terms of a call, making marks as they ask. */
 void branch_enter(struct branch *branch, const struct branch_terms *terms);
 bool branch_idle(const struct branch *branch);
-/* Commits: versions count, locks go, the branch is gone. Does not yield. */
-void branch_stamp(struct branch *branch, uint64_t scn, uint64_t position);
+/* Commits: versions count, row and range locks go. True when the branch is gone; it stays (false) while it holds object
+ * locks, which go when the commit is visible: whoever gets one then takes a snapshot and must see it. Does not yield. */
+bool branch_stamp(struct branch *branch, uint64_t scn);
+void branch_release(struct branch *branch);
 /* Takes back what was done since the savepoint, or all (then the branch is gone). Yields, not cancelable. */
 void branch_rollback(struct branch *branch, uint64_t savepoint, bool all);
 /* Log positions this core's open or not yet visible writers need, the lowest; `none` when there is none. */
@@ -302,7 +305,7 @@ struct transaction {
     struct branch *branch[CORES_MAX];
     struct log_ticket ticket[CORES_MAX];
     uint64_t effects[CORES_MAX];
-    uint64_t after;
+    uint64_t after_scn;
     bool wrote;
     struct directory_change *changes;
     uint64_t scn;

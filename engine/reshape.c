@@ -186,14 +186,17 @@ static enum sqlstate close_gate(struct reshape *reshape, struct error *error)
 
 /* ---- 5: what was committed since ---- */
 
-/* Packed: u64 SCN, u8 exists, bytes key, bytes row. A row that does not fit into the room grows it. */
+/* Packed: u64 SCN, u8 exists, bytes key, bytes row. All versions of a key go in one batch, for the next batch begins at a key;
+ * when they do not fit into an empty one, its room grows. */
 struct delta {
     struct reshape *reshape;
     uint64_t shard;
     const struct shard_place *target;
     uint8_t *memory;
     size_t room, used, wanted;
-    struct bytes next; /* where the next batch begins; empty key of size 0 at first */
+    size_t key_start;  /* where the present key's versions begin */
+    struct bytes key;  /* the present key, in `memory` */
+    struct bytes next; /* where the next batch begins */
     bool more;
 };
 
@@ -203,9 +206,12 @@ static bool take_change(void *argument, const struct store_row *row, bool exists
     const struct shard_place *target = delta->target;
     if (!target->to_open && bytes_compare(row->key, target->to) >= 0)
         return false;
+    if (delta->used == 0 || bytes_compare(row->key, delta->key) != 0)
+        delta->key_start = delta->used;
     size_t bytes = 9 + codec_bytes_size(row->key.size) + codec_bytes_size(row->row.size);
     if (bytes > delta->room - delta->used) {
-        delta->wanted = delta->used ? 0 : bytes;
+        delta->wanted = delta->key_start ? 0 : 2 * (delta->used + bytes);
+        delta->used = delta->key_start;
         delta->next =
             bytes_of(scope_copy(delta->reshape->scope, row->key.data, row->key.size), row->key.size);
         delta->more = true;
@@ -215,6 +221,7 @@ static bool take_change(void *argument, const struct store_row *row, bool exists
     codec_write_u64(&out, row->scn);
     codec_write_u8(&out, exists);
     codec_write_bytes(&out, row->key);
+    delta->key = bytes_of(out.at - row->key.size, row->key.size);
     codec_write_bytes(&out, row->row);
     check(!out.failed);
     delta->used += codec_written(&out).size;
@@ -255,10 +262,10 @@ static enum sqlstate copy_changes(struct reshape *reshape, const struct shard_pl
     do {
         if (failed)
             return failed;
-        delta.used = delta.wanted = 0;
+        delta.used = delta.wanted = delta.key_start = 0;
         delta.more = false;
         store->ops->changed(store, reshape->snapshot.scn, delta.next, take_change, &delta);
-        if (delta.wanted) {
+        if (delta.wanted) { /* then nothing was packed */
             scope_free_large(reshape->scope, delta.memory);
             failed = scope_alloc_large(reshape->scope, delta.wanted, 16, &memory, error);
             delta.memory = memory;

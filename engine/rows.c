@@ -168,6 +168,8 @@ struct scan_call {
     size_t used;
     size_t rows;
     size_t wanted; /* bytes a row takes for which there is no room at all */
+    size_t last;   /* where the last row begins in `lent` */
+    bool ended;    /* a row did not fit any more: the next batch begins with it */
     bool stopped;  /* by the caller's sink */
 };
 
@@ -189,8 +191,10 @@ static bool pack(void *argument, const struct store_row *row)
     struct scan_call *call = argument;
     size_t bytes = packed_bytes(row);
     if (bytes > call->lent_bytes - call->used) {
-        check(call->rows == 0); /* a row after which no other fits ends the batch, see below */
-        call->wanted = bytes;
+        if (call->rows)
+            call->ended = true;
+        else
+            call->wanted = bytes;
         return false;
     }
     struct codec_writer out = codec_writer_of(call->lent + call->used, bytes);
@@ -199,13 +203,27 @@ static bool pack(void *argument, const struct store_row *row)
     codec_write_u32(&out, (uint32_t)row->row.size);
     codec_write_raw(&out, row->key);
     codec_write_raw(&out, row->row);
+    call->last = call->used;
     call->used += bytes;
     call->rows++;
     return true;
 }
 
-/* The sink cannot give a row back, so one that does not fit must not be taken: the batch ends before its room does. Rows larger than
- * what is left then come as the first of a batch, alone, which grows the room. */
+/* The cursor behind the last row that was packed, when the one after it did not fit. */
+static void step_back(struct scan_call *call)
+{
+    struct codec_reader in = codec_reader_of(bytes_of(call->lent + call->last, call->used - call->last));
+    (void)codec_read_u64(&in);
+    size_t key_bytes = codec_read_u32(&in);
+    (void)codec_read_u32(&in);
+    struct bytes key = codec_read_view(&in, key_bytes);
+    memcpy(call->cursor.at, key.data, key.size);
+    call->cursor.at_size = key.size;
+    call->cursor.started = true;
+    call->cursor.done = false;
+}
+
+/* A row that does not fit behind others begins the next batch; one that does not fit at all grows the room. */
 static bool pack_while_roomy(void *argument, const struct store_row *row)
 {
     struct scan_call *call = argument;
@@ -215,7 +233,8 @@ static bool pack_while_roomy(void *argument, const struct store_row *row)
 static enum sqlstate run_scan(struct branch *branch, void *argument, struct error *error)
 {
     struct scan_call *call = argument;
-    call->used = call->rows = call->wanted = 0;
+    call->used = call->rows = call->wanted = call->last = 0;
+    call->ended = false;
     if (branch->core == call->home) {
         struct store_sink sink = {.take = take_here, .argument = call};
         return branch_scan(branch, call->table, &call->cursor, call->rows_max, &sink, error);
@@ -230,6 +249,10 @@ static enum sqlstate run_scan(struct branch *branch, void *argument, struct erro
     enum sqlstate failed = branch_scan(branch, call->table, &cursor, call->rows_max, &sink, error);
     if (failed || call->wanted)
         return failed;
+    if (call->ended) {
+        step_back(call);
+        return SQLSTATE_OK;
+    }
     if (cursor.at_size)
         memcpy(call->cursor.at, at, cursor.at_size);
     call->cursor.at_size = cursor.at_size;

@@ -108,8 +108,8 @@ static void note_terms(struct transaction *transaction, uint32_t core, const str
         transaction->ticket[core] = terms->ticket;
     transaction->effects[core] = terms->effects;
     transaction->wrote |= terms->wrote;
-    if (terms->after > transaction->after)
-        transaction->after = terms->after;
+    if (terms->after_scn > transaction->after_scn)
+        transaction->after_scn = terms->after_scn;
 }
 
 static enum sqlstate call(struct transaction *transaction, uint32_t to, struct fragment *fragment,
@@ -301,42 +301,40 @@ static enum sqlstate place_commit(struct transaction *transaction, struct placin
     return SQLSTATE_OK;
 }
 
-/* Stamps the branches of all cores, at the same time on those that are not this one. */
-static void stamp_branches(struct transaction *transaction, uint64_t scn, uint64_t position)
+/* Does the same to the branches of all cores, at the same time on those that are not this one. */
+static void end_branches(struct transaction *transaction, enum fragment_kind kind, uint64_t scn)
 {
     struct engine_core *core = transaction->core;
-    struct scope *scope = scope_open(transaction->scope, "stamps");
+    struct scope *scope = scope_open(transaction->scope, "end");
     struct fragment *fragments = scope_alloc(scope, core->world->cores * sizeof *fragments);
     uint32_t *to = scope_alloc(scope, core->world->cores * sizeof *to), count = 0;
     struct error error;
     for (uint32_t at = 0; at < core->world->cores; at++) {
         if (!transaction->branch[at] || at == core->world->core)
             continue;
-        struct fragment *fragment = &fragments[count];
-        *fragment =
-            (struct fragment){.kind = FRAGMENT_STAMP, .branch = &transaction->branch[at], .error = &error};
-        fragment->scn = scn;
-        fragment->position = position;
-        fragment_send(core, at, fragment);
+        fragments[count] =
+            (struct fragment){.kind = kind, .branch = &transaction->branch[at], .scn = scn, .error = &error};
+        fragment_send(core, at, &fragments[count]);
         to[count++] = at;
     }
-    struct branch *own = transaction->branch[core->world->core];
-    if (own)
-        branch_stamp(own, scn, position);
-    transaction->branch[core->world->core] = NULL;
+    struct fragment own = {.kind = kind, .branch = &transaction->branch[core->world->core], .scn = scn};
+    if (*own.branch)
+        (void)!fragment_do(core, &own, &error);
+    /* Whom to wait for is known from the sending: a branch that is gone has already been forgotten. */
     for (uint32_t i = 0; i < count; i++)
         (void)!fragment_wait(core, to[i], &fragments[i], false);
     scope_close(scope);
 }
 
-/* Nothing was written: the branches only release. But what was read under locks must be stable before anybody hears of it. */
+/* Nothing was written: the branches only release. But what was read under locks must be visible to all before anybody hears
+ * of it. */
 static enum sqlstate commit_read_only(struct transaction *transaction, struct error *error)
 {
     struct engine_core *core = transaction->core;
-    stamp_branches(transaction, SCN_NONE, 0);
-    enum sqlstate failed = SQLSTATE_OK;
-    if (transaction->after && !transaction->options.commit_async)
-        failed = log_port_wait_stable(core->port, transaction->after, error);
+    end_branches(transaction, FRAGMENT_STAMP, SCN_NONE);
+    enum sqlstate failed =
+        txn_wait_visible(core->txn, transaction->after_scn, transaction->options.commit_async, error);
+    end_branches(transaction, FRAGMENT_RELEASE, SCN_NONE);
     transaction_free(transaction);
     return failed;
 }
@@ -353,7 +351,7 @@ static enum sqlstate commit_written(struct transaction *transaction, struct erro
     uint64_t scn = transaction->scn = placing.commit.scn;
     if (transaction->changes)
         directory_publish(transaction);
-    stamp_branches(transaction, scn, placing.position);
+    end_branches(transaction, FRAGMENT_STAMP, scn);
     if (transaction->changes)
         directory_drop_shards(transaction);
     sequencer_stamped(core->txn, scn);
@@ -362,6 +360,7 @@ static enum sqlstate commit_written(struct transaction *transaction, struct erro
         failed = log_port_wait_stable(core->port, placing.position, error);
     if (!failed)
         failed = txn_wait_visible(core->txn, scn, async, error);
+    end_branches(transaction, FRAGMENT_RELEASE, scn);
     core->commits++;
     transaction_free(transaction);
     if (!failed)

@@ -315,19 +315,55 @@ bool history_collect(struct history *history, uint64_t oldest, bool below, size_
     return looked == limit && pruned > 0;
 }
 
+/* Versions of a chain that are given from the oldest on without walking the chain once for each. */
+#define CHANGED_AT_ONCE 64
+
+/* The `skip`th and following versions committed above `since`, newest first, into `found`; gives how many. */
+static size_t committed_above(struct history_row *row, uint64_t since, size_t skip, struct version **found)
+{
+    size_t seen = 0, count = 0;
+    for (struct version *version = row->newest; version && count < CHANGED_AT_ONCE;
+         version = version->older) {
+        if (version_settle(version) == SCN_NONE)
+            continue;
+        if (version->scn <= since)
+            break;
+        if (seen++ >= skip)
+            found[count++] = version;
+    }
+    return count;
+}
+
+static bool give_changed(struct history_row *row, uint64_t since,
+                         bool (*take)(void *argument, const struct store_row *row, bool exists),
+                         void *argument)
+{
+    struct version *found[CHANGED_AT_ONCE];
+    size_t skip = 0, count;
+    while ((count = committed_above(row, since, skip, found)) == CHANGED_AT_ONCE)
+        skip += CHANGED_AT_ONCE;
+    for (;;) {
+        while (count-- > 0) {
+            const struct version *version = found[count];
+            struct store_row out = {
+                .key = history_key(row), .row = version_row(version), .scn = version->scn};
+            if (!take(argument, &out, version->exists))
+                return false;
+        }
+        if (!skip)
+            return true;
+        skip -= CHANGED_AT_ONCE;
+        count = committed_above(row, since, skip, found);
+    }
+}
+
 void history_changed(struct history *history, uint64_t since, struct bytes from,
                      bool (*take)(void *argument, const struct store_row *row, bool exists), void *argument)
 {
     struct history_place place;
     struct history_row *row = history_seek(history, from, false, false, false, &place);
-    for (; row; row = history_step(&place, false)) {
-        struct version *version = history_newest_committed(row);
-        if (!version || version->scn <= since)
-            continue;
-        struct store_row out = {.key = history_key(row), .row = version_row(version), .scn = version->scn};
-        if (!take(argument, &out, version->exists))
-            return;
-    }
+    while (row && give_changed(row, since, take, argument))
+        row = history_step(&place, false);
 }
 
 void history_check(const struct history *history)

@@ -744,6 +744,18 @@ void lock_release_since(struct lock_table *table, struct lock_owner *owner, uint
     }
 }
 
+bool lock_release_rows(struct lock_table *table, struct lock_owner *owner)
+{
+    struct list_link *at = owner->held.head.prev;
+    while (at != &owner->held.head) {
+        struct record *record = container_of(at, struct record, of_owner);
+        at = at->prev;
+        if (!record->lock || record->lock->shard)
+            release(table, record);
+    }
+    return owner->held_count > 0;
+}
+
 void lock_release_all(struct lock_table *table, struct lock_owner *owner)
 {
     check(!owner->waiting, "transaction %llu releases its locks while it waits for one",

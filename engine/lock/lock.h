@@ -116,6 +116,9 @@ void lock_release_since(struct lock_table *table, struct lock_owner *owner, uint
 /* Releases everything the owner holds; waiters are granted. Does not yield. */
 void lock_release_all(struct lock_table *table, struct lock_owner *owner);
 
+/* Releases rows and ranges; true when object locks are left. Does not yield. */
+bool lock_release_rows(struct lock_table *table, struct lock_owner *owner);
+
 /* Ends the wait of a transaction, if it waits here, with 40P01 "deadlock detected" and that detail. */
 bool lock_break(struct lock_table *table, uint64_t transaction, const char *detail);
 

@@ -162,9 +162,9 @@ struct store_ops {
     /* Forgets versions no snapshot at or above `oldest` can see; bounded work, call again while it gives
      * true. */
     bool (*collect)(struct store *store, uint64_t oldest);
-    /* Gives the newest committed state of every row that was committed above `since`, in key order (deleted ones with
-     * *exists false), from `from` on, until the taker stops it. Requires a snapshot held at `since`, so that nothing of it
-     * was forgotten. Does not yield. */
+    /* Gives every version that was committed above `since`, by key, those of a key from the oldest on (deletions with
+     * *exists false), from key `from` on, until the taker stops it. Requires a snapshot held at `since`, so that none of
+     * them was forgotten. Does not yield. */
     void (*changed)(struct store *store, uint64_t since, struct bytes from,
                     bool (*take)(void *argument, const struct store_row *row, bool exists), void *argument);
     /* Makes the committed state up to `scn` (which is stable in the log) durable, incrementally, while reads
