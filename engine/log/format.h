@@ -16,6 +16,10 @@
 #define GROUP_BYTES_LEAST \
     (((GROUP_HEAD_BYTES + RECORD_HEAD_BYTES + LOG_PAYLOAD_BYTES_MAX) / DISK_ALIGNMENT + 1) * DISK_ALIGNMENT)
 
+/* Groups between the stable position and the end of the log have at most so many bytes, for that is what the owner's buffers
+ * hold (open.c checks their sum). So a head with more than this between itself and a group says that the group was stable. */
+#define WINDOW_BYTES (16 * 1024 * 1024)
+
 enum group_kind {
     GROUP_RECORDS = 1,
     GROUP_OPENING = 2, /* the first of an incarnation; no records */

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "engine/log/scratch.h"
 
 /* ---- the next segment ---- */
 
@@ -138,12 +139,14 @@ static void run_keeper(void *argument)
             log_fail(log, &error);
         }
         uint64_t deadline_ns = log->used || full ? look_at_ns : FIBER_NO_DEADLINE;
-        (void)!fiber_wait(scheduler, &log->keeper, deadline_ns);
+        /* What came up while it looked, which yields, has woken nobody. */
+        if (!log->look_again && !(log->ending && ports_gone(log)))
+            (void)!fiber_wait(scheduler, &log->keeper, deadline_ns);
     }
     finish(log);
     struct scope *users = log->users;
     fiber_shield_end(scheduler);
-    scope_close(log->scope);
+    scratch_close(log->scope);
     scope_release(users);
 }
 
@@ -158,10 +161,10 @@ static enum sqlstate archive(struct node_log *log, const struct segment *segment
 {
     if (!log->options.archive)
         return SQLSTATE_OK;
-    struct scope *scratch = scope_open(log->scope, "log path");
+    struct scope *scratch = scratch_open(log->scope, "log path");
     const char *path = segment_path(scratch, log->options.directory, segment->first);
     enum sqlstate failed = log->options.archive(log->options.argument, path, segment->first, error);
-    scope_close(scratch);
+    scratch_close(scratch);
     return failed;
 }
 

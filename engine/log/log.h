@@ -61,7 +61,8 @@ struct log_options {
     /* Called once on the owner core when a write or sync has failed: nothing more becomes stable until the node starts
      * again. Must not yield. May be NULL. */
     void (*failed)(void *argument, const struct error *error);
-    /* Offered each full segment before it is recycled; OK = it may go. Yields. May be NULL. */
+    /* Offered each full segment before it is recycled, oldest first; OK = it may go. A segment that was refused, or that a
+     * crash brought back, is offered again. Yields. May be NULL. */
     enum sqlstate (*archive)(void *argument, const char *path, uint64_t first_position, struct error *error);
     void *argument;
 };
@@ -80,7 +81,7 @@ struct log_state {
 /* Opens (or makes) the log, on its owner core, and finds its end. A tail that was never acknowledged is
  * dropped; damage before the last position known to be stable is an error (XX001) that names segment and
  * position, never skipped: found here where the log's end is looked for, and by node_log_replay() in all it reads. The log ends
- * with `scope`, when the ports of all cores have closed (their scopes may close at the same time or later; until then this one
+ * with `scope` (one below world->scope), when the ports of all cores have closed (their scopes may close at the same time or later; until then this one
  * waits): what was placed is written first. Yields. */
 enum sqlstate node_log_open(struct world *world, struct scope *scope, const struct log_options *options,
                             struct node_log **log, struct log_state *state, struct error *error);
@@ -100,7 +101,7 @@ enum sqlstate node_log_replay(struct world *world, struct scope *scope, struct n
 enum sqlstate node_log_start(struct node_log *log, struct error *error);
 
 /* A core's access, on that core; on the owner core, too; one at a time. `log` is the same pointer on all cores of the node.
- * When `scope` closes, what fibers in it still append is placed; the port closes when they have ended. Does not yield. */
+ * When `scope` (one below world->scope) closes, what fibers in it still append is placed; the port closes when they have ended. Does not yield. */
 enum sqlstate log_port_open(struct world *world, struct scope *scope, struct node_log *log,
                             struct log_port **port, struct error *error);
 

@@ -1,6 +1,6 @@
 /* Opening: where the log ends, and whether it ends where it should.
  *
- *     1. Segments are listed; their positions must follow each other.
+ *     1. Segments are listed, and their names made durable; their positions must follow each other.
  *     2. The first head of each says what was stable when it was written. From the largest such position S on the groups are
  *        walked (walk.c) to the first that is not whole, at E. What is before S was checked when it became stable, and is
  *        checked again by whoever replays it.
@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "engine/log/scratch.h"
 #include "engine/log/walk.h"
 
 /* Rewritten at once. */
@@ -26,6 +27,9 @@
 
 /* Blocks looked at between two turns of other fibers. */
 #define BLOCKS_PER_TURN 256
+
+/* In a segment that does not look begun: up to the first head that must be there behind a damaged group. */
+#define LOOK_BYTES (WINDOW_BYTES + GROUP_BYTES_MAX)
 
 struct opening {
     struct node_log *log;
@@ -71,7 +75,7 @@ static bool name_read(const char *name, uint64_t *first)
 static enum sqlstate look_at_segment(struct opening *opening, size_t number, struct group_head *head,
                                      void *block, struct error *error)
 {
-    struct scope *scope = scope_open(opening->scope, "log segment");
+    struct scope *scope = scratch_open(opening->scope, "log segment");
     struct extent *extent = &opening->extent[number];
     const char *path = segment_path(scope, opening->log->options.directory, extent->first);
     struct file *file;
@@ -90,7 +94,7 @@ static enum sqlstate look_at_segment(struct opening *opening, size_t number, str
     if (!failed && opening->begun[number] && head->cluster != opening->log->options.cluster)
         failed = error_set(error, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                            "log segment \"%s\" belongs to another cluster", path);
-    scope_close(scope);
+    scratch_close(scope);
     return failed;
 }
 
@@ -124,14 +128,16 @@ static enum sqlstate look_at_segments(struct opening *opening, struct error *err
     return failed;
 }
 
+/* A name that a killed process gave may be seen and not be durable yet; what is written to its file soon will be. */
 static enum sqlstate list_segments(struct opening *opening, struct error *error)
 {
     struct node_log *log = opening->log;
     const char **names;
     size_t count;
     void *memory;
-    enum sqlstate failed =
-        disk_list(opening->world, opening->scope, log->options.directory, &names, &count, error);
+    enum sqlstate failed = disk_sync_directory(opening->world, log->options.directory, error);
+    if (!failed)
+        failed = disk_list(opening->world, opening->scope, log->options.directory, &names, &count, error);
     if (!failed)
         failed = scope_alloc_large(log->scope, (count + 1) * sizeof(struct extent), 16, &memory, error);
     if (failed)
@@ -157,7 +163,7 @@ static enum sqlstate find_end(struct opening *opening, struct error *error)
         opening->start = first->first;
         opening->start_incarnation = 0;
     }
-    struct scope *scope = scope_open(opening->scope, "log walk");
+    struct scope *scope = scratch_open(opening->scope, "log walk");
     struct walk walk;
     bool found = true;
     enum sqlstate failed =
@@ -172,7 +178,7 @@ static enum sqlstate find_end(struct opening *opening, struct error *error)
     opening->incarnation = walk.incarnation;
     if (walk.stable > opening->stable)
         opening->stable = walk.stable;
-    fiber_close_scope(opening->world->scheduler, scope);
+    scratch_close_and_wait(opening->world->scheduler, scope);
     if (!failed && opening->end == first->first && first->first)
         failed = damaged(opening, opening->end, "The oldest segment does not begin with a group.", error);
     return failed;
@@ -180,15 +186,21 @@ static enum sqlstate find_end(struct opening *opening, struct error *error)
 
 /* ---- 3: what is behind the end ---- */
 
-/* Where to stop looking: in the segment of the end and the next one anything may stand, in those behind it only if they were
- * begun. */
+/* Where to stop looking: behind the end's segment and all that were begun after it. In the next one, whose first head may be
+ * what is damaged, heads that speak of the end are not further than the window. */
 static uint64_t look_until(const struct opening *opening)
 {
     size_t at = extents_find(&opening->log->found, opening->end);
     size_t last = at;
-    while (last + 1 < opening->count && (last == at || opening->begun[last + 1]))
+    if (at == opening->count)
+        return opening->end;
+    while (last + 1 < opening->count && opening->begun[last + 1])
         last++;
-    return at < opening->count ? opening->extent[last].first + opening->extent[last].bytes : opening->end;
+    uint64_t until = opening->extent[last].first + opening->extent[last].bytes;
+    if (last + 1 == opening->count)
+        return until;
+    uint64_t more = opening->extent[last + 1].bytes;
+    return until + (more < LOOK_BYTES ? more : LOOK_BYTES);
 }
 
 static enum sqlstate look_behind(struct opening *opening, struct error *error)
@@ -196,7 +208,7 @@ static enum sqlstate look_behind(struct opening *opening, struct error *error)
     uint64_t until = look_until(opening);
     if (opening->end == until)
         return SQLSTATE_OK;
-    struct scope *scope = scope_open(opening->scope, "log tail");
+    struct scope *scope = scratch_open(opening->scope, "log tail");
     struct log_reader *reader;
     enum sqlstate failed =
         reader_open(opening->world, scope, &opening->log->found, opening->end, until, &reader, error);
@@ -217,7 +229,7 @@ static enum sqlstate look_behind(struct opening *opening, struct error *error)
         if (head.incarnation == opening->incarnation && group_end(&head) > opening->torn)
             opening->torn = group_end(&head);
     }
-    fiber_close_scope(opening->world->scheduler, scope);
+    scratch_close_and_wait(opening->world->scheduler, scope);
     if (!failed && opening->stable > opening->end)
         failed = damaged(opening, opening->end, "What was acknowledged goes on behind it.", error);
     return failed;
@@ -229,7 +241,7 @@ static enum sqlstate write_again(struct opening *opening, const struct extent *e
                                  uint64_t to, void *memory, struct error *error)
 {
     struct world *world = opening->world;
-    struct scope *scope = scope_open(opening->scope, "log segment");
+    struct scope *scope = scratch_open(opening->scope, "log segment");
     struct file *file;
     enum sqlstate failed =
         disk_open(world, scope, segment_path(scope, opening->log->options.directory, extent->first),
@@ -242,7 +254,7 @@ static enum sqlstate write_again(struct opening *opening, const struct extent *e
                 disk_write_durable(world, opening->scope, file, memory, bytes, from - extent->first, error);
         from += bytes;
     }
-    scope_close(scope);
+    scratch_close(scope);
     return failed;
 }
 
@@ -376,6 +388,13 @@ static enum sqlstate open_all(struct opening *opening, struct error *error)
     return failed;
 }
 
+/* Bytes of a buffer. */
+static size_t group_room(const struct log_options *options)
+{
+    size_t room = blocks_up(options->write_bytes_max);
+    return room > GROUP_BYTES_LEAST ? room : GROUP_BYTES_LEAST;
+}
+
 static enum sqlstate check_options(struct log_options *options, struct error *error)
 {
     if (!options->segment_bytes)
@@ -394,6 +413,10 @@ static enum sqlstate check_options(struct log_options *options, struct error *er
     if (options->writes_in_flight > WRITES_IN_FLIGHT_MAX)
         return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE, "at most %d log writes can be in flight",
                          WRITES_IN_FLIGHT_MAX);
+    uint64_t buffers = options->writes_in_flight + GROUPS_SPARE;
+    if (buffers * group_room(options) > WINDOW_BYTES)
+        return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
+                         "log writes in flight can have at most %d bytes together", WINDOW_BYTES);
     return SQLSTATE_OK;
 }
 
@@ -405,7 +428,7 @@ static void log_ends(void *argument)
         list_each (&log->segments, at)
             segment_close(container_of(at, struct segment, link));
         fiber_timer_clear(log->world->scheduler, &log->marker);
-        scope_close(log->scope);
+        scratch_close(log->scope);
         return;
     }
     scope_hold(log->users);
@@ -416,14 +439,15 @@ static void log_ends(void *argument)
 static enum sqlstate make_log(struct world *world, struct scope *scope, const struct log_options *options,
                               struct node_log **made, struct error *error)
 {
-    struct scope *own = scope_open(world->scope, "log");
+    check(scope != world->scope, "the log ends with a scope below the world's");
+    struct scope *own = scratch_open(world->scope, "log");
     void *memory;
     enum sqlstate failed = scope_alloc_large(own, sizeof(struct node_log), 64, &memory, error);
     struct node_log *log = memory;
     if (!failed)
         failed = scope_alloc_large(own, world->cores * sizeof(struct lane), 64, &memory, error);
     if (failed) {
-        scope_close(own);
+        scratch_close(own);
         return failed;
     }
     memset(log, 0, sizeof *log);
@@ -461,12 +485,10 @@ enum sqlstate node_log_open(struct world *world, struct scope *scope, const stru
         failed = make_log(world, scope, &checked, &log, error);
     if (failed)
         return failed;
-    log->group_room = blocks_up(checked.write_bytes_max);
-    if (log->group_room < GROUP_BYTES_LEAST)
-        log->group_room = GROUP_BYTES_LEAST;
-    struct opening opening = {.log = log, .world = world, .scope = scope_open(log->scope, "log opening")};
+    log->group_room = group_room(&checked);
+    struct opening opening = {.log = log, .world = world, .scope = scratch_open(log->scope, "log opening")};
     failed = open_all(&opening, error);
-    fiber_close_scope(world->scheduler, opening.scope);
+    scratch_close_and_wait(world->scheduler, opening.scope);
     if (failed)
         return failed;
     log->found_end = opening.end;
@@ -482,8 +504,11 @@ enum sqlstate node_log_start(struct node_log *log, struct error *error)
 {
     check(log_life(log) == LOG_OPENED, "a log is started once");
     enum sqlstate failed = keeper_open(log, error);
-    if (!failed)
-        failed = writers_open(log, error);
+    if (failed)
+        return failed;
+    failed = writers_open(log, error);
+    if (failed)
+        log->error = *error;
     atomic_store_explicit(&log->life, failed ? LOG_FAILED : LOG_SERVING, memory_order_release);
     log_place(log);
     return failed;

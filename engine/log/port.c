@@ -303,6 +303,7 @@ static void port_end(void *argument)
 enum sqlstate log_port_open(struct world *world, struct scope *scope, struct node_log *log,
                             struct log_port **opened, struct error *error)
 {
+    check(scope != world->scope, "a port closes with a scope below the world's");
     struct lane *lane = &log->lane[world->core];
     struct scope *own = scope_open(world->scope, "log port");
     struct log_port *port = scope_alloc_zeroed(own, sizeof *port);

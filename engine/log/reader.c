@@ -10,6 +10,7 @@
 #include "base/scope.h"
 #include "base/world.h"
 #include "engine/log/format.h"
+#include "engine/log/scratch.h"
 
 #include <stdio.h>
 
@@ -70,8 +71,9 @@ static enum sqlstate open_extent(struct log_reader *reader, size_t extent, struc
     if (reader->file && reader->file_extent == extent)
         return SQLSTATE_OK;
     if (reader->file_scope)
-        scope_close(reader->file_scope);
-    reader->file_scope = scope_open(reader->scope, "log segment");
+        scratch_close(reader->file_scope);
+    reader->file = NULL;
+    reader->file_scope = scratch_open(reader->scope, "log segment");
     reader->file_extent = extent;
     const char *path =
         segment_path(reader->file_scope, reader->extents->directory, reader->extents->extent[extent].first);
@@ -129,6 +131,8 @@ static void read_ahead(void *argument)
         reader->failed = fill_next(reader, &reader->error);
         fiber_wake_all(&reader->filled);
     }
+    if (reader->file_scope)
+        scratch_close(reader->file_scope);
 }
 
 /* ---- looking ---- */

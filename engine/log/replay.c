@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/map.h"
 #include "base/scope.h"
+#include "engine/log/scratch.h"
 #include "engine/log/walk.h"
 
 /* The last sequence number of a topic in an incarnation. */
@@ -101,12 +102,12 @@ enum sqlstate node_log_replay(struct world *world, struct scope *scope, struct n
     size_t first = extents_find(&log->found, from);
     check(first < log->found.count, "replay from %llu, which the log does not hold",
           (unsigned long long)from);
-    struct scope *own = scope_open(scope, "log replay");
+    struct scope *own = scratch_open(scope, "log replay");
     struct replay replay = {.world = world, .scope = own, .visitor = visitor, .from = from};
     struct map_seed seed;
     world_random(world, &seed, sizeof seed);
     map_init(&replay.topics, MAP_OF_NUMBERS, own, seed);
     enum sqlstate failed = run(&replay, log, log->found.extent[first].first, error);
-    fiber_close_scope(world->scheduler, own);
+    scratch_close_and_wait(world->scheduler, own);
     return failed;
 }

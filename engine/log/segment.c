@@ -1,7 +1,7 @@
 /* Segment files: how they come, go on, and go.
  *
- * A segment is made under the name "new", allocated and synced, and only then gets its position's name; so whatever bears
- * such a name has its full size. One that is not needed any more gets the name behind the last: its old bytes say other
+ * A segment is made under the name "new", allocated, filled with zeros and synced, and only then gets its position's name; so
+ * whatever bears such a name has its full size. One that is not needed any more gets the name behind the last: its old bytes say other
  * positions than those it now has, and are not taken for new ones (format.c).
  *
  * Names change one at a time, each durable before the next: after a crash the positions of the names still follow each other
@@ -11,8 +11,12 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "engine/log/scratch.h"
 
 #include <stdio.h>
+
+/* Written at once, and one at a time, to leave the disk to those who commit meanwhile. */
+#define ZEROS_BYTES (1024 * 1024)
 
 void segments_lock(struct node_log *log)
 {
@@ -68,28 +72,19 @@ static uint64_t stream_end(const struct node_log *log)
     return segment->first + segment->bytes;
 }
 
-/* The file's scope is held while the log uses it, so that nobody else's close ends it. */
 static enum sqlstate open_file(struct node_log *log, const char *path, uint32_t flags, struct scope **scope,
                                struct file **file, struct error *error)
 {
-    *scope = scope_open(log->scope, "log segment");
+    *scope = scratch_open(log->scope, "log segment");
     enum sqlstate failed = disk_open(log->world, *scope, path, DISK_DIRECT | flags, file, error);
     if (failed)
-        scope_close(*scope);
-    else
-        scope_hold(*scope);
+        scratch_close(*scope);
     return failed;
-}
-
-static void close_file(struct scope *scope)
-{
-    scope_close(scope);
-    scope_release(scope);
 }
 
 enum sqlstate segment_open(struct node_log *log, struct segment *segment, struct error *error)
 {
-    struct scope *scratch = scope_open(log->scope, "log path");
+    struct scope *scratch = scratch_open(log->scope, "log path");
     const char *path = segment_path(scratch, log->options.directory, segment->first);
     struct scope *scope;
     struct file *file;
@@ -98,7 +93,7 @@ enum sqlstate segment_open(struct node_log *log, struct segment *segment, struct
         segment->scope = scope;
         segment->file = file;
     }
-    scope_close(scratch);
+    scratch_close(scratch);
     return failed;
 }
 
@@ -106,12 +101,31 @@ void segment_close(struct segment *segment)
 {
     if (!segment->file)
         return;
-    close_file(segment->scope);
+    scratch_close(segment->scope);
     segment->scope = NULL;
     segment->file = NULL;
 }
 
 /* ---- making ---- */
+
+/* Writes zeros all over it. The first write to a block that was only allocated makes the file system note in its journal that
+ * the block is in use now, and the sync behind it waits for that: it takes twice as long as any later one. */
+static enum sqlstate write_zeros(struct node_log *log, struct scope *scope, struct file *file,
+                                 struct error *error)
+{
+    void *zeros;
+    uint64_t bytes = log->options.segment_bytes;
+    enum sqlstate failed = scope_alloc_large(scope, ZEROS_BYTES, DISK_ALIGNMENT, &zeros, error);
+    if (failed)
+        return failed;
+    memset(zeros, 0, ZEROS_BYTES);
+    for (uint64_t at = 0, size; at < bytes && !failed; at += size) {
+        size = bytes - at < ZEROS_BYTES ? bytes - at : ZEROS_BYTES;
+        failed = disk_write(log->world, scope, file, zeros, size, at, error);
+    }
+    scope_free_large(scope, zeros);
+    return failed;
+}
 
 static enum sqlstate make_whole(struct node_log *log, struct scope *scope, struct file *file,
                                 const char *path, const char *name, struct error *error)
@@ -120,6 +134,8 @@ static enum sqlstate make_whole(struct node_log *log, struct scope *scope, struc
     enum sqlstate failed = disk_truncate(world, scope, file, 0, error); /* of a crash's leavings */
     if (!failed)
         failed = disk_allocate(world, scope, file, 0, log->options.segment_bytes, error);
+    if (!failed)
+        failed = write_zeros(log, scope, file, error);
     if (!failed)
         failed = disk_sync(world, scope, file, error);
     if (!failed)
@@ -131,7 +147,7 @@ static enum sqlstate make_whole(struct node_log *log, struct scope *scope, struc
 
 enum sqlstate segment_make(struct node_log *log, struct error *error)
 {
-    struct scope *scratch = scope_open(log->scope, "log path");
+    struct scope *scratch = scratch_open(log->scope, "log path");
     size_t room = strlen(log->options.directory) + sizeof "/new";
     char *path = scope_alloc(scratch, room);
     snprintf(path, room, "%s/new", log->options.directory);
@@ -143,7 +159,7 @@ enum sqlstate segment_make(struct node_log *log, struct error *error)
         failed = make_whole(log, scope, file, path, name, error);
         struct error ignored;
         if (failed) {
-            close_file(scope);
+            scratch_close(scope);
             if (disk_remove(log->world, path, &ignored))
                 log_error(log->world, LOG_WARN, "log_segment", &ignored, "an unfinished log segment stays");
         } else {
@@ -152,7 +168,7 @@ enum sqlstate segment_make(struct node_log *log, struct error *error)
             segment->file = file;
         }
     }
-    scope_close(scratch);
+    scratch_close(scratch);
     return failed;
 }
 
@@ -169,7 +185,7 @@ static uint32_t segments_ahead(const struct node_log *log)
 enum sqlstate segment_recycle(struct node_log *log, struct error *error)
 {
     struct segment *oldest = container_of(list_first(&log->segments), struct segment, link);
-    struct scope *scratch = scope_open(log->scope, "log path");
+    struct scope *scratch = scratch_open(log->scope, "log path");
     const char *path = segment_path(scratch, log->options.directory, oldest->first);
     bool keep = oldest->bytes == log->options.segment_bytes && segments_ahead(log) < SEGMENTS_AHEAD_MAX;
     uint64_t end = stream_end(log);
@@ -190,6 +206,6 @@ enum sqlstate segment_recycle(struct node_log *log, struct error *error)
             segment_add(log, end, log->options.segment_bytes);
         publish(log);
     }
-    scope_close(scratch);
+    scratch_close(scratch);
     return failed;
 }

@@ -34,14 +34,6 @@ struct meeting {
     uint64_t random;
 };
 
-/* What one replay has seen. */
-struct review {
-    struct meeting *meeting;
-    uint64_t run, last_position, last_stamp;
-    uint64_t seen[MEETING_RUNS][MEETING_CORES]; /* the last number */
-    uint64_t records;
-};
-
 #define broken(ledger, ...) sim_fail((ledger)->sim, __VA_ARGS__)
 
 /* ---- payloads ---- */
@@ -108,8 +100,10 @@ static enum sqlstate visit(void *argument, uint64_t position, const struct log_r
                    (unsigned long long)content.follow[i].number, (unsigned long long)content.follow[i].core);
     if (position <= review->last_position || content.run < review->run)
         broken(ledger, "the record at %llu is out of order", (unsigned long long)position);
+    if (content.run != review->run)
+        review->last_stamp = 0;
     if (record->kind >= LOG_KIND_STAMPED) {
-        if (content.run == review->run && content.stamp <= review->last_stamp)
+        if (content.stamp <= review->last_stamp)
             broken(ledger, "the record at %llu has stamp %llu behind %llu", (unsigned long long)position,
                    (unsigned long long)content.stamp, (unsigned long long)review->last_stamp);
         review->last_stamp = content.stamp;
@@ -149,9 +143,8 @@ static void settle(struct review *review)
 static enum sqlstate replay(struct meeting *meeting, struct error *error)
 {
     struct ledger *ledger = meeting->ledger;
-    struct review *review = calloc(1, sizeof *review);
-    ck_assert_ptr_nonnull(review);
-    review->meeting = meeting;
+    struct review *review = &ledger->review[meeting->world->core];
+    *review = (struct review){.meeting = meeting};
     const struct log_visitor visitor = {.visit = visit, .argument = review};
     enum sqlstate failed =
         node_log_replay(meeting->world, meeting->scope, ledger->log, ledger->state.first, &visitor, error);
@@ -159,7 +152,6 @@ static enum sqlstate replay(struct meeting *meeting, struct error *error)
         settle(review);
     if (meeting->world->core == 0)
         ledger->replayed = review->records;
-    free(review);
     return failed;
 }
 
@@ -344,7 +336,7 @@ static enum sqlstate archive(void *argument, const char *path, uint64_t first, s
     struct ledger *ledger = meeting->ledger;
     struct file *file;
     struct scope *scope = scope_open(meeting->scope, "archive");
-    if (ledger->archived_from && first != ledger->archived_from)
+    if (first != ledger->archived_from)
         broken(ledger, "segment %llu is offered to the archive instead of %llu", (unsigned long long)first,
                (unsigned long long)ledger->archived_from);
     ledger->archived_from = first;
@@ -399,6 +391,7 @@ static enum sqlstate open_and_replay(struct meeting *meeting, struct error *erro
     enum sqlstate failed = owner ? open_on_owner(meeting, error) : SQLSTATE_OK;
     if (owner) {
         ledger->failed = failed;
+        ledger->archived_from = ledger->state.first; /* what a crash kept is offered once more */
         ledger->ready = true;
     }
     while (!ledger->ready)
@@ -454,8 +447,8 @@ static void program(struct world *world, void *argument)
         (struct meeting){.ledger = ledger, .world = world, .scope = scope_open(world->scope, "meeting")};
     world_random(world, &meeting->random, sizeof meeting->random);
     meeting->run = sim_restarts(ledger->process);
-    if (ledger->runs == meeting->run) { /* the first core to come */
-        ledger->runs++;
+    if (ledger->runs <= meeting->run) { /* the first core to come */
+        ledger->runs = meeting->run + 1;
         ledger->ready = false;
         ledger->gathered = ledger->started = ledger->busy = 0;
         ledger->stamps = ledger->last_stable = 0;
@@ -466,6 +459,9 @@ static void program(struct world *world, void *argument)
     if (failed) {
         if (error.state)
             ledger->error = error;
+        if (failed == SQLSTATE_DATA_CORRUPTED && !ledger->plan.expects_damage)
+            broken(ledger, "%s: %s", error_text(&ledger->error, ERROR_MESSAGE),
+                   error_text(&ledger->error, ERROR_DETAIL));
         world_stop(world);
     } else {
         memset(ledger->position[world->core], 0, sizeof ledger->position[0]);

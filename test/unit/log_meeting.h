@@ -10,7 +10,7 @@
 #include "engine/log/log.h"
 #include "test/sim/sim.h"
 
-enum { MEETING_CORES = 3, MEETING_RUNS = 4096, MEETING_RECORDS = 4096 };
+enum { MEETING_CORES = 3, MEETING_RUNS = 1024, MEETING_RECORDS = 4096 };
 
 /* How the program works. */
 struct plan {
@@ -41,12 +41,21 @@ struct told {
     bool settled;
 };
 
+/* What one replay has seen. */
+struct review {
+    struct meeting *meeting;
+    uint64_t run, last_position, last_stamp;
+    uint64_t seen[MEETING_RUNS][MEETING_CORES]; /* the last number */
+    uint64_t records;
+};
+
 struct ledger {
     struct sim *sim;
     struct sim_process *process;
     struct plan plan;
     uint64_t runs; /* begun */
     struct told told[MEETING_RUNS][MEETING_CORES];
+    struct review review[MEETING_CORES];
     uint64_t position[MEETING_CORES][MEETING_RECORDS]; /* of the present run, by number; 0 = not known */
     struct log_ticket ticket[MEETING_CORES];           /* of each core's last record */
     uint64_t kept_from;                                /* truncated up to here at most */
