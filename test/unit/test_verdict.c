@@ -202,6 +202,21 @@ START_TEST(a_read_under_locks_of_a_transaction_that_was_lost_may_have_been_lost_
 }
 END_TEST
 
+START_TEST(what_an_own_write_stands_on_may_be_lost_with_it)
+{
+    struct witness_transaction *writer = begin(WITNESS_STATEMENT), *reader = begin(WITNESS_STATEMENT);
+    uint64_t value = witness_write(writer, list, 0);
+    witness_read_list(reader, list, &value, 1, true);
+    uint64_t own = witness_write(reader, list, 0);
+    witness_statement(reader);
+    witness_read_list(reader, list, (uint64_t[]){value, own}, 2, false);
+    witness_restarted(witness);
+    uint64_t later = append_alone(list);
+    READ_LIST(list, later);
+    must_be_clean();
+}
+END_TEST
+
 START_TEST(seeing_what_a_savepoint_took_back_is_found)
 {
     struct witness_transaction *transaction = begin(WITNESS_STRICT);
@@ -876,6 +891,7 @@ static void add_values(TCase *tests)
     tcase_add_test(tests, a_read_counts_even_if_its_transaction_fails);
     tcase_add_test(tests,
                    a_read_under_locks_of_a_transaction_that_was_lost_may_have_been_lost_with_what_it_saw);
+    tcase_add_test(tests, what_an_own_write_stands_on_may_be_lost_with_it);
     tcase_add_test(tests, seeing_what_a_savepoint_took_back_is_found);
     tcase_add_test(tests, seeing_ones_own_value_after_it_was_taken_back_is_found);
     tcase_add_test(tests, savepoints_that_are_rolled_back_to_again_are_clean);

@@ -25,7 +25,8 @@ bool read_counts(const struct witness_transaction *transaction, const struct ope
         return transaction->committed;
     if (operation->locked)
         return transaction->committed && !operation->undone;
-    return transaction->committed || !transaction->async;
+    /* Its own write may stand on one that it saw under its lock, and both may get lost. */
+    return transaction->committed || (!transaction->async && !operation->own);
 }
 
 /* ---- a transaction alone ---- */

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "test/witness/inside.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -212,4 +213,68 @@ void witness_check(struct witness *witness, struct witness_verdict *verdict)
 {
     witness_find_versions(witness, verdict);
     witness_find_cycles(witness, verdict);
+}
+
+/* ---- telling ---- */
+
+/* Adds words to a line, as far as there is room. */
+struct line {
+    char *words;
+    size_t room, used;
+};
+
+static void add(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct line *line, const char *format, ...)
+{
+    va_list arguments;
+    if (line->used >= line->room)
+        return;
+    va_start(arguments, format);
+    line->used += (size_t)vsnprintf(line->words + line->used, line->room - line->used, format, arguments);
+    va_end(arguments);
+}
+
+static void tell_operation(struct line *line, const struct operation *operation)
+{
+    const char *locked = operation->locked ? "locked " : "";
+    switch (operation->kind) {
+    case OPERATION_STATEMENT:
+        add(line, " ;");
+        break;
+    case OPERATION_WRITE:
+    case OPERATION_REFUSED:
+        add(line, " %s %u=%" PRIu64, operation->kind == OPERATION_WRITE ? "write" : "refused", operation->key,
+            operation->value);
+        break;
+    case OPERATION_READ:
+        add(line, " %sread %u=%" PRIu64, locked, operation->key, operation->value);
+        break;
+    case OPERATION_READ_LIST:
+        add(line, " %sread %u=[", locked, operation->key);
+        for (uint32_t i = 0; i < operation->count; i++)
+            add(line, "%s%" PRIu64, i ? " " : "", operation->values[i]);
+        add(line, "]");
+        break;
+    case OPERATION_UNDO:
+        add(line, " rollback to %" PRIu64, operation->value);
+    }
+    if (operation->undone)
+        add(line, " (undone)");
+}
+
+bool witness_tell(const struct witness *witness, uint32_t number, char *words, size_t room)
+{
+    static const char *const levels[] = {"", "statement", "snapshot", "strict"};
+    static const char *const outcomes[] = {"unknown", "ok", "failed"};
+    struct line line = {.words = words, .room = room};
+    if (number >= witness->transaction_count)
+        return false;
+    const struct witness_transaction *transaction = witness->transactions[number];
+    add(&line, "T%u client %u %s%s %s scn %" PRIu64 " ticks %" PRIu64 "..%" PRIu64 ":", number,
+        transaction->client, levels[transaction->level], transaction->async ? " async" : "",
+        outcomes[transaction->outcome], transaction->scn, transaction->begun,
+        transaction->ended ? transaction->ended_at : 0);
+    for (size_t i = 0; i < transaction->count; i++)
+        tell_operation(&line, &transaction->operations[i]);
+    return true;
 }

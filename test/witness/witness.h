@@ -127,4 +127,7 @@ void witness_check(struct witness *witness, struct witness_verdict *verdict);
  * was rolled back, the others whole or not at all. Of keys no final transaction has read it says nothing. */
 void witness_check_final(struct witness *witness, struct witness_verdict *verdict);
 
+/* Says what a transaction did and saw, in one line. Numbers are those of verdicts; false when there is no such one. */
+bool witness_tell(const struct witness *witness, uint32_t number, char *words, size_t room);
+
 #endif

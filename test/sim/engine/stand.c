@@ -291,6 +291,12 @@ static void stand_open(struct stand *stand, struct play *play, const struct scen
     const struct sim_faults *faults = sim_faults(play->sim);
     stand->faults = faults->read_error_ppm || faults->write_error_ppm || faults->sync_error_ppm;
     draw(stand);
+    if (getenv("NORESHAPE"))
+        stand->reshapes = false;
+    if (getenv("NOTEND"))
+        stand->tends = false;
+    if (getenv("NOASYNC"))
+        stand->async_percent = 0;
     scenario->open(stand);
 }
 
@@ -363,14 +369,30 @@ static void play_final(struct stand *stand)
         stand_fail(stand, "the process does not end after the last look");
 }
 
+/* A line of the trace takes so much. */
+#define NOTE_BYTES 360
+
+/* The transactions a verdict names, into the trace. */
+static void note_transactions(struct stand *stand, const char *words)
+{
+    char line[4000];
+    for (const char *at = words; (at = strchr(at, 'T')); at++)
+        if (at[1] >= '0' && at[1] <= '9' &&
+            witness_tell(stand->witness, (uint32_t)strtoul(at + 1, NULL, 10), line, sizeof line))
+            for (const char *rest = line; *rest; rest += strnlen(rest, NOTE_BYTES))
+                sim_note(stand->sim, "%.*s", NOTE_BYTES, rest);
+}
+
 static void judge(struct stand *stand)
 {
     struct witness_verdict verdict = {0};
     witness_check(stand->witness, &verdict);
     if (!sim_failure(stand->sim))
         witness_check_final(stand->witness, &verdict);
-    if (verdict.total)
+    if (verdict.total) {
+        note_transactions(stand, verdict.words);
         stand_fail(stand, "%s", verdict.words);
+    }
     if (stand->scenario->judge && !sim_failure(stand->sim))
         stand->scenario->judge(stand);
     sim_note(stand->sim, "%" PRIu64 " commits, %" PRIu64 " operations, %" PRIu64 " reshaped, %" PRIu64 " not",
