@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct workload *const workloads[] = {disk_workloads, net_workloads, mail_workloads, engine_workloads,
-                                            NULL};
+const struct workload *const workloads[] = {disk_workloads, net_workloads,    mail_workloads,
+                                            echo_workloads, engine_workloads, NULL};
 
 const struct workload *workload_find(const char *name)
 {

@@ -54,6 +54,8 @@ void process_start(struct sim_process *process)
     process->starts++;
     record(sim, process->node->number, EVERYWHERE, TRACE_START, process->number, process->starts,
            process->program.name);
+    if (process->program.begin)
+        process->program.begin(process->program.argument);
     process->room_scope = scope_open_root("mail room", &process->budget);
     check(process->room_scope, "no memory for a simulated process");
     enum sqlstate failed = mail_room_open(process->room_scope, process->program.cores, &room, &error);

@@ -156,9 +156,10 @@ struct sim_program {
     uint32_t cores;
     void (*core_main)(struct world *world, void *argument); /* as linux_run takes it */
     void *argument;
-    size_t memory_bytes; /* limit of its root budget; 0 = none */
-    bool spared;         /* drawn faults neither crash nor pause it, nor take its machine's power */
-    bool respawn;        /* started again after it ended by itself or by sim_crash_after(), too */
+    void (*begin)(void *argument); /* called at each start before any core runs, as main() is; NULL = none */
+    size_t memory_bytes;           /* limit of its root budget; 0 = none */
+    bool spared;                   /* drawn faults neither crash nor pause it, nor take its machine's power */
+    bool respawn;                  /* started again after it ended by itself or by sim_crash_after(), too */
 };
 
 enum sim_state {

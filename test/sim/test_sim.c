@@ -13,8 +13,8 @@
 
 START_TEST(test_same_seed_gives_same_trace)
 {
-    static const char *const names[] = {"disk", "net", "mail"};
-    const struct workload *workload = workload_find(names[_i % 3]);
+    static const char *const names[] = {"disk", "net", "mail", "echo"};
+    const struct workload *workload = workload_find(names[_i % 4]);
     struct play_options options = {.seed = 100 + (uint64_t)_i, .limit_ns = SIM_SECOND / 4};
     struct play_result first, second, other;
     play(workload, &options, &first);

@@ -80,6 +80,7 @@ const struct workload *workload_find(const char *name);
 extern const struct workload disk_workloads[];
 extern const struct workload net_workloads[];
 extern const struct workload mail_workloads[];
+extern const struct workload echo_workloads[];
 extern const struct workload engine_workloads[]; /* engine/ */
 
 #endif
