@@ -42,6 +42,7 @@ struct opening {
     uint64_t start_incarnation; /* 0 = not known */
     uint64_t stable;            /* the largest position a head calls stable */
     uint64_t end;
+    uint64_t next;        /* where a group behind the end is, or should be */
     uint64_t incarnation; /* of the last group */
     uint64_t torn;        /* where what is dropped ends */
 };
@@ -175,6 +176,7 @@ static enum sqlstate find_end(struct opening *opening, struct error *error)
         failed = walk_next(&walk, &head, &group, &found, error);
     }
     opening->end = walk.position;
+    opening->next = walk.next;
     opening->incarnation = walk.incarnation;
     if (walk.stable > opening->stable)
         opening->stable = walk.stable;
@@ -231,7 +233,7 @@ static enum sqlstate look_behind(struct opening *opening, struct error *error)
     }
     scratch_close_and_wait(opening->world->scheduler, scope);
     if (!failed && opening->stable > opening->end)
-        failed = damaged(opening, opening->end, "What was acknowledged goes on behind it.", error);
+        failed = damaged(opening, opening->next, "What was acknowledged goes on behind it.", error);
     return failed;
 }
 

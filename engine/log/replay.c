@@ -86,7 +86,7 @@ static enum sqlstate run(struct replay *replay, const struct node_log *log, uint
         bool found;
         failed = walk_next(&walk, &head, &group, &found, error);
         if (!failed && !found)
-            failed = damaged(log, walk.position, "What stands there is no group of records.", error);
+            failed = damaged(log, walk.next, "What stands there is no group of records.", error);
         if (!failed && group_end(&head) > replay->from)
             failed = visit_group(replay, log, &head, group, error);
     }

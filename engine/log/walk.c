@@ -54,6 +54,7 @@ static enum sqlstate look_at(struct walk *walk, uint64_t position, const struct 
         return failed;
     if (!group_head_read(block, head) || !follows(walk, head, position) || group_end(head) > limit)
         return SQLSTATE_OK;
+    walk->next = position;
     failed = reader_view(walk->reader, position, blocks_up(head->bytes), group, error);
     if (!failed)
         *found = group_check(*group, head);
@@ -69,6 +70,7 @@ enum sqlstate walk_next(struct walk *walk, struct group_head *head, const uint8_
         fiber_yield(walk->world->scheduler);
     }
     size_t at = extents_find(walk->extents, walk->position);
+    walk->next = walk->position;
     enum sqlstate failed = SQLSTATE_OK;
     if (at < walk->extents->count && walk->position < walk->end)
         failed = look_at(walk, walk->position, &walk->extents->extent[at], head, group, found, error);

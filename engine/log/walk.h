@@ -12,6 +12,7 @@ struct walk {
     uint64_t cluster;
     uint64_t incarnation; /* of the last group; 0 = none yet, any will do */
     uint64_t position;    /* where the last group ended */
+    uint64_t next;        /* where the next one is or should be: there, or at the start of the next segment */
     uint64_t stable;      /* the largest any head spoke of */
     uint64_t end;         /* groups are looked for up to here */
     uint64_t looked_at;   /* bytes, since the fiber last let others run */

@@ -10,7 +10,7 @@
 #include "engine/log/log.h"
 #include "test/sim/sim.h"
 
-enum { MEETING_CORES = 3, MEETING_RUNS = 1024, MEETING_RECORDS = 4096 };
+enum { MEETING_CORES = 3, MEETING_RUNS = 8192, MEETING_RECORDS = 4096 };
 
 /* How the program works. */
 struct plan {
