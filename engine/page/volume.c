@@ -73,53 +73,69 @@ static enum sqlstate make(struct world *world, struct scope *scope, const struct
 
 /* ---- superblocks ---- */
 
-/* Reads all copies and gives the newest sound one in *best, NULL when there is none; *slot is its slot. */
-static enum sqlstate superblock_choose(struct volume *volume, struct scope *work, struct superblock **best,
-                                       const char **fault, struct error *error)
+/* What was read of the superblocks. */
+struct superblocks {
+    struct superblock *best; /* the newest sound one; NULL = none */
+    const char *fault;       /* what is wrong with one that is not */
+};
+
+/* Reads one copy. One that the disk does not give may be the newest: without it nobody knows which generation is the durable
+ * one, and to take an older one for it could lose a commit. One that is there and not sound was torn. */
+static enum sqlstate superblock_read(struct volume *volume, struct scope *work, uint32_t slot, uint32_t copy,
+                                     struct superblock *into, const char **fault, struct error *error)
 {
+    struct disk_transfer transfer = {
+        .file = volume->file, .data = into, .size = sizeof *into, .offset = superblock_offset(slot, copy)};
+    enum sqlstate failed = volume_transfer(volume, work, false, &transfer, 1, error);
+    *fault = failed ? "it cannot be read" : superblock_fault(into);
+    return failed == SQLSTATE_DATA_CORRUPTED ? SQLSTATE_OK : failed; /* the file ends before it */
+}
+
+/* Reads a slot: any sound copy will do, for both are the same, or one of them was torn and the other is what was there
+ * before or was to come. */
+static enum sqlstate slot_read(struct volume *volume, struct scope *work, uint32_t slot,
+                               struct superblock *into, struct superblocks *all, struct error *error)
+{
+    enum sqlstate unread = SQLSTATE_OK;
+    bool sound = false;
+    for (uint32_t copy = 0; copy < SUPERBLOCK_COPIES; copy++) {
+        const char *fault;
+        enum sqlstate failed = superblock_read(volume, work, slot, copy, &into[copy], &fault, error);
+        unread = failed ? failed : unread;
+        sound = sound || !fault;
+        if (fault)
+            all->fault = fault;
+        if (fault || (all->best && all->best->generation >= into[copy].generation))
+            continue;
+        all->best = &into[copy];
+        volume->slot = slot;
+    }
+    return sound ? SQLSTATE_OK : unread;
+}
+
+static enum sqlstate superblock_choose(struct volume *volume, struct scope *work,
+                                       struct superblock **superblock, struct error *error)
+{
+    struct superblocks all = {0};
     void *memory;
     enum sqlstate failed =
         scope_alloc_large(work, (size_t)SUPERBLOCK_SLOTS * SUPERBLOCK_COPIES * SUPERBLOCK_BYTES,
                           DISK_ALIGNMENT, &memory, error);
-    *best = NULL;
-    *fault = "they cannot be read";
-    for (uint32_t i = 0; i < SUPERBLOCK_SLOTS * SUPERBLOCK_COPIES && !failed; i++) {
-        struct superblock *superblock = (struct superblock *)memory + i;
-        struct disk_transfer transfer = {.file = volume->file,
-                                         .data = superblock,
-                                         .size = sizeof *superblock,
-                                         .offset =
-                                             superblock_offset(i / SUPERBLOCK_COPIES, i % SUPERBLOCK_COPIES)};
-        /* A copy that cannot be read is one that is not there. */
-        if (volume_transfer(volume, work, false, &transfer, 1, error))
-            continue;
-        const char *wrong = superblock_fault(superblock);
-        if (wrong)
-            *fault = wrong;
-        if (wrong || (*best && (*best)->generation >= superblock->generation))
-            continue;
-        *best = superblock;
-        volume->slot = i / SUPERBLOCK_COPIES;
-    }
-    return failed;
-}
-
-static enum sqlstate superblock_read(struct volume *volume, struct scope *work,
-                                     struct superblock **superblock, struct error *error)
-{
-    const char *fault;
-    enum sqlstate failed = superblock_choose(volume, work, superblock, &fault, error);
+    for (uint32_t slot = 0; slot < SUPERBLOCK_SLOTS && !failed; slot++)
+        failed = slot_read(volume, work, slot, (struct superblock *)memory + slot * SUPERBLOCK_COPIES, &all,
+                           error);
     if (failed)
         return failed;
-    if (!*superblock)
+    *superblock = all.best;
+    if (!all.best)
         return error_set(error, SQLSTATE_DATA_CORRUPTED, "both superblocks of volume \"%s\" are damaged: %s",
-                         volume->path, fault);
-    if ((*superblock)->identity != volume->identity) {
-        failed = error_set(error, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                           "volume \"%s\" belongs to another node or core", volume->path);
-        error_add(error, ERROR_DETAIL, "Its identity is %016llx, expected was %016llx.",
-                  (unsigned long long)(*superblock)->identity, (unsigned long long)volume->identity);
-    }
+                         volume->path, all.fault);
+    if (all.best->identity == volume->identity)
+        return SQLSTATE_OK;
+    failed = error_set(error, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "volume \"%s\" belongs to another node or core", volume->path);
+    error_add(error, ERROR_DETAIL, "Its identity is %016llx, expected was %016llx.",
+              (unsigned long long)all.best->identity, (unsigned long long)volume->identity);
     return failed;
 }
 
@@ -265,7 +281,7 @@ static enum sqlstate open_in(struct volume *volume, struct scope *work, const st
     void *scratch;
     enum sqlstate failed = open_file(volume, options, error);
     if (!failed)
-        failed = superblock_read(volume, work, &superblock, error);
+        failed = superblock_choose(volume, work, &superblock, error);
     if (failed)
         return failed;
     volume->page_bytes = superblock->page_bytes;

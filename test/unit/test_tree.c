@@ -72,7 +72,7 @@ static void act_random_changes(struct world *world, void *argument)
         must(model_change(tree, volume, scope, &model, run->shape, run->keys, removes, run->size_most,
                           1 + unit_random_below(&state, 60), &state, &error),
              &error);
-        must(model_verify(tree, &error), &error);
+        must(model_verify(tree, false, &error), &error);
         if (i % 10 == 0)
             must(model_compare(tree, volume, scope, &model, &state, &error), &error);
         if (unit_random_below(&state, 10) == 0)

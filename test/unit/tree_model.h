@@ -70,7 +70,7 @@ enum sqlstate model_change(struct tree *tree, struct volume *volume, struct scop
 enum sqlstate model_compare(struct tree *tree, struct volume *volume, struct scope *scope,
                             const struct model *model, uint64_t *state, struct error *error);
 
-/* tree_verify() that must find nothing. */
-enum sqlstate model_verify(struct tree *tree, struct error *error);
+/* tree_verify() that must find nothing but, when the disk fails, pages that it does not give. */
+enum sqlstate model_verify(struct tree *tree, bool disk_fails, struct error *error);
 
 #endif
