@@ -117,7 +117,13 @@ static void run_clients(const struct peer_ops *ops, const struct work *work)
     static struct client clients[CLIENTS_MAX];
     static struct metric_histogram latency_ns;
     uint32_t count = work->clients < CLIENTS_MAX ? work->clients : CLIENTS_MAX;
-    uint64_t began_ns = work_now_ns(), operations = 0;
+    uint64_t operations = 0;
+    if (work_warm(work)) {
+        void *reader = ops->reader_open();
+        ops->scan(reader, 0, work->rows);
+        ops->reader_close(reader);
+    }
+    uint64_t began_ns = work_now_ns();
     double processor = work_processor_seconds();
     for (uint32_t i = 0; i < count; i++) {
         clients[i] = (struct client){.ops = ops,

@@ -43,8 +43,10 @@ struct run {
     uint64_t opened_ns; /* by core 0 */
     uint32_t checkpointing;
     uint64_t checkpoints;
-    double resident_bytes, processor_seconds;
-    uint64_t log_bytes;
+    double resident_bytes;
+    uint32_t ready, done;     /* cores that are about to begin, that have ended */
+    double processor_seconds; /* of all between the two */
+    double processor_began;
 };
 
 /* A core's side of a run. */
@@ -475,6 +477,36 @@ static void find_rows(struct side *side)
         work_fail("core %u owns no table: load first, with as many cores", side->world->core);
 }
 
+/* Reads all rows of the core once, so that those in cache are there. */
+static void warm_up(struct side *side)
+{
+    struct scope *scope = scope_open(side->world->scope, "warm up");
+    struct transaction *transaction = begin(side, scope, true, false);
+    struct scanned scanned = {.next = side->first};
+    const struct row_scan scan = {.table = side->table, .range = {.to_open = true}};
+    struct error error;
+    must(row_scan(transaction, &scan, &(struct store_sink){take_scanned, &scanned}, &error), &error);
+    if (scanned.count != side->share)
+        work_fail("core %u has %lu rows instead of %lu", side->world->core, scanned.count, side->share);
+    commit(transaction);
+    fiber_close_scope(side->world->scheduler, scope);
+}
+
+/* Waits until all cores have come here. */
+static void meet(struct side *side, uint32_t *count)
+{
+    uint32_t cores = side->world->cores;
+    if (__atomic_add_fetch(count, 1, __ATOMIC_ACQ_REL) == cores) {
+        double now = work_processor_seconds();
+        side->run->processor_seconds = now - side->run->processor_began;
+        if (count == &side->run->ready)
+            side->run->processor_began = now;
+    }
+    while (__atomic_load_n(count, __ATOMIC_ACQUIRE) < cores)
+        if (fiber_sleep_until(side->world->scheduler, world_now(side->world) + MILLISECOND) == FIBER_CANCELED)
+            work_fail("interrupted");
+}
+
 static void work_on(struct side *side)
 {
     const struct work *work = &side->run->work;
@@ -492,6 +524,9 @@ static void work_on(struct side *side)
         side->fibers = work->clients / cores + (core < work->clients % cores);
     if (what->needs_rows && side->fibers && side->share / side->fibers == 0)
         work_fail("there are more clients than rows");
+    if (what->needs_rows && work_warm(work))
+        warm_up(side);
+    meet(side, &side->run->ready);
     side->result->began_ns = world_now(side->world);
     side->end_ns = side->result->began_ns + (uint64_t)(work->seconds * (double)SECOND);
     for (uint32_t i = 0; i < side->fibers; i++)
@@ -505,6 +540,7 @@ static void work_on(struct side *side)
         if (fiber_wait(side->world->scheduler, &side->ended, FIBER_NO_DEADLINE) == FIBER_CANCELED)
             work_fail("interrupted");
     side->result->ended_ns = world_now(side->world);
+    meet(side, &side->run->done);
 }
 
 static void core_main(struct world *world, void *argument)
@@ -542,7 +578,7 @@ static void print_open(const struct run *run)
     work_print(&run->work, "synod", figures, sizeof figures / sizeof *figures);
 }
 
-static void print_work(const struct run *run, double processor)
+static void print_work(const struct run *run)
 {
     static struct metric_histogram latency_ns, stall_ns;
     uint64_t operations = 0;
@@ -556,7 +592,7 @@ static void print_work(const struct run *run, double processor)
         metric_histogram_merge(&stall_ns, &core->stall_ns);
     }
     const struct work_figure figures[] = {{"per_second", (double)operations / seconds},
-                                          {"processor_us", processor * 1e6 / (double)operations},
+                                          {"processor_us", run->processor_seconds * 1e6 / (double)operations},
                                           {"p50_us", (double)metric_quantile(&latency_ns, 0.5) / 1e3},
                                           {"p99_us", (double)metric_quantile(&latency_ns, 0.99) / 1e3},
                                           {"disk_bytes", work_disk_bytes(run->work.directory)},
@@ -592,13 +628,11 @@ int main(int count, char **arguments)
                                           .connections_max = 10,
                                           .log_level = LOG_WARN,
                                           .catch_signals = true};
-    double processor = work_processor_seconds();
     must(linux_run(&options, core_main, &run, &error), &error);
-    processor = work_processor_seconds() - processor;
     if (work_is(&run.work, "open"))
         print_open(&run);
     else
-        print_work(&run, processor);
+        print_work(&run);
     free(run.engine);
     return EXIT_SUCCESS;
 }

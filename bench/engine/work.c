@@ -102,6 +102,12 @@ bool work_is(const struct work *work, const char *name)
     return !strcmp(work->name, name);
 }
 
+bool work_warm(const struct work *work)
+{
+    bool reads = work_is(work, "read") || work_is(work, "scan");
+    return reads && work->cache / 2 >= work->rows * (WORK_KEY_BYTES + WORK_ROW_BYTES);
+}
+
 void work_print(const struct work *work, const char *engine, const struct work_figure *figures, size_t count)
 {
     if (work->json)

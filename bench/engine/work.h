@@ -47,6 +47,9 @@ void work_open(struct work *work, int count, char **arguments);
 /* Whether this is the work asked for. */
 bool work_is(const struct work *work, const char *name);
 
+/* Whether everything is read once before the measurement: it reads rows, and the cache holds them all. */
+bool work_warm(const struct work *work);
+
 /* Prints one line of what was measured. */
 void work_print(const struct work *work, const char *engine, const struct work_figure *figures, size_t count);
 
