@@ -11,8 +11,9 @@
 
 #include "base/check.h"
 
-#define NODE_ENTRIES 48
-#define HEIGHT_MAX   16 /* 24^16 rows at least */
+#define NODE_ENTRIES     48
+#define CACHE_LINE_BYTES 64
+#define HEIGHT_MAX       16 /* 24^16 rows at least */
 
 struct separator {
     uint16_t size;
@@ -102,12 +103,14 @@ static uint32_t leaf_slot(const struct ordered_node *leaf, uint64_t head, struct
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         int order = compare_at(leaf, middle, head, key);
+        if (order == 0) {
+            *equal = true;
+            return middle;
+        }
         if (order < 0)
             low = middle + 1;
-        else {
+        else
             high = middle;
-            *equal = *equal || order == 0;
-        }
     }
     return low;
 }
@@ -126,6 +129,15 @@ static uint32_t inner_slot(const struct ordered_node *node, uint64_t head, struc
     return low - 1;
 }
 
+/* A search in a node of a large history misses the cache at each of its steps. Asked for together, the lines of the heads come
+ * in the time of one. */
+static inline void prefetch_heads(const struct ordered_node *node)
+{
+    const uint8_t *at = (const uint8_t *)node, *end = (const uint8_t *)&node->head[NODE_ENTRIES];
+    for (; at < end; at += CACHE_LINE_BYTES)
+        __builtin_prefetch(at);
+}
+
 static struct ordered_node *descend(const struct ordered *ordered, uint64_t head, struct bytes key,
                                     struct way *way)
 {
@@ -140,6 +152,7 @@ static struct ordered_node *descend(const struct ordered *ordered, uint64_t head
             way->slot[way->depth++] = slot;
         }
         node = node->child[slot];
+        prefetch_heads(node);
     }
     return node;
 }
