@@ -108,11 +108,6 @@ static bool classic_pending(struct linux_core *core)
     return take_events(core->backend_state, 0) > 0;
 }
 
-static void know_file(struct file *file)
-{
-    (void)file;
-}
-
 static const struct disk_ops classic_disk = {
     .open = linux_disk_open,
     .read = classic_read,
@@ -134,8 +129,6 @@ const struct linux_backend linux_backend_classic = {
     .open = classic_open,
     .turn = classic_turn,
     .pending = classic_pending,
-    .know_file = know_file,
-    .forget_file = know_file,
     .close = classic_close,
     .disk = &classic_disk,
     .net = &classic_net,

@@ -58,7 +58,6 @@ static void undo_open(struct linux_job *argument)
 static void close_file(void *argument)
 {
     struct file *file = argument;
-    file->core->backend->forget_file(file);
     close(file->descriptor);
 }
 
@@ -99,10 +98,8 @@ enum sqlstate linux_disk_open(struct world *world, struct scope *scope, const ch
                           .scope = scope,
                           .path = scope_copy_text(scope, path),
                           .descriptor = descriptor,
-                          .slot = -1,
                           .flags = flags};
     scope_undo(scope, close_file, file);
-    core->backend->know_file(file);
     *opened = file;
     return SQLSTATE_OK;
 }

@@ -1,15 +1,15 @@
 /* The loop of a core: one turn after another until its world has ended, asleep when there is nothing to do.
  *
  * Sleeping costs a system call here, one in whoever wakes us, and the time of a hop between processors (5 to
- * 37 us); polling costs a processor that others could use. So a core polls before it sleeps only while mail ends
- * its idle times soon, the way KVM polls before it halts a processor:
+ * 37 us); polling costs a processor that others could use. So a core polls before it sleeps only while mail
+ * ends its idle times soon, the way KVM polls before it halts a processor:
  *
- *     ended by mail within LOOP_POLL_MAX_NS   -> polling pays: longer next time, if this time was not long enough
+ *     ended by mail within LOOP_POLL_MAX_NS   -> longer next time, if this time was not long enough
  *     otherwise                               -> half as long; an idle core soon does not poll at all
  *
- * Nobody polls for the disk or the network: a fiber that reads 4 KiB 40 us at a time got a third less done that
- * way on a busy machine, since the scheduler takes the processor from who always wants it and gives it at once to
- * who has slept.
+ * Nobody polls for the disk or the network: a fiber that reads 4 KiB after 4 KiB got a third less done that
+ * way on a busy machine, since the scheduler takes the processor from who always wants it and gives it at
+ * once to who has slept.
  *
  * How a sleeping core is not forgotten: the core says `asleep` (sequentially consistent) and then looks at
  * its inbox once more; a thread puts its landing into the inbox and then looks at `asleep`. One of the two

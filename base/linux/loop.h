@@ -54,9 +54,7 @@ enum linux_feature {
     LINUX_FEATURE_COOP_TASKRUN = 8,       /* 5.19 */
     LINUX_FEATURE_MULTISHOT_ACCEPT = 16,  /* 5.19 */
     LINUX_FEATURE_MULTISHOT_RECEIVE = 32, /* 6.0, with a ring of provided buffers */
-    LINUX_FEATURE_REGISTERED_FILES = 64,  /* 5.15 is enough; may fail for want of descriptors */
-    LINUX_FEATURE_MESSAGE_RING = 128,     /* 5.18 */
-    LINUX_FEATURE_QUIET_SEND = 256,       /* 6.0: no completion of a send that succeeded */
+    LINUX_FEATURE_QUIET_SEND = 64,        /* 6.0: no completion of a send that succeeded */
 };
 
 struct linux_tuning {
@@ -167,9 +165,6 @@ struct linux_backend {
     /* Whether turn() without waiting would find something, or this call itself has found it and called back.
      * Asked again and again while the loop polls: cheap, and never waits. */
     bool (*pending)(struct linux_core *core);
-    /* A file was opened, is about to be closed (no operation on it is under way). May use file->slot. */
-    void (*know_file)(struct file *file);
-    void (*forget_file)(struct file *file);
     /* Called on the core's thread when all operations have landed. */
     void (*close)(struct linux_core *core);
     const struct disk_ops *disk;
@@ -212,7 +207,6 @@ struct file {
     struct scope *scope; /* whose end closes it: every operation on the file holds it, beside its own */
     const char *path;    /* as given to open, for messages */
     int descriptor;
-    int slot;       /* in the ring's table of registered files, -1 = none */
     uint32_t flags; /* of enum disk_open_flags */
 };
 

@@ -1,8 +1,8 @@
 /* linux_run: a node on this machine. Checks limits, chooses the backend, starts a thread per core, listens to
  * signals, joins, tears down.
  *
- *     caller's thread:  limits -> shared things -> threads -> [wait: signals, ends of cores] -> join -> tear
- * down core's thread:                open -> (all opened?) -> run the world -> close -> end
+ *     caller's thread:  limits -> shared things -> threads -> [signals, ends of cores] -> join -> tear down
+ *     core's thread:               open -> (all opened?) -> run the world -> close -> end
  *
  * No core runs anything before all have opened, so a failure to open is a failure to start. SIGTERM and
  * SIGINT are blocked everywhere and read from a descriptor by the calling thread; the first asks all cores to

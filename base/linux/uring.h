@@ -24,17 +24,16 @@
 /* Buffers one connection may fill before anybody reads them; then the kernel is asked to stop, and TCP's
  * window holds back the peer. */
 #define URING_RECEIVE_AHEAD 4
-/* Sends up to this size are copied and go out with the turn's system call; larger ones are waited for, which is
- * cheaper than the copy. Such buffers of one core, 1 MiB; one that finds none is waited for, too. */
+/* Sends up to this size are copied and go out with the turn's system call; larger ones are waited for,
+ * which is cheaper than the copy. Such buffers of one core, 1 MiB; one that finds none is waited for, too.
+ * */
 #define URING_SEND_BYTES       4096
 #define URING_SEND_BUFFERS_MAX 256
-/* Connections accepted ahead of net_accept(): the kernel is asked to stop at the first figure. Until it does, it
- * may fill the completions that are there, and once more while it takes the request to stop; that bounds the
- * second. (A backlog comes in one go, and more clients move up into it meanwhile.) */
+/* Connections accepted ahead of net_accept(): the kernel is asked to stop at the first figure. Until it
+ * does, it may fill the completions that are there, and once more while it takes the request to stop; that
+ * bounds the second. (A backlog comes in one go, and more clients move up into it meanwhile.) */
 #define URING_ACCEPT_AHEAD     256
 #define URING_ACCEPT_AHEAD_MAX (URING_ACCEPT_AHEAD + 2 * URING_COMPLETIONS)
-/* Places for registered files; files opened beyond are used by their descriptor. */
-#define URING_FILES_MAX 1024
 /* Disk operations in flight on one core; fibers beyond wait. Devices take 1,024 at most (nr_requests). */
 #define URING_DISK_OPERATIONS_MAX 2048
 
@@ -70,14 +69,11 @@ struct send_buffers {
 
 struct uring {
     struct io_uring ring;
-    uint64_t
-        submits; /* system calls that took submissions: what was prepared before can not be changed any more */
+    uint64_t submits;     /* system calls that took submissions: what was prepared before is out of reach */
     struct uring_op wake; /* the poll on wake_descriptor */
     struct receive_buffers receive;
     struct send_buffers send;
     struct disk_pool *disk;
-    uint16_t *free_slots; /* stack of free places for registered files */
-    uint32_t free_slot_count;
 };
 
 static inline struct uring *uring_of(struct linux_core *core)
@@ -96,17 +92,15 @@ void uring_reserve(struct linux_core *core, uint32_t count);
 void uring_cancel(struct linux_core *core, struct uring_op *op);
 
 /* ---- uring_disk.c ---- */
-enum sqlstate uring_disk_open(struct linux_core *core, struct error *error);
-void uring_know_file(struct file *file);
-void uring_forget_file(struct file *file);
+void uring_disk_open(struct linux_core *core);
 extern const struct disk_ops uring_disk_ops;
 
 /* ---- uring_net.c ---- */
 enum sqlstate uring_receive_open(struct linux_core *core, uint32_t buffers, struct error *error);
 void uring_receive_close(struct linux_core *core);
 
-/* Ends the sends that were submitted and have said nothing. Requires: all submissions were taken, all completions
- * called back. */
+/* Ends the sends that were submitted and have said nothing. Requires: all submissions were taken, all
+ * completions called back. */
 void uring_send_settle(struct linux_core *core);
 extern const struct net_ops uring_net_ops;
 

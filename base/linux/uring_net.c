@@ -4,21 +4,24 @@
  * there after a deadline or a cancellation: nothing is lost, the next call finds what has come.
  *
  *     multishot   one submission for many receives. The kernel takes a buffer from the core's ring of buffers
- * only when there are bytes to put into it, so an idle connection pins none. Filled buffers are chained on
- * the connection; the fiber is given one at a time, and gives it back at its next receive. poll        one
- * submission per wait; when the socket is readable, the fiber calls recv() with a buffer of the core's own.
- * On kernels without multishot, and for one round when the ring had no buffer left: other connections may
- * hold all of them and wait for this one, so it takes memory of its own.
+ *                 only when there are bytes to put into it, so an idle connection pins none. Filled buffers
+ *                 are chained on the connection; the fiber is given one at a time, and gives it back at its
+ *                 next receive.
+ *     poll        one submission per wait; when the socket is readable, the fiber calls recv() with a buffer
+ *                 of the core's own. On kernels without multishot, and for one round when the ring had no
+ *                 buffer left: other connections may hold all of them and wait for this one, so it takes
+ *                 memory of its own.
  *
  * A peer that sends faster than we read fills URING_RECEIVE_AHEAD buffers; then the multishot is canceled.
+ * (It may fill some 60 until the kernel has heard of that.)
  *
- * Sending. A small send is copied, and the call returns at once: the submission goes out with the turn's system call,
- * and a fiber that answers a request neither waits nor is switched to twice. More that is sent in the same turn is
- * added to the copy. Such a send is *quiet* where the kernel can (6.0): it must succeed at once and in full, and only
- * says something if it did not, so that its completion wakes nobody. What remains is then sent by an ordinary
- * submission, which waits in the kernel until the peer takes more, and the connection's next send waits for that. An
- * error of such a send is told by the next call. What the kernel has not taken when the scope is closed is lost;
- * stream_shutdown() waits for it.
+ * Sending. A small send is copied, and the call returns at once: the submission goes out with the turn's
+ * system call, and a fiber that answers a request neither waits nor is switched to twice. More that is sent
+ * in the same turn is added to the copy. Such a send is *quiet* where the kernel can (6.0): it must succeed
+ * at once and in full, and only says something if it did not, so that its completion wakes nobody. What
+ * remains is then sent by an ordinary submission, which waits in the kernel until the peer takes more, and
+ * the connection's next send waits for that. An error of such a send is told by the next call. What the
+ * kernel has not taken when the scope is closed is lost; stream_shutdown() waits for it.
  *
  * Larger sends, and connecting, end before the call returns, whatever happens: a canceled fiber cancels its
  * operation and waits, shielded, for it to land. So the kernel may use memory of the caller's stack.
@@ -657,6 +660,8 @@ static enum sqlstate send_all(struct connection *connection, const struct bytes 
         return fiber_check_canceled(scheduler, error);
     if (connection->broken)
         return broken_error(connection, error);
+    if (connection->send_number)
+        return net_error(error, connection->send_number, "send to", &connection->stream.peer);
     if (bytes == 0 || (bytes <= URING_SEND_BYTES && copy_send(connection, pieces, count, bytes)))
         return SQLSTATE_OK;
     enum sqlstate failed = send_idle(connection, deadline_ns, error);

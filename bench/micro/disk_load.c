@@ -1,11 +1,13 @@
-/* Disk through the world: random reads at a depth, and small durable writes, as fio and pg_test_fsync do them.
+/* Disk through the world: random reads at a depth, and small durable writes, as fio and pg_test_fsync do
+ * them.
  *
  *     disk_load read FILE BLOCK DEPTH SECONDS [IO]         random direct reads by DEPTH fibers of one core
- *     disk_load append FILE WRITERS SECONDS FLUSH [IO]     8 KiB durable writes by WRITERS fibers, a file each (FILE.0 ...)
+ *     disk_load append FILE WRITERS SECONDS FLUSH [IO]    8 KiB durable writes by WRITERS fibers, a file each
  *
- * IO is uring (default) or classic, FLUSH is auto, ring or thread. Prints operations per second, the processor time
- * of one in microseconds, and the median and 99th percentile latency in microseconds. The files must be there with
- * their blocks written: extending a file is another measurement. run-disk compares with the peers. */
+ * IO is uring (default) or classic, FLUSH is auto, ring or thread. Prints operations per second, the
+ * processor time of one in microseconds, and the median and 99th percentile latency in microseconds. The
+ * files must be there with their blocks written: extending a file is another measurement. run-disk compares
+ * with the peers. */
 #include "base/linux/linux.h"
 #include "base/metric.h"
 #include "base/scope.h"

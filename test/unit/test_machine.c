@@ -1,5 +1,5 @@
-/* What this machine allows: processors, memory of control groups (versions 1 and 2), meanings of error numbers, and
- * the writer of log lines. */
+/* What this machine allows: processors, memory of control groups (versions 1 and 2), meanings of error
+ * numbers, and the writer of log lines. */
 #include "base/linux/loop.h"
 #include "base/linux/machine.h"
 #include "test/unit/unit.h"
@@ -173,8 +173,8 @@ END_TEST
 #define LINES      5000
 #define LINE_BYTES 100
 
-/* Nobody reads the pipe while lines are written: some are kept, the rest is dropped, none is torn, all are accounted
- * for, and writing them did not wait. */
+/* Nobody reads the pipe while lines are written: some are kept, the rest is dropped, none is torn, all are
+ * accounted for, and writing them did not wait. */
 START_TEST(log_lines_without_room_are_dropped_and_counted)
 {
     struct scope *scope = scope_open_root("test", NULL);

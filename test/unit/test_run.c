@@ -1,5 +1,5 @@
-/* linux_run(): limits checked before anything starts, the choice of backend, signals, the report on a stack that
- * overflowed, cores that sleep. Whatever touches limits or signals happens in a process of its own. */
+/* linux_run(): limits checked before anything starts, the choice of backend, signals, the report on a stack
+ * that overflowed, cores that sleep. Whatever touches limits or signals happens in a process of its own. */
 #include "base/linux/loop.h"
 #include "test/unit/unit.h"
 
@@ -95,8 +95,8 @@ START_TEST(the_soft_limit_is_raised_by_itself)
 }
 END_TEST
 
-/* Since Linux 6.14 rings are locked memory of users without CAP_IPC_LOCK; what the kernel says when asked directly
- * is what linux_run() must come to. */
+/* Since Linux 6.14 rings are locked memory of users without CAP_IPC_LOCK; what the kernel says when asked
+ * directly is what linux_run() must come to. */
 static void little_locked_memory(void *argument)
 {
     struct linux_options options = plain;
