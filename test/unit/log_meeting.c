@@ -336,12 +336,14 @@ static enum sqlstate archive(void *argument, const char *path, uint64_t first, s
     struct ledger *ledger = meeting->ledger;
     struct file *file;
     struct scope *scope = scope_open(meeting->scope, "archive");
+    scope_hold(scope); /* the program may be stopped meanwhile */
     if (first != ledger->archived_from)
         broken(ledger, "segment %llu is offered to the archive instead of %llu", (unsigned long long)first,
                (unsigned long long)ledger->archived_from);
     ledger->archived_from = first;
     enum sqlstate failed = disk_open(meeting->world, scope, path, DISK_READ_ONLY, &file, error);
     scope_close(scope);
+    scope_release(scope);
     if (failed)
         return failed;
     if (ledger->archived++ % 2 == 0 && ledger->plan.refuses_archive)

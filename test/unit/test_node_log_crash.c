@@ -140,14 +140,6 @@ static void weather(uint64_t seed)
     sim_crash(process, SIM_POWER);
     sim_restart(process);
     meeting_work(ledger, process);
-    if (getenv("SHOW"))
-        printf("seed %llu runs %llu replayed %llu archived %llu full %llu nowhere %llu unknown %llu failures "
-               "%llu first %llu end %llu\n",
-               (unsigned long long)seed, (unsigned long long)ledger->runs,
-               (unsigned long long)ledger->replayed, (unsigned long long)ledger->archived,
-               (unsigned long long)ledger->refused_full, (unsigned long long)ledger->nowhere,
-               (unsigned long long)ledger->unknown, (unsigned long long)ledger->failures,
-               (unsigned long long)ledger->state.first, (unsigned long long)ledger->state.end);
     meeting_close(ledger);
 }
 
