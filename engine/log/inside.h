@@ -152,6 +152,8 @@ struct lane {
     /* Set by the port's core before its fibers wait for a position, behind which it looks at the position once more; taken
      * back by the owner after it published one. Both sides use sequentially consistent operations, so one sees the other. */
     atomic_bool wants;
+    atomic_bool
+        closing; /* set by the port's core: nobody there is left to wait; reset by the owner with `port` */
     uint64_t batches; /* the port's core's own: numbers go on when a port is opened again */
 };
 

@@ -88,6 +88,16 @@ static void wait_for(struct node_log *log)
     (void)!fiber_wait(log->world->scheduler, &log->keeper, FIBER_NO_DEADLINE);
 }
 
+/* Who closes does not wait for room on the disk. What was appended and could not be placed never will be, on no core: records
+ * elsewhere may follow it. */
+static bool stuck(const struct node_log *log)
+{
+    bool closing = log->ending;
+    for (uint32_t i = 0; i < log->world->cores; i++)
+        closing |= atomic_load_explicit(&log->lane[i].closing, memory_order_acquire);
+    return closing && log->blocked && log->allocation_failed;
+}
+
 /* Nobody can append any more. What was placed is written, then a marker, so that the next opening knows all of it to have
  * been acknowledged. */
 static void finish(struct node_log *log)
@@ -132,8 +142,7 @@ static void run_keeper(void *argument)
             look_at_room(log);
             look_at_ns = log->world->now_ns + ROOM_EVERY_NS;
         }
-        /* Who ends does not wait for room: what could not be placed will not be. */
-        if (log->ending && log->allocation_failed) {
+        if (stuck(log)) {
             struct error error;
             (void)!error_set(&error, SQLSTATE_DISK_FULL, "the log ends while the disk is full");
             log_fail(log, &error);

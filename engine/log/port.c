@@ -250,6 +250,7 @@ static void bye_delivered(struct world *here, struct mail *mail)
 {
     struct log_port *port = container_of(mail, struct log_port, bye);
     struct node_log *log = port->log;
+    atomic_store_explicit(&port->lane->closing, false, memory_order_relaxed);
     atomic_store_explicit(&port->lane->port, NULL, memory_order_release);
     fiber_wake_all(&log->keeper);
     mail_return(here, mail);
@@ -297,6 +298,7 @@ static void port_end(void *argument)
     struct log_port *port = argument;
     scope_hold(port->users);
     port->closing = true;
+    atomic_store_explicit(&port->lane->closing, true, memory_order_release);
     fiber_wake_all(&port->work);
 }
 
