@@ -104,6 +104,39 @@ START_TEST(three_cores_that_lose_power_at_any_event_find_their_log)
 }
 END_TEST
 
+static bool is_crashed(void *process)
+{
+    return sim_state(process) == SIM_CRASHED;
+}
+
+/* Events are turns of a core, in which several fibers run; here each turn of a fiber may be the last. */
+static void crash_at_yields(const struct plan *plan, uint64_t seed)
+{
+    struct ledger *ledger = meeting_open(seed, plan, NULL);
+    struct sim_process *process = meeting_start(ledger);
+    meeting_work(ledger, process);
+    uint64_t yields = sim_yields(process);
+    meeting_close(ledger);
+    for (uint64_t at = 1; at <= yields; at++) {
+        ledger = meeting_open(seed, plan, NULL);
+        process = meeting_start(ledger);
+        sim_crash_after(process, at, at % 2 ? SIM_KILL : SIM_POWER);
+        ck_assert_int_eq(sim_run(ledger->sim, 10 * SIM_SECOND, is_crashed, process), SIM_UNTIL);
+        sim_restart(process);
+        meeting_work(ledger, process);
+        sim_crash(process, SIM_POWER);
+        sim_restart(process);
+        meeting_work(ledger, process);
+        meeting_close(ledger);
+    }
+}
+
+START_TEST(a_crash_at_any_yield_leaves_what_was_stable)
+{
+    crash_at_yields(&brief, 21 + (uint64_t)_i);
+}
+END_TEST
+
 /* ---- everything at once ---- */
 
 /* Faults as the seed draws them, over many restarts; then calm, in which all must get done. */
@@ -168,6 +201,7 @@ int main(void)
     tcase_add_test(tests, a_process_that_is_killed_at_any_event_finds_its_log);
     tcase_add_test(tests, a_machine_that_loses_power_at_any_event_finds_its_log);
     tcase_add_test(tests, three_cores_that_lose_power_at_any_event_find_their_log);
+    tcase_add_loop_test(tests, a_crash_at_any_yield_leaves_what_was_stable, 0, 3);
     tcase_add_loop_test(tests, in_any_weather_what_was_stable_stays, 0, 60);
     tcase_add_test(tests, in_more_weather);
     return unit_run(tests);
