@@ -19,6 +19,7 @@ struct lists {
     uint64_t used; /* the lowest that were never active begin here */
     uint64_t active[ACTIVE_MAX];
     uint64_t count;  /* of active ones */
+    uint64_t base;   /* memory: those below it are gone */
     uint64_t starts; /* memory: of the process, when they were made */
 };
 
@@ -62,6 +63,7 @@ static bool memory_set_up(struct client *client)
     struct lists *lists = &append->memory;
     if (lists->starts != stand->starts) {
         lists->starts = stand->starts;
+        lists->base = lists->used;
         for (uint64_t i = 0; i < lists->count; i++)
             replace(stand, lists, i);
     }
@@ -92,7 +94,7 @@ static bool scan_some(struct deal *deal, struct lists *lists, uint64_t at)
 {
     struct seen seen[8];
     uint64_t to = lists->active[at] + 1, some = 1 + client_below(deal->client, 8);
-    uint64_t from = to > some ? to - some : 0;
+    uint64_t from = to > lists->base + some ? to - some : lists->base;
     return deal_scan(deal, lists->cells, from, to, client_chance(deal->client, 50), seen);
 }
 

@@ -291,12 +291,6 @@ static void stand_open(struct stand *stand, struct play *play, const struct scen
     const struct sim_faults *faults = sim_faults(play->sim);
     stand->faults = faults->read_error_ppm || faults->write_error_ppm || faults->sync_error_ppm;
     draw(stand);
-    if (getenv("NORESHAPE"))
-        stand->reshapes = false;
-    if (getenv("NOTEND"))
-        stand->tends = false;
-    if (getenv("NOASYNC"))
-        stand->async_percent = 0;
     scenario->open(stand);
 }
 
@@ -350,8 +344,6 @@ static void play_final(struct stand *stand)
 {
     if (sim_failure(stand->sim))
         return;
-    stand->final = true;
-    stand->faults = stand->full = false;
     if (dice_below(&stand->dice, 2))
         sim_crash(stand->process, SIM_POWER);
     else {
@@ -359,7 +351,8 @@ static void play_final(struct stand *stand)
         if (sim_failure(stand->sim))
             return;
     }
-    stand->looked = false;
+    stand->final = true;
+    stand->faults = stand->full = stand->looked = false;
     sim_restart(stand->process);
     if (sim_run(stand->sim, PATIENCE_NS, has_looked, stand) != SIM_UNTIL) {
         stand_fail(stand, "the last look does not end");

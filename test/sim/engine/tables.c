@@ -11,7 +11,9 @@
 #define ACTIVE      6
 #define LOCK_CLASS  1
 
-/*   NOT_YET -> MAKING -> THERE -> DROPPING -> GONE
+/* A number is used once: a table whose making failed never comes.
+ *
+ *   NOT_YET -> MAKING -> THERE -> DROPPING -> GONE
  *                 \          ^       /
  *                  \          \-----/   the transaction failed
  *                   -> GONE, or UNKNOWN after a crash: the next user finds out */
@@ -88,7 +90,7 @@ static void make(struct client *client, uint64_t at)
     if (client_chance(client, 30))
         client_sleep(client, SIM_MILLISECOND);
     enum witness_outcome outcome = deal_end(&deal, client_chance(client, 80));
-    table->state = outcome == WITNESS_OK ? THERE : outcome == WITNESS_FAILED ? NOT_YET : UNKNOWN;
+    table->state = outcome == WITNESS_OK ? THERE : outcome == WITNESS_FAILED ? GONE : UNKNOWN;
 }
 
 /* An error of a call on a table: that it is not there is an answer. */
