@@ -201,10 +201,10 @@ static void rotate(struct cache *cache, struct frame *frame, enum frame_queue to
 }
 
 /* Throws the page that deserves it least to stay out of the cache and puts its frame on the free list. */
-static bool evict(struct cache *cache)
+static bool evict(struct cache *cache, uint32_t tries_most)
 {
     struct cache_queue *small = &cache->queues[QUEUE_SMALL], *main = &cache->queues[QUEUE_MAIN];
-    for (int tries = 0; tries < EVICTION_TRIES && small->count + main->count > 0; tries++) {
+    for (uint32_t tries = 0; tries < tries_most && small->count + main->count > 0; tries++) {
         bool from_small = small->count > cache->made / 10 || main->count == 0;
         struct frame *frame = &cache->frames[from_small ? small->tail : main->tail];
         uint32_t uses = cache->use[frame->index] & USE_MOST;
@@ -231,7 +231,7 @@ static bool evict(struct cache *cache)
 bool cache_reserve(struct cache *cache, uint32_t count)
 {
     while (cache->queues[QUEUE_FREE].count < count) {
-        if (!make_block(cache) && !evict(cache))
+        if (!make_block(cache) && !evict(cache, EVICTION_TRIES))
             return false;
     }
     return true;
@@ -244,6 +244,11 @@ struct frame *cache_take(struct cache *cache)
     struct frame *frame = &cache->frames[cache->queues[QUEUE_FREE].head];
     queue_leave(cache, frame);
     return frame;
+}
+
+bool cache_evict_any(struct cache *cache)
+{
+    return evict(cache, (USE_MOST + 2) * cache->made);
 }
 
 void cache_give(struct cache *cache, struct frame *frame)

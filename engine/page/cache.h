@@ -125,6 +125,9 @@ struct frame *cache_take(struct cache *cache);
 /* Puts frames on the free list, by evicting, until there are `count`; false when it did not get there. */
 bool cache_reserve(struct cache *cache, uint32_t count);
 
+/* Evicts a page if any can be evicted at all: looks at each as often as it may have been used. */
+bool cache_evict_any(struct cache *cache);
+
 /* Gives a frame that is in no queue and not hashed back. */
 void cache_give(struct cache *cache, struct frame *frame);
 

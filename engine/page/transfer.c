@@ -121,7 +121,7 @@ enum sqlstate frame_take(struct volume *volume, struct frame **frame, struct err
         enum sqlstate failed = volume->failed ? SQLSTATE_OK : clean_some(volume, &wrote, error);
         if (failed)
             return failed;
-        if (wrote)
+        if (wrote || cache_evict_any(&volume->cache))
             continue;
         switch (fiber_wait(volume->world->scheduler, &volume->frame_free, deadline_ns)) {
         case FIBER_WOKEN:

@@ -132,6 +132,173 @@ START_TEST(large_pages_are_as_in_an_array)
 }
 END_TEST
 
+/* ---- loading ---- */
+
+struct rows {
+    const struct model *model;
+    size_t next;
+    size_t fails_at; /* SIZE_MAX = never */
+    bool falls;      /* one row out of order */
+    struct world *world;
+};
+
+static enum sqlstate next_row(void *argument, struct bytes *key, struct bytes *value, bool *end,
+                              struct error *error)
+{
+    struct rows *rows = argument;
+    if (rows->next == rows->fails_at && !rows->falls)
+        return error_set(error, SQLSTATE_QUERY_CANCELED, "enough");
+    if (rows->next == rows->model->count) {
+        *end = true;
+        return SQLSTATE_OK;
+    }
+    bool falls = rows->falls && rows->next == rows->fails_at;
+    const struct model_row *row = &rows->model->rows[falls ? 0 : rows->next];
+    *key = row->key;
+    *value = model_value(row->seed, row->size);
+    if (rows->next++ % 50 == 0)
+        fiber_yield(rows->world->scheduler);
+    return SQLSTATE_OK;
+}
+
+static void model_draw(struct model *model, const struct run *run, struct tree *tree, uint64_t *state)
+{
+    uint8_t room[TREE_KEY_BYTES_MAX];
+    for (uint64_t i = 0; i < run->keys; i++) {
+        size_t size = unit_random_below(state, 100) ? unit_random_below(state, 150)
+                                                    : unit_random_below(state, run->size_most);
+        model_set(model, model_key(run->shape, i, tree_key_bytes_max(tree), room), unit_random(state), size);
+    }
+}
+
+/* Commits until told to stop, so that loads and drops meet commits. */
+struct committer {
+    struct volume *volume;
+    struct tree *tree;
+    bool stop, stopped;
+};
+
+static void commit_on(void *argument)
+{
+    struct committer *committer = argument;
+    while (!committer->stop)
+        commit(committer->volume, committer->tree);
+    committer->stopped = true;
+}
+
+static void act_load(struct world *world, void *argument)
+{
+    const struct run *run = argument;
+    struct error error = {0};
+    struct model model, empty;
+    uint64_t state = run->seed;
+    struct volume *volume = volume_in(world, run->page_bytes, run->cache_bytes);
+    struct tree *tree = tree_open(world->scope, volume, &(struct tree_root){0});
+    struct committer committer = {.volume = volume, .tree = tree};
+    model_open(&model);
+    model_open(&empty);
+    model_draw(&model, run, tree, &state);
+    must(fiber_start(world->scheduler, world->scope, "commits", commit_on, &committer, NULL, &error), &error);
+    struct rows rows = {.model = &model, .world = world, .fails_at = model.count * 2 / 3};
+    struct tree_source source = {.next = next_row, .argument = &rows};
+    must_fail(SQLSTATE_QUERY_CANCELED, tree_load(tree, &source, 90, &error), &error);
+    ck_assert_uint_eq(tree_root(tree).page, PAGE_NONE);
+    rows = (struct rows){.model = &model, .world = world, .fails_at = model.count / 2, .falls = true};
+    must_fail(SQLSTATE_DATA_EXCEPTION, tree_load(tree, &source, 90, &error), &error);
+    rows = (struct rows){.model = &model, .world = world, .fails_at = SIZE_MAX};
+    must(tree_load(tree, &source, 70 + (uint32_t)unit_random_below(&state, 31), &error), &error);
+    must(model_verify(tree, false, &error), &error);
+    must(model_compare(tree, volume, world->scope, &model, &state, &error), &error);
+    must(model_change(tree, volume, world->scope, &model, run->shape, run->keys, 50, run->size_most, 300,
+                      &state, &error),
+         &error);
+    must(model_verify(tree, false, &error), &error);
+    committer.stop = true;
+    while (!committer.stopped)
+        fiber_yield(world->scheduler);
+    no_page_is_lost(volume, tree, &model);
+    must(model_verify(tree, false, &error), &error);
+    must(model_compare(tree, volume, world->scope, &model, &state, &error), &error);
+    must(tree_drop(tree, &error), &error);
+    no_page_is_lost(volume, tree, &empty);
+    model_close(&model);
+    model_close(&empty);
+}
+
+static void load(struct run run)
+{
+    run.seed = unit_seed();
+    struct sim *sim = stage_open(run.seed, 1);
+    stage_act(sim, 0, act_load, &run);
+    sim_close(sim);
+}
+
+START_TEST(loaded_numbers_are_as_in_an_array)
+{
+    load((struct run){.shape = KEYS_NUMBERS, .page_bytes = 16384, .keys = 15000, .size_most = 30000});
+}
+END_TEST
+
+START_TEST(loaded_mixed_keys_are_as_in_an_array)
+{
+    load((struct run){.shape = KEYS_MIXED, .page_bytes = 8192, .keys = 8000, .size_most = 30000});
+}
+END_TEST
+
+START_TEST(loaded_long_keys_are_as_in_an_array)
+{
+    load((struct run){.shape = KEYS_LONG, .page_bytes = 8192, .keys = 2000, .size_most = 9000});
+}
+END_TEST
+
+/* ---- temporary trees ---- */
+
+static void act_temporary(struct world *world, void *argument)
+{
+    const struct run *run = argument;
+    struct error error = {0};
+    struct model model;
+    uint64_t state = run->seed;
+    struct volume *volume = volume_in(world, run->page_bytes, 0);
+    struct tree *durable = tree_open(world->scope, volume, &(struct tree_root){0});
+    struct tree *tree = tree_open_temporary(world->scope, volume);
+    struct volume_figures figures;
+    model_open(&model);
+    /* More than the cache holds, so that pages are written and read again, and commits in between. */
+    for (int i = 0; i < run->rounds; i++) {
+        must(model_change(tree, volume, world->scope, &model, run->shape, run->keys, 20, run->size_most, 300,
+                          &state, &error),
+             &error);
+        if (i % 5 == 0)
+            commit(volume, durable);
+    }
+    must(model_verify(tree, false, &error), &error);
+    must(model_compare(tree, volume, world->scope, &model, &state, &error), &error);
+    volume_figures(volume, &figures);
+    ck_assert_uint_ge(figures.temporary_pages, tree_root(tree).pages);
+    ck_assert_uint_gt(figures.evictions, 0);
+    must(tree_drop(tree, &error), &error);
+    /* No generation ever had a page. */
+    volume_figures(volume, &figures);
+    ck_assert_uint_eq(figures.temporary_pages, 0);
+    ck_assert_uint_eq(figures.free_pages, figures.pages - 131072 / run->page_bytes - 2);
+    model_close(&model);
+}
+
+START_TEST(temporary_trees_outgrow_the_cache_and_leave_nothing)
+{
+    struct run run = {.seed = unit_seed(),
+                      .shape = KEYS_MIXED,
+                      .page_bytes = 4096,
+                      .keys = 18000,
+                      .size_most = 9000,
+                      .rounds = 60};
+    struct sim *sim = stage_open(run.seed, 1);
+    stage_act(sim, 0, act_temporary, &run);
+    sim_close(sim);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("tree");
@@ -140,5 +307,9 @@ int main(void)
     tcase_add_test(tests, long_keys_are_as_in_an_array);
     tcase_add_test(tests, small_pages_are_as_in_an_array);
     tcase_add_test(tests, large_pages_are_as_in_an_array);
-    return unit_run(tests);
+    tcase_add_test(tests, loaded_numbers_are_as_in_an_array);
+    tcase_add_test(tests, loaded_mixed_keys_are_as_in_an_array);
+    tcase_add_test(tests, loaded_long_keys_are_as_in_an_array);
+    tcase_add_test(tests, temporary_trees_outgrow_the_cache_and_leave_nothing);
+    return stage_run(tests);
 }
