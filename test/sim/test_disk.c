@@ -50,9 +50,10 @@ static struct file *open_file(struct world *world, const char *path, uint32_t fl
 static void *filled(struct world *world, int with, size_t bytes)
 {
     struct error error = {0};
-    void *memory;
+    void *memory = NULL;
     must(scope_alloc_large(world->scope, bytes, 4096, &memory, &error), &error);
-    return memset(memory, with, bytes);
+    memset(memory, with, bytes);
+    return memory;
 }
 
 /* Losing power always loses: no mixtures of moods. */
