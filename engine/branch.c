@@ -184,6 +184,14 @@ enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cu
     enum sqlstate failed = enter_shard(branch, table, cursor->range.from, &shard, error);
     if (failed)
         return failed;
+    /* From here on the shard stays what it is, for somebody is inside. */
+    const struct shard_place *place =
+        shard_map_find(engine_map(branch->core->engine), table, cursor->range.from);
+    if (place && !place->to_open &&
+        (cursor->range.to_open || bytes_compare(place->to, cursor->range.to) < 0)) {
+        leave_shard(shard);
+        return error_set(error, SQLSTATE_SHARD_SPLIT, "the shard has been split");
+    }
     if (branch->terms.isolation == SERIALIZABLE) {
         struct lock_request request = request_of(branch, LOCK_WAIT);
         failed = lock_range(branch->core->locks, &branch->owner, shard->shard, cursor->range.from,

@@ -90,10 +90,12 @@ static enum sqlstate write_roots(struct engine_core *core, struct core_volume *v
 {
     for (struct shard *shard; (shard = changed_shard(core, volume));) {
         struct tree_root root = row_store_root(shard->store);
-        shard->written = root;
+        shard->users++;
         enum sqlstate failed = volume_put_root(volume, shard->shard, &root, error);
+        shard->users--;
         if (failed)
-            return failed;
+            return failed; /* the roots still have the old one, and `written` says so */
+        shard->written = root;
     }
     return SQLSTATE_OK;
 }

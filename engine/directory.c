@@ -19,7 +19,9 @@ const struct shard_place *directory_find(const struct transaction *transaction, 
     for (const struct directory_change *change = transaction->changes; change; change = change->next)
         if (change->place.table == table)
             return change->create ? &change->place : NULL;
-    return shard_map_find(engine_map(transaction->core->engine), table, key);
+    const struct shard_place *place = shard_map_find(engine_map(transaction->core->engine), table, key);
+    bool newest = transaction->options.isolation == SERIALIZABLE;
+    return place && (newest || place->scn <= transaction->terms.snapshot) ? place : NULL;
 }
 
 /* ---- opening and closing shards on their owners ---- */
@@ -258,7 +260,8 @@ void directory_publish(struct transaction *transaction)
     for (const struct directory_change *change = transaction->changes; change; change = change->next) {
         if (change->create && !is_dropped_later(transaction->changes, change)) {
             on_owner(transaction, change, confirm_there);
-            added[call.added_count++] = change->place;
+            added[call.added_count] = change->place;
+            added[call.added_count++].scn = transaction->scn;
         } else if (!change->create)
             gone[call.gone_count++] = change->place.shard;
     }

@@ -258,6 +258,8 @@ struct shard *shard_find(struct engine_core *core, const struct branch *branch, 
 enum sqlstate shard_drop(struct shard *shard, struct error *error);
 /* What a call gets whose shard was replaced while it waited; whoever sent it looks into the new map and sends it again. */
 #define SQLSTATE_SHARD_MOVED SQLSTATE_PACK('S', 'Y', '0', '0', '1')
+/* What a scan gets whose range is not within one shard any more; row_scan() cuts it anew. */
+#define SQLSTATE_SHARD_SPLIT SQLSTATE_PACK('S', 'Y', '0', '0', '2')
 enum sqlstate no_such_table(uint64_t table, struct error *error);
 
 /* The core's volumes: opens those that are its own. Yields. */

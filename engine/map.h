@@ -18,6 +18,8 @@ struct shard_place {
     uint64_t shard;
     uint32_t volume;
     enum table_layout layout;
+    uint64_t
+        scn; /* of the commit that made the table, if that was since the start: older snapshots do not see it */
 };
 
 struct shard_map {

@@ -346,14 +346,61 @@ static struct key_range *parts_of(struct transaction *transaction, struct scope 
     return parts;
 }
 
+/* What is left of a range behind the last row a scan gave, in memory of the scope. */
+static void cut_range(struct key_range *range, const struct store_cursor *cursor, struct scope *scope)
+{
+    if (!cursor->started)
+        return;
+    uint8_t *key = scope_alloc(scope, cursor->at_size + 1);
+    memcpy(key, cursor->at, cursor->at_size);
+    key[cursor->at_size] = 0; /* the next key there can be */
+    if (cursor->backward) {
+        range->to = bytes_of(key, cursor->at_size);
+        range->to_open = false;
+    } else
+        range->from = bytes_of(key, cursor->at_size + 1);
+}
+
+/* The shards of the range one after the other. Shards may be split meanwhile: then the rest is cut into parts anew. */
+static enum sqlstate scan_parts(struct transaction *transaction, struct scope *scope,
+                                const struct row_scan *scan, struct scan_call *call, struct error *error)
+{
+    struct row_scan rest = *scan;
+    size_t left = scan->rows_max ? scan->rows_max : SIZE_MAX;
+    uint8_t *at = scope_alloc(scope, STORE_KEY_BYTES_MAX);
+    for (bool again = true; again;) {
+        size_t count;
+        const struct key_range *parts = parts_of(transaction, scope, &rest, &count);
+        again = false;
+        for (size_t i = 0; i < count && !again && !call->stopped && left; i++) {
+            call->cursor = (struct store_cursor){.range = parts[scan->backward ? count - 1 - i : i],
+                                                 .backward = scan->backward,
+                                                 .scope = scope,
+                                                 .at = at};
+            enum sqlstate failed = scan_shard(transaction, scope, call, &left, error);
+            again = failed == (enum sqlstate)SQLSTATE_SHARD_SPLIT;
+            if (failed && !again)
+                return failed;
+            if (again) {
+                /* Parts before this one are through: the rest begins with it, behind what it gave. */
+                if (scan->backward) {
+                    rest.range.to = call->cursor.range.to;
+                    rest.range.to_open = call->cursor.range.to_open;
+                } else
+                    rest.range.from = call->cursor.range.from;
+                cut_range(&rest.range, &call->cursor, scope);
+            }
+        }
+    }
+    return SQLSTATE_OK;
+}
+
 enum sqlstate row_scan(struct transaction *transaction, const struct row_scan *scan,
                        const struct store_sink *sink, struct error *error)
 {
     if (!directory_find(transaction, scan->table, scan->range.from))
         return no_such_table(scan->table, error);
     struct scope *scope = scope_open(transaction->scope, "scan");
-    size_t count, left = scan->rows_max ? scan->rows_max : SIZE_MAX;
-    const struct key_range *parts = parts_of(transaction, scope, scan, &count);
     struct scan_call call = {.home = transaction->core, .table = scan->table, .sink = sink};
     void *memory = NULL;
     enum sqlstate failed = SQLSTATE_OK;
@@ -361,14 +408,8 @@ enum sqlstate row_scan(struct transaction *transaction, const struct row_scan *s
         failed = scope_alloc_large(scope, SCAN_BATCH_BYTES, 16, &memory, error);
     call.lent = memory;
     call.lent_bytes = SCAN_BATCH_BYTES;
-    uint8_t *at = scope_alloc(scope, STORE_KEY_BYTES_MAX);
-    for (size_t i = 0; i < count && !failed && !call.stopped && left; i++) {
-        call.cursor = (struct store_cursor){.range = parts[scan->backward ? count - 1 - i : i],
-                                            .backward = scan->backward,
-                                            .scope = scope,
-                                            .at = at};
-        failed = scan_shard(transaction, scope, &call, &left, error);
-    }
+    if (!failed)
+        failed = scan_parts(transaction, scope, scan, &call, error);
     scope_close(scope);
     return failed;
 }
