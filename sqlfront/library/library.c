@@ -1,0 +1,56 @@
+/* All parts of the value library, and finding what they bring by name. */
+#include "sqlfront/library/library.h"
+
+#include "sqlfront/value/array/array.h"
+#include "sqlfront/value/json/json.h"
+#include "sqlfront/value/number/number.h"
+#include "sqlfront/value/text/text.h"
+#include "sqlfront/value/time/time.h"
+
+#include <string.h>
+
+static const struct library *const libraries[] = {
+    &number_library, &time_library, &text_library, &json_library, &array_library,
+};
+#define LIBRARIES (sizeof libraries / sizeof libraries[0])
+
+/* Each is asked once for each function of a plan that is not yet in the cache of catalog rows: looking through the
+ * list is fast enough (the catalog keeps what it found). */
+#define FIND(list)                                                                       \
+    for (size_t at = 0; at < LIBRARIES; at++)                                            \
+        for (__auto_type found = &libraries[at]->list[0]; found && found->name; found++) \
+            if (strcmp(found->name, name) == 0)                                          \
+                return found;                                                            \
+    return NULL
+
+const struct function *function_find(const char *name)
+{
+    FIND(functions);
+}
+
+const struct kernel *kernel_find(const char *name)
+{
+    FIND(kernels);
+}
+
+const struct set_function *set_function_find(const char *name)
+{
+    FIND(set_functions);
+}
+
+static bool takes(const struct aggregate *aggregate, const uint32_t *argument_types, uint32_t arguments)
+{
+    for (uint32_t i = 0; i < 2; i++)
+        if (aggregate->argument_types[i] != (i < arguments ? argument_types[i] : 0))
+            return false;
+    return arguments <= 2;
+}
+
+const struct aggregate *aggregate_find(const char *name, const uint32_t *argument_types, uint32_t arguments)
+{
+    for (size_t at = 0; at < LIBRARIES; at++)
+        for (const struct aggregate *found = libraries[at]->aggregates; found && found->name; found++)
+            if (strcmp(found->name, name) == 0 && takes(found, argument_types, arguments))
+                return found;
+    return NULL;
+}

@@ -1,0 +1,9 @@
+/* Types and functions of this part of the value library: see library.c for what they are. */
+#ifndef SYNOD_SQLFRONT_VALUE_ARRAY_ARRAY_H
+#define SYNOD_SQLFRONT_VALUE_ARRAY_ARRAY_H
+
+#include "sqlfront/value/value.h"
+
+extern const struct library array_library;
+
+#endif
