@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/scope.h"
 #include "sqlfront/value/oids.h"
+#include "sqlfront/value/states.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -120,6 +121,16 @@ struct type {
     const struct type_ops *ops;
     const struct enum_label *labels; /* of an enum, by sort position */
     uint32_t label_count;
+    const struct row_field
+        *fields;          /* of a row type: its columns. Binding makes types of oid TYPE_RECORD with fields */
+    uint32_t field_count; /* for rows that have names but no type (a subquery's); NULL = unknown */
+};
+
+/* A column of a row type. */
+struct row_field {
+    const char *name;
+    uint32_t type; /* oid */
+    int32_t modifier;
 };
 
 struct enum_label {
