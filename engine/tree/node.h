@@ -121,9 +121,12 @@ static inline uint32_t head_of(struct bytes suffix)
     return head;
 }
 
-/* The key without the node's prefix. A key shorter than the prefix, which no sound tree asks for, counts as empty. */
+/* The key without the node's prefix. A key shorter than the prefix, which no sound tree asks for, counts as empty; an empty
+ * one may be NULL, to which nothing may be added. */
 static inline struct bytes node_suffix(const struct node *node, struct bytes key)
 {
+    if (node->prefix == 0)
+        return key;
     if (__builtin_expect(key.size < node->prefix, 0))
         return bytes_of(key.data, 0);
     return bytes_of(key.data + node->prefix, key.size - node->prefix);
