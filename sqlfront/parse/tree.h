@@ -1,0 +1,42 @@
+/* PostgreSQL 15's raw parse tree as libpg_query builds it: the one place that includes PostgreSQL's headers, and takes
+ * back the macros of theirs that would change our code. The nodes are described in nodes/parsenodes.h. Trees are read-only:
+ * whoever needs something else builds it in a scope of their own. */
+#ifndef SYNOD_SQLFRONT_PARSE_TREE_H
+#define SYNOD_SQLFRONT_PARSE_TREE_H
+
+#pragma GCC system_header
+#include <pg_query.h>
+/* libpg_query and the server's headers both name the version they were made for. */
+#undef PG_VERSION
+#undef PG_VERSION_NUM
+#undef PG_MAJORVERSION
+/* The server has one thread in a process, the library's variables are each thread's own. */
+#define CurrentMemoryContext server_CurrentMemoryContext
+#define TopMemoryContext server_TopMemoryContext
+#include <postgres.h>
+/* */
+#include <utils/memutils.h>
+#undef CurrentMemoryContext
+#undef TopMemoryContext
+/* */
+#include <nodes/parsenodes.h>
+#include <nodes/primnodes.h>
+#include <nodes/value.h>
+/* */
+#include <catalog/pg_attribute.h>
+#undef printf
+#undef vprintf
+#undef fprintf
+#undef vfprintf
+#undef sprintf
+#undef vsprintf
+#undef snprintf
+#undef vsnprintf
+#undef strerror
+#undef strerror_r
+#undef perror
+#undef qsort
+#undef Min
+#undef Max
+
+#endif
