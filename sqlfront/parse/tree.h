@@ -12,7 +12,7 @@
 #undef PG_MAJORVERSION
 /* The server has one thread in a process, the library's variables are each thread's own. */
 #define CurrentMemoryContext server_CurrentMemoryContext
-#define TopMemoryContext server_TopMemoryContext
+#define TopMemoryContext     server_TopMemoryContext
 #include <postgres.h>
 /* */
 #include <utils/memutils.h>
