@@ -14,13 +14,20 @@ static const struct library *const libraries[] = {
 };
 #define LIBRARIES (sizeof libraries / sizeof libraries[0])
 
+/* The library itself at 0, then its parts; NULL behind them. */
+static const struct library *part_of(const struct library *library, size_t at)
+{
+    return at == 0 ? library : library->parts ? library->parts[at - 1] : NULL;
+}
+
 /* Each is asked once for each function of a plan that is not yet in the cache of catalog rows: looking through the
  * list is fast enough (the catalog keeps what it found). */
-#define FIND(list)                                                                       \
-    for (size_t at = 0; at < LIBRARIES; at++)                                            \
-        for (__auto_type found = &libraries[at]->list[0]; found && found->name; found++) \
-            if (strcmp(found->name, name) == 0)                                          \
-                return found;                                                            \
+#define FIND(list)                                                                                   \
+    for (size_t at = 0; at < LIBRARIES; at++)                                                        \
+        for (size_t i = 0; part_of(libraries[at], i); i++)                                           \
+            for (__auto_type found = part_of(libraries[at], i)->list; found && found->name; found++) \
+                if (strcmp(found->name, name) == 0)                                                  \
+                    return found;                                                                    \
     return NULL
 
 const struct function *function_find(const char *name)
@@ -49,8 +56,10 @@ static bool takes(const struct aggregate *aggregate, const uint32_t *argument_ty
 const struct aggregate *aggregate_find(const char *name, const uint32_t *argument_types, uint32_t arguments)
 {
     for (size_t at = 0; at < LIBRARIES; at++)
-        for (const struct aggregate *found = libraries[at]->aggregates; found && found->name; found++)
-            if (strcmp(found->name, name) == 0 && takes(found, argument_types, arguments))
-                return found;
+        for (size_t i = 0; part_of(libraries[at], i); i++)
+            for (const struct aggregate *found = part_of(libraries[at], i)->aggregates; found && found->name;
+                 found++)
+                if (strcmp(found->name, name) == 0 && takes(found, argument_types, arguments))
+                    return found;
     return NULL;
 }

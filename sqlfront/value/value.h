@@ -271,12 +271,15 @@ struct aggregate {
     enum sqlstate (*load)(struct call *call, void *state, struct bytes saved);
 };
 
-/* What each part of the value library brings; ended by a row with name NULL. sqlfront/library lists them all. */
+/* What each part of the value library brings; every list is ended by a row with name NULL, or is NULL itself.
+ * sqlfront/library lists them all. */
 struct library {
     const struct function *functions;
     const struct kernel *kernels;
     const struct set_function *set_functions;
     const struct aggregate *aggregates;
+    const struct library *const
+        *parts; /* libraries of its files (without parts of their own), ended by NULL; or NULL */
 };
 
 /* ---- rows and keys as bytes (row.c, key.c) ---- */

@@ -1,4 +1,8 @@
 /* What this part of the value library brings. */
 #include "sqlfront/value/text/text.h"
 
-const struct library text_library = {0};
+static const struct library *const parts[] = {
+    &compare_library, &text_type_library, &bytea_library, &uuid_library, &enumeration_library, NULL,
+};
+
+const struct library text_library = {.parts = parts};
