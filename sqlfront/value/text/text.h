@@ -1,5 +1,5 @@
 /* Types of characters and bytes, and their functions: text, varchar, bpchar, name, "char", bytea, uuid, enums, unknown,
- * cstring, void (PostgreSQL manual, 8.3, 8.4, 8.7, 8.12, 9.4, 9.5, 9.7, 9.10).
+ * cstring (PostgreSQL manual, 8.3, 8.4, 8.7, 8.12, 9.4, 9.5, 9.7, 9.10).
  *
  *     types.c     text and binary forms of the types of characters     compare.c   comparing values of any type
  *     bytea.c     bytea                                                uuid.c      uuid
@@ -17,7 +17,7 @@
 extern const struct library text_library;
 
 extern const struct type_ops text_ops, name_ops, bpchar_ops, varchar_ops, char_ops, bytea_ops, uuid_ops,
-    enum_ops, unknown_ops, cstring_ops, void_ops;
+    enum_ops, unknown_ops, cstring_ops;
 
 /* Bytes of a name, without end mark. */
 #define NAME_BYTES_MAX 63

@@ -267,24 +267,6 @@ static enum sqlstate char_send(struct environment *environment, struct scope *sc
 const struct type_ops char_ops = {
     .in = char_read, .out = char_show, .receive = char_receive, .send = char_send};
 
-/* ---- void ---- */
-
-static enum sqlstate void_read(struct environment *environment, struct scope *scope, const struct type *type,
-                               int32_t modifier, struct bytes text, struct value *value, struct error *error)
-{
-    *value = (struct value){0};
-    return SQLSTATE_OK;
-}
-
-static enum sqlstate void_show(struct environment *environment, struct scope *scope, const struct type *type,
-                               const struct value *value, struct bytes *text, struct error *error)
-{
-    *text = bytes_of(NULL, 0);
-    return SQLSTATE_OK;
-}
-
-const struct type_ops void_ops = {.in = void_read, .out = void_show, .receive = void_read, .send = void_show};
-
 /* ---- casts ---- */
 
 /* Whatever lies in memory alike: varchar to text and back, name to text. */
