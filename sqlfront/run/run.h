@@ -1,0 +1,63 @@
+/* The runner: carries out a plan in a transaction and gives its rows in batches.
+ *
+ *     execution_open -> execution_next ... until the end -> (scope ends)
+ *
+ * One operator per file (operator.h is their interface). Memory beyond the grant spills to temporary pages. Work that goes on
+ * checks for cancellation (fiber_check_canceled) at least every batch. */
+#ifndef SYNOD_SQLFRONT_RUN_RUN_H
+#define SYNOD_SQLFRONT_RUN_RUN_H
+
+#include "sqlfront/evaluate/evaluate.h"
+#include "sqlfront/plan/plan.h"
+
+struct execution;
+
+struct execution_request {
+    struct world *world;
+    struct scope *scope; /* of the portal: owns everything of the execution */
+    struct engine *engine;
+    struct catalog *catalog;
+    struct catalog_view *view; /* descriptors the plan refers to are held by it */
+    struct transaction *transaction;
+    struct environment *environment;
+    const struct value *parameters;
+    uint32_t parameter_count;
+    size_t memory_grant; /* bytes before operators spill; 0 = default */
+    bool analyze;        /* EXPLAIN ANALYZE: time and rows per node */
+    enum isolation isolation;
+    /* Constraints checked at the end of the transaction (deferred): told here. NULL = all are immediate. */
+    struct deferred *deferred;
+};
+
+/* Opens; nothing is read yet. Does not yield. */
+enum sqlstate execution_open(const struct execution_request *request, const struct planned *planned,
+                             struct execution **execution, struct error *error);
+
+/* The next batch (count > 0), valid until the next call; NULL at the end. Yields. */
+enum sqlstate execution_next(struct execution *execution, const struct batch **batch, struct error *error);
+
+/* After the end: rows inserted, updated, deleted (or given by a SELECT so far). */
+uint64_t execution_rows(const struct execution *execution);
+
+/* Figures of a plan node, for EXPLAIN ANALYZE and the profile: loops, rows, time; false when it never ran. */
+struct node_figures {
+    uint64_t loops, rows, batches;
+    uint64_t time_ns, first_ns; /* with analyze only */
+    uint64_t memory_peak, spilled_bytes;
+    uint64_t rows_filtered;
+};
+bool execution_figures(const struct execution *execution, const struct plan *node,
+                       struct node_figures *figures);
+
+/* ---- constraints that wait for the end of the transaction ---- */
+
+/* One per transaction, in its scope: foreign keys (and unique constraints) to be checked when it commits or at SET CONSTRAINTS. */
+enum sqlstate deferred_open(struct scope *scope, struct deferred **deferred, struct error *error);
+/* Which constraints wait: SET CONSTRAINTS; oid 0 = all. Checks at once what stops waiting. Yields. */
+enum sqlstate deferred_set(struct deferred *deferred, const struct execution_request *request,
+                           uint32_t constraint, bool wait, struct error *error);
+/* Checks everything that waits: 23503 ... Yields. */
+enum sqlstate deferred_check(struct deferred *deferred, const struct execution_request *request,
+                             struct error *error);
+
+#endif
