@@ -22,6 +22,8 @@ struct branch *branch_open(struct engine_core *core, const struct branch_terms *
     branch->savepoint_seen = branch->savepoint_opened = terms->savepoint;
     list_init(&branch->writers);
     list_init(&branch->marks);
+    list_init(&branch->stays);
+    fiber_queue_init(&branch->turn);
     lock_owner_init(&branch->owner, terms->transaction, terms->started_ns);
     list_append(&core->branches, &branch->of_core);
     return branch;
@@ -35,7 +37,7 @@ static void branch_free(struct branch *branch)
         list_remove(link);
         slab_free(core->pool, mark, sizeof *mark + mark->count * sizeof *mark->at);
     }
-    check(list_empty(&branch->writers) && branch->owner.held_count == 0);
+    check(list_empty(&branch->writers) && branch->owner.held_count == 0 && !branch->fragments);
     list_remove(&branch->of_core);
     slab_free(core->pool, branch, sizeof *branch);
 }
@@ -101,11 +103,71 @@ static struct snapshot snapshot_at(const struct branch *branch, const struct sha
                              .own_effects = writer ? writer->statement_mark : 0};
 }
 
-static struct lock_request request_of(const struct branch *branch, enum lock_policy policy)
+/* Asks for a lock. An owner waits for one at a time, so while a fragment waits, another of its branch gets what it can
+ * have at once and waits its turn for the rest. That hides no deadlock: whoever holds up the first wait holds up the others,
+ * and the detector sees the first. */
+enum lock_kind { OF_ROW, OF_RANGE, OF_OBJECT };
+struct lock_call {
+    enum lock_kind kind;
+    uint64_t shard;
+    struct bytes key; /* or where the range begins */
+    struct bytes to;
+    bool to_open;
+    enum lock_strength strength;
+    const struct lock_object *object;
+    enum lock_mode mode;
+};
+
+static enum sqlstate ask(struct branch *branch, const struct lock_call *call,
+                         const struct lock_request *request, enum lock_outcome *outcome, struct error *error)
 {
+    struct lock_table *locks = branch->core->locks;
+    struct lock_owner *owner = &branch->owner;
+    switch (call->kind) {
+    case OF_ROW:
+        return lock_row(locks, owner, call->shard, call->key, call->strength, request, outcome, error);
+    case OF_RANGE:
+        return lock_range(locks, owner, call->shard, call->key, call->to, call->to_open, request, outcome,
+                          error);
+    case OF_OBJECT:
+        return lock_object(locks, owner, call->object, call->mode, request, outcome, error);
+    }
+    check(false, "a lock of kind %d", call->kind);
+    return SQLSTATE_INTERNAL_ERROR;
+}
+
+static enum sqlstate lock(struct branch *branch, const struct lock_call *call, enum lock_policy policy,
+                          enum lock_outcome *outcome, struct error *error)
+{
+    struct scheduler *scheduler = branch->core->world->scheduler;
     uint64_t timeout = branch->terms.lock_timeout_ns;
     uint64_t deadline = timeout ? branch->core->world->now_ns + timeout : FIBER_NO_DEADLINE;
-    return (struct lock_request){.policy = policy, .deadline_ns = deadline};
+    struct lock_request request = {.policy = policy, .deadline_ns = deadline};
+    const struct lock_request at_once = {.policy = LOCK_SKIP};
+    bool waited = false;
+    while (branch->owner.waiting && policy == LOCK_WAIT) {
+        enum sqlstate failed = ask(branch, call, &at_once, outcome, error);
+        if (failed || *outcome != LOCK_SKIPPED)
+            return failed;
+        waited = true;
+        enum fiber_wake wake = fiber_wait(scheduler, &branch->turn, deadline);
+        if (wake == FIBER_CANCELED)
+            return fiber_check_canceled(scheduler, error);
+        if (wake == FIBER_TIMED_OUT)
+            return error_set(error, SQLSTATE_LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout");
+    }
+    enum sqlstate failed = ask(branch, call, &request, outcome, error);
+    if (!failed && waited && *outcome == LOCK_GRANTED)
+        *outcome = LOCK_WAITED;
+    fiber_wake_all(&branch->turn);
+    return failed;
+}
+
+enum sqlstate branch_lock_object(struct branch *branch, const struct lock_object *object, enum lock_mode mode,
+                                 enum lock_policy policy, enum lock_outcome *outcome, struct error *error)
+{
+    const struct lock_call call = {.kind = OF_OBJECT, .object = object, .mode = mode};
+    return lock(branch, &call, policy, outcome, error);
 }
 
 /* What is locked now may have been written by a commit that is not visible yet: nobody must hear of this transaction before
@@ -119,6 +181,9 @@ static void note_lock(struct branch *branch)
 /* Whether the branch has work at the shard that the shard's replacement waits for. */
 static bool is_inside(const struct branch *branch, const struct shard *shard)
 {
+    list_each (&branch->stays, at)
+        if (container_of(at, struct branch_stay, link)->shard == shard)
+            return true;
     return writer_at(branch, shard) || lock_owner_holds(&branch->owner, shard->shard);
 }
 
@@ -155,47 +220,94 @@ static enum sqlstate still_there(const struct shard *shard, enum sqlstate failed
     return failed ? failed : shard->gone ? no_such_table(shard->table, error) : SQLSTATE_OK;
 }
 
-enum sqlstate branch_get(struct branch *branch, uint64_t table, struct bytes key, struct store_row *row,
-                         bool *found, struct error *error)
+struct world *branch_world(const struct branch *branch)
+{
+    return branch->core->world;
+}
+
+/* The version this branch sees, from a shard it has entered. */
+static enum sqlstate get_row(struct branch *branch, struct shard *shard, struct scope *scope,
+                             struct bytes key, struct store_row *row, bool *found, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    if (branch->terms.isolation == SERIALIZABLE) {
+        const struct lock_call call = {
+            .kind = OF_ROW, .shard = shard->shard, .key = key, .strength = LOCK_SHARE};
+        enum lock_outcome outcome;
+        failed = lock(branch, &call, LOCK_WAIT, &outcome, error);
+        note_lock(branch);
+        failed = still_there(shard, failed, error);
+    }
+    if (failed)
+        return failed;
+    struct snapshot snapshot = snapshot_at(branch, shard);
+    return shard->store->ops->get(shard->store, scope, &snapshot, key, row, found, error);
+}
+
+enum sqlstate branch_get(struct branch *branch, struct scope *scope, uint64_t table, struct bytes key,
+                         struct store_row *row, bool *found, struct error *error)
 {
     struct shard *shard;
     enum sqlstate failed = enter_shard(branch, table, key, &shard, error);
     if (failed)
         return failed;
-    if (branch->terms.isolation == SERIALIZABLE) {
-        struct lock_request request = request_of(branch, LOCK_WAIT);
-        failed = lock_row(branch->core->locks, &branch->owner, shard->shard, key, LOCK_SHARE, &request, NULL,
-                          error);
-        note_lock(branch);
-        failed = still_there(shard, failed, error);
-    }
-    if (!failed) {
-        struct snapshot snapshot = snapshot_at(branch, shard);
-        failed = shard->store->ops->get(shard->store, branch->scope, &snapshot, key, row, found, error);
-    }
+    failed = get_row(branch, shard, scope, key, row, found, error);
     leave_shard(shard);
     return failed;
+}
+
+enum sqlstate branch_get_keys(struct branch *branch, struct scope *scope, struct key_part *part,
+                              size_t keys_max, const struct key_sink *sink, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    struct scope *large = scope_open(scope, "large rows");
+    for (size_t taken = 0; part->done < part->count && taken < keys_max && !failed; taken++) {
+        uint32_t number = part->number[part->done];
+        struct store_row row;
+        bool found;
+        failed = branch_get(branch, large, part->table, part->key[number], &row, &found, error);
+        if (failed)
+            break;
+        sink->take(sink->argument, number, found ? &row : NULL);
+        part->done++;
+        if (scope_bytes(large)) {
+            scope_close(large);
+            large = scope_open(scope, "large rows");
+        }
+    }
+    scope_close(large);
+    return failed;
+}
+
+/* Enters the shard that holds all of a range. From then on it stays what it is, for somebody is inside. */
+static enum sqlstate enter_range(struct branch *branch, uint64_t table, const struct key_range *range,
+                                 struct shard **shard, struct error *error)
+{
+    enum sqlstate failed = enter_shard(branch, table, range->from, shard, error);
+    if (failed)
+        return failed;
+    const struct shard_place *place = shard_map_find(engine_map(branch->core->engine), table, range->from);
+    if (!place || place->to_open || (!range->to_open && bytes_compare(place->to, range->to) >= 0))
+        return SQLSTATE_OK;
+    leave_shard(*shard);
+    return error_set(error, SQLSTATE_SHARD_SPLIT, "the shard has been split");
 }
 
 enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cursor *cursor, size_t rows_max,
                           const struct store_sink *sink, struct error *error)
 {
     struct shard *shard;
-    enum sqlstate failed = enter_shard(branch, table, cursor->range.from, &shard, error);
+    enum sqlstate failed = enter_range(branch, table, &cursor->range, &shard, error);
     if (failed)
         return failed;
-    /* From here on the shard stays what it is, for somebody is inside. */
-    const struct shard_place *place =
-        shard_map_find(engine_map(branch->core->engine), table, cursor->range.from);
-    if (place && !place->to_open &&
-        (cursor->range.to_open || bytes_compare(place->to, cursor->range.to) < 0)) {
-        leave_shard(shard);
-        return error_set(error, SQLSTATE_SHARD_SPLIT, "the shard has been split");
-    }
     if (branch->terms.isolation == SERIALIZABLE) {
-        struct lock_request request = request_of(branch, LOCK_WAIT);
-        failed = lock_range(branch->core->locks, &branch->owner, shard->shard, cursor->range.from,
-                            cursor->range.to, cursor->range.to_open, &request, NULL, error);
+        const struct lock_call call = {.kind = OF_RANGE,
+                                       .shard = shard->shard,
+                                       .key = cursor->range.from,
+                                       .to = cursor->range.to,
+                                       .to_open = cursor->range.to_open};
+        enum lock_outcome outcome;
+        failed = lock(branch, &call, LOCK_WAIT, &outcome, error);
         note_lock(branch);
         failed = still_there(shard, failed, error);
     }
@@ -205,6 +317,22 @@ enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cu
     }
     leave_shard(shard);
     return failed;
+}
+
+enum sqlstate branch_stay(struct branch *branch, uint64_t table, const struct key_range *range,
+                          struct branch_stay *stay, struct error *error)
+{
+    enum sqlstate failed = enter_range(branch, table, range, &stay->shard, error);
+    list_link_init(&stay->link);
+    if (!failed)
+        list_append(&branch->stays, &stay->link);
+    return failed;
+}
+
+void branch_leave(struct branch_stay *stay)
+{
+    list_remove(&stay->link);
+    leave_shard(stay->shard);
 }
 
 /* ---- locking and writing ---- */
@@ -225,9 +353,8 @@ static enum sqlstate lock_and_look(struct branch *branch, struct shard *shard, s
                                    struct store_newest *newest, enum lock_outcome *outcome,
                                    struct error *error)
 {
-    struct lock_request request = request_of(branch, policy);
-    enum sqlstate failed =
-        lock_row(branch->core->locks, &branch->owner, shard->shard, key, strength, &request, outcome, error);
+    const struct lock_call call = {.kind = OF_ROW, .shard = shard->shard, .key = key, .strength = strength};
+    enum sqlstate failed = lock(branch, &call, policy, outcome, error);
     failed = still_there(shard, failed, error);
     if (failed || *outcome == LOCK_SKIPPED)
         return failed;
@@ -244,7 +371,7 @@ static enum sqlstate lock_and_look(struct branch *branch, struct shard *shard, s
     return check_unchanged(branch, newest, error);
 }
 
-enum sqlstate branch_lock(struct branch *branch, uint64_t table, struct bytes key,
+enum sqlstate branch_lock(struct branch *branch, struct scope *scope, uint64_t table, struct bytes key,
                           enum lock_strength strength, enum lock_policy policy, struct store_row *row,
                           bool *found, enum lock_outcome *outcome, struct error *error)
 {
@@ -258,7 +385,7 @@ enum sqlstate branch_lock(struct branch *branch, uint64_t table, struct bytes ke
     if (!failed && *outcome != LOCK_SKIPPED) {
         struct snapshot snapshot = {
             .scn = SCN_NEWEST, .transaction = branch->terms.transaction, .own_effects = UINT32_MAX};
-        failed = shard->store->ops->get(shard->store, branch->scope, &snapshot, key, row, found, error);
+        failed = shard->store->ops->get(shard->store, scope, &snapshot, key, row, found, error);
     }
     leave_shard(shard);
     return failed;

@@ -126,23 +126,122 @@ struct row_scan {
 enum sqlstate row_scan(struct transaction *transaction, const struct row_scan *scan,
                        const struct store_sink *sink, struct error *error);
 
-/* ---- fragments, on the owner ---- */
+/* ---- fragments: work that goes to where the rows are ----
+ *
+ *     session's core                                owner of shard 1            owner of shard 2
+ *     transaction_run_range(5, [a, z))  ─────────>  run(part [a, k))            run(part [k, z))
+ *       waits                                         branch_scan: 1000 rows      branch_scan: 1000 rows
+ *                                                     (filter, send on, wait)     ...
+ *                                                     branch_scan: 1000 rows      shard is split at p meanwhile
+ *                                                     done                        branch_scan: SHARD_SPLIT
+ *       cuts the rest anew  ─────────────────────────────────────────────────>  run([m, p))  run([p, z))
+ *     gives when all are through
+ *
+ * A fragment runs in a fiber on the owner's core. Several fragments of one transaction may run at once, on one core or on
+ * many, and use all branch_ functions; none of the transaction_ and row_ functions of the same transaction may be called
+ * meanwhile but further transaction_run… ones, in other fibers of the coordinator's core, and no statement may begin.
+ *
+ * Shards are moved and split while fragments run. A branch_ function that finds its shard gone fails with one of the two
+ * states below; the fragment ends what it has begun with the rows it has got, and gives that state up untouched: then
+ * the rest is sent again by the new map, and nobody else ever sees these states. */
+#define SQLSTATE_SHARD_MOVED SQLSTATE_PACK('S', 'Y', '0', '0', '1') /* lies on another core now */
+#define SQLSTATE_SHARD_SPLIT SQLSTATE_PACK('S', 'Y', '0', '0', '2') /* the range lies in several now */
 
-/* Runs `run` on the core that owns the key's shard, with the transaction's branch there. `argument` must stay valid until
- * this returns. `run` may yield and use the branch_ functions. Yields. */
+/* Runs `run` on the core that owns the key's shard, with the transaction's branch there. It may yield; `scope` is for memory
+ * on that core and ends with it. `argument` must stay valid until this returns. When the shard has moved, `run` is called
+ * again from its beginning: it must not have written to another shard before. (A shard in which the transaction has
+ * written or locked a row stays where it is.) Yields. */
 enum sqlstate transaction_run(struct transaction *transaction, uint64_t table, struct bytes key,
-                              enum sqlstate (*run)(struct branch *branch, void *argument,
+                              enum sqlstate (*run)(struct branch *branch, struct scope *scope, void *argument,
                                                    struct error *error),
                               void *argument, struct error *error);
 
-/* As their row_ namesakes, for keys whose shard this core owns; row views are valid until the fiber yields. */
-enum sqlstate branch_get(struct branch *branch, uint64_t table, struct bytes key, struct store_row *row,
-                         bool *found, struct error *error);
-enum sqlstate branch_lock(struct branch *branch, uint64_t table, struct bytes key,
+/* What of a range lies in one shard. */
+struct range_part {
+    uint64_t table;
+    uint32_t number;            /* 0, 1, 2 … in the order in which parts are begun */
+    struct store_cursor cursor; /* ready to be scanned with; its range is the part */
+};
+
+struct range_run {
+    uint64_t table;
+    struct key_range range;
+    bool backward;
+    /* Parts that run at once; 0 = all. With 1 they run one after the other in the order of keys (`backward`: the other
+     * way), so what they give is in order. */
+    uint32_t width;
+    /* Shards are not replaced while one of their parts runs. For what writes: rows that were taken but not written yet must
+     * not be sent away. For what only reads it would hold up splits and moves for as long as it runs. */
+    bool stays;
+    /* One part, on its owner. When it gives SQLSTATE_SHARD_…, what lies behind the last row that part->cursor gave is run
+     * again, as one part or several: rows up to there count as done. */
+    enum sqlstate (*run)(struct branch *branch, struct scope *scope, struct range_part *part, void *argument,
+                         struct error *error);
+    void *
+        argument; /* shared by the parts, which run on several cores: read it, or find your own in it by part->number */
+};
+
+/* Runs a fragment for each shard that holds some of the range, on the shards' owners. Gives when all are through. When one
+ * fails the others are canceled, and its failure is given. To use what they send meanwhile, call this in a fiber of its
+ * own. Yields. */
+enum sqlstate transaction_run_range(struct transaction *transaction, const struct range_run *run,
+                                    struct error *error);
+
+/* Of a list of keys those whose shards one core owns, in the order of the list. */
+struct key_part {
+    uint64_t table;
+    uint32_t part;           /* 0, 1, 2 … in the order in which parts are begun */
+    const struct bytes *key; /* the whole list */
+    const uint32_t *number;  /* places in the list of those that are meant here */
+    size_t count;
+    size_t done; /* so many of them are through: branch_get_keys() counts, or the fragment does */
+};
+
+struct key_run {
+    uint64_t table;
+    const struct bytes *key; /* the same key may be there twice */
+    size_t count;
+    /* One part, on its owner. When it gives SQLSTATE_SHARD_MOVED, the keys from part->done on are run again. */
+    enum sqlstate (*run)(struct branch *branch, struct scope *scope, struct key_part *part, void *argument,
+                         struct error *error);
+    void *argument; /* shared by the parts: as in range_run; a place of its own for each key will do */
+};
+
+/* Runs a fragment for each core that owns some of the keys' shards: point reads or writes of many rows in one hop. Else
+ * as transaction_run_range(). Yields. */
+enum sqlstate transaction_run_keys(struct transaction *transaction, const struct key_run *run,
+                                   struct error *error);
+
+/* ---- what fragments use, on the owner ---- */
+
+struct world *branch_world(const struct branch *branch);
+
+/* As their row_ namesakes, for keys whose shard this core owns; row views are valid until the fiber yields. A row too
+ * large for a page is in memory of the scope. Yield. */
+enum sqlstate branch_get(struct branch *branch, struct scope *scope, uint64_t table, struct bytes key,
+                         struct store_row *row, bool *found, struct error *error);
+enum sqlstate branch_lock(struct branch *branch, struct scope *scope, uint64_t table, struct bytes key,
                           enum lock_strength strength, enum lock_policy policy, struct store_row *row,
                           bool *found, enum lock_outcome *outcome, struct error *error);
 enum sqlstate branch_write(struct branch *branch, uint64_t table, const struct effect *effect, bool *done,
                            struct error *error);
+
+/* Rows from where the cursor stands, to the sink, until that has enough, `rows_max` were given, or cursor->done. The range
+ * lies in one shard of this core (a part's does). Between two calls the caller may yield and write; every call sees the
+ * state the statement sees. store.h says more of cursors and sinks. Yields. */
+enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cursor *cursor, size_t rows_max,
+                          const struct store_sink *sink, struct error *error);
+
+/* Takes the row of a key, or NULL when there is none; `number` is the key's place in the list. Views are valid in the
+ * call; it must not yield. */
+struct key_sink {
+    void (*take)(void *argument, uint32_t number, const struct store_row *row);
+    void *argument;
+};
+
+/* The rows of the part's next keys, at most `keys_max`; part->done counts them. Yields. */
+enum sqlstate branch_get_keys(struct branch *branch, struct scope *scope, struct key_part *part,
+                              size_t keys_max, const struct key_sink *sink, struct error *error);
 
 /* ---- locks without rows ---- */
 

@@ -35,13 +35,12 @@ static enum sqlstate run_on_branch(struct engine_core *core, struct fragment *fr
 {
     struct branch *branch = branch_for(core, fragment);
     struct scope *scope = scope_open(core->scope, "fragment");
-    struct scope *outer = branch->scope;
-    branch->scope = scope;
-    enum sqlstate failed = fragment->run(branch, fragment->argument, error);
-    branch->scope = outer;
+    branch->fragments++;
+    enum sqlstate failed = fragment->run(branch, scope, fragment->argument, error);
+    branch->fragments--;
     scope_close(scope);
     *fragment->terms = branch->terms;
-    if (!outer && branch_idle(branch)) {
+    if (!branch->fragments && branch_idle(branch)) {
         /* It read a snapshot and holds nothing: the next call makes it anew. */
         bool gone = branch_stamp(branch, SCN_NONE);
         check(gone);
@@ -171,7 +170,7 @@ static void fragment_returned(struct world *here, struct mail *mail)
         fragment->failed = error_set(fragment->error, SQLSTATE_ADMIN_SHUTDOWN,
                                      "terminating connection due to administrator command");
     fragment->back = true;
-    fiber_wake_all(&fragment->came_back);
+    fiber_wake_all(fragment->came_back);
 }
 
 void fragment_send(struct engine_core *core, uint32_t to, struct fragment *fragment)
@@ -181,7 +180,9 @@ void fragment_send(struct engine_core *core, uint32_t to, struct fragment *fragm
     fragment->worker = NULL;
     fragment->canceled = false;
     list_link_init(&fragment->link);
-    fiber_queue_init(&fragment->came_back);
+    fiber_queue_init(&fragment->own);
+    if (!fragment->came_back)
+        fragment->came_back = &fragment->own;
     fragment->mail = (struct mail){.deliver = fragment_delivered, .returned = fragment_returned};
     mail_send(core->world, to, &fragment->mail);
 }
@@ -211,12 +212,12 @@ static void cancel_returned(struct world *here, struct mail *mail)
     fiber_wake_all(&cancel->came_back);
 }
 
-static void cancel_there(struct engine_core *core, uint32_t to, struct fragment *fragment)
+void fragment_cancel(struct engine_core *core, uint32_t to, struct fragment *fragment, enum sqlstate state,
+                     const char *message)
 {
     struct scheduler *scheduler = core->world->scheduler;
-    struct error why = {0};
-    fragment->canceled_state = fiber_check_canceled(scheduler, &why);
-    fragment->canceled_message = "canceling statement due to user request";
+    fragment->canceled_state = state;
+    fragment->canceled_message = message;
     struct cancel_mail cancel = {.fragment = fragment};
     fiber_queue_init(&cancel.came_back);
     cancel.mail = (struct mail){.deliver = cancel_delivered, .returned = cancel_returned};
@@ -232,14 +233,16 @@ enum sqlstate fragment_wait(struct engine_core *core, uint32_t to, struct fragme
     struct scheduler *scheduler = core->world->scheduler;
     if (cancelable)
         while (!fragment->back)
-            if (fiber_wait(scheduler, &fragment->came_back, FIBER_NO_DEADLINE) == FIBER_CANCELED) {
+            if (fiber_wait(scheduler, fragment->came_back, FIBER_NO_DEADLINE) == FIBER_CANCELED) {
+                struct error why = {0};
                 if (!fragment->back)
-                    cancel_there(core, to, fragment);
+                    fragment_cancel(core, to, fragment, fiber_check_canceled(scheduler, &why),
+                                    "canceling statement due to user request");
                 break;
             }
     fiber_shield_begin(scheduler);
     while (!fragment->back)
-        (void)!fiber_wait(scheduler, &fragment->came_back, FIBER_NO_DEADLINE);
+        (void)!fiber_wait(scheduler, fragment->came_back, FIBER_NO_DEADLINE);
     fiber_shield_end(scheduler);
     return fragment->failed;
 }

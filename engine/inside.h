@@ -122,7 +122,15 @@ struct branch {
     uint64_t statement_seen;
     uint64_t savepoint_seen;   /* savepoints up to here have their marks */
     uint64_t savepoint_opened; /* the transaction's newest when this branch was opened */
-    struct scope *scope;       /* of the fragment that runs: memory for large rows; NULL between */
+    uint32_t fragments;        /* that run just now */
+    struct list stays;         /* of branch_stay */
+    struct fiber_queue turn;   /* those who want to wait for a lock while another fragment waits for one */
+};
+
+/* A fragment keeps a shard where it is. */
+struct branch_stay {
+    struct list_link link; /* of the branch */
+    struct shard *shard;
 };
 
 /* ---- a core's part ---- */
@@ -191,7 +199,7 @@ struct fragment {
     enum fragment_kind kind;
     struct branch **branch; /* the transaction's memory of its branch there */
     struct branch_terms *terms;
-    enum sqlstate (*run)(struct branch *branch, void *argument, struct error *error);
+    enum sqlstate (*run)(struct branch *branch, struct scope *scope, void *argument, struct error *error);
     enum sqlstate (*core_run)(struct engine_core *core, void *argument, struct error *error);
     void *argument;
     uint64_t scn, savepoint;
@@ -206,7 +214,8 @@ struct fragment {
     const char *canceled_message;
     /* on the coordinator's core */
     bool back;
-    struct fiber_queue came_back;
+    struct fiber_queue *came_back; /* set by the sender when one fiber waits for several; else `own` */
+    struct fiber_queue own;
 };
 
 /* Sends a prepared fragment to a core, which may be this one's own; `fragment` stays put until fragment_wait(). Yields. */
@@ -216,6 +225,11 @@ void fragment_send(struct engine_core *core, uint32_t to, struct fragment *fragm
  * this returns. Yields. */
 enum sqlstate fragment_wait(struct engine_core *core, uint32_t to, struct fragment *fragment,
                             bool cancelable);
+
+/* Has the worker of a fragment that is out give up, for the cancellation's state and message; it comes back all the same.
+ * Yields, not cancelable. */
+void fragment_cancel(struct engine_core *core, uint32_t to, struct fragment *fragment, enum sqlstate state,
+                     const char *message);
 
 /* Both for core_run; runs in place when `to` is this core. */
 enum sqlstate core_call(struct engine_core *core, uint32_t to,
@@ -227,9 +241,14 @@ enum sqlstate fragment_do(struct engine_core *core, struct fragment *fragment, s
 
 /* ---- branches (branch.c) ---- */
 
-/* As branch_get, from where the cursor stands; the cursor's range lies in one shard. */
-enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cursor *cursor, size_t rows_max,
-                          const struct store_sink *sink, struct error *error);
+/* Until branch_leave() the shard that holds all of the range is neither moved nor split. Fails as branch_scan() does. May
+ * yield. */
+enum sqlstate branch_stay(struct branch *branch, uint64_t table, const struct key_range *range,
+                          struct branch_stay *stay, struct error *error);
+void branch_leave(struct branch_stay *stay);
+
+enum sqlstate branch_lock_object(struct branch *branch, const struct lock_object *object, enum lock_mode mode,
+                                 enum lock_policy policy, enum lock_outcome *outcome, struct error *error);
 
 struct branch *branch_open(struct engine_core *core, const struct branch_terms *terms);
 /* Takes over the terms of a call, making marks as they ask. */
@@ -256,10 +275,6 @@ struct shard *shard_find(struct engine_core *core, const struct branch *branch, 
                          struct bytes key);
 /* Closes a shard nobody may use any more; its pages go back. Yields. */
 enum sqlstate shard_drop(struct shard *shard, struct error *error);
-/* What a call gets whose shard was replaced while it waited; whoever sent it looks into the new map and sends it again. */
-#define SQLSTATE_SHARD_MOVED SQLSTATE_PACK('S', 'Y', '0', '0', '1')
-/* What a scan gets whose range is not within one shard any more; row_scan() cuts it anew. */
-#define SQLSTATE_SHARD_SPLIT SQLSTATE_PACK('S', 'Y', '0', '0', '2')
 enum sqlstate no_such_table(uint64_t table, struct error *error);
 
 /* The core's volumes: opens those that are its own. Yields. */
@@ -316,9 +331,25 @@ struct transaction {
 
 /* Runs a function with the branch on a core. Yields. */
 enum sqlstate transaction_run_on(struct transaction *transaction, uint32_t core,
-                                 enum sqlstate (*run)(struct branch *branch, void *argument,
-                                                      struct error *error),
+                                 enum sqlstate (*run)(struct branch *branch, struct scope *scope,
+                                                      void *argument, struct error *error),
                                  void *argument, struct error *error);
+/* What a branch told of itself goes into the transaction's books; in any order. */
+void transaction_note(struct transaction *transaction, uint32_t core, const struct branch_terms *terms);
+
+/* ---- ranges in parts (range.c) ---- */
+
+/* A range of keys, of a list of them. */
+struct range_piece {
+    struct list_link link;
+    struct key_range range;
+};
+/* Cuts a table's range where shards begin: pieces in key order are put in front of `before` in its list, copied into memory
+ * of the scope, for the map may change at the next yield. */
+void range_cut(struct transaction *transaction, struct scope *scope, uint64_t table,
+               const struct key_range *range, struct list_link *before);
+/* What is left of the cursor's range behind the last row it gave, in memory of the scope. */
+struct key_range range_rest(const struct store_cursor *cursor, struct scope *scope);
 
 /* ---- loading (load.c) ---- */
 

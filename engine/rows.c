@@ -58,17 +58,17 @@ static enum sqlstate bring(struct branch *branch, struct row_call *call, struct 
     return SQLSTATE_OK;
 }
 
-static enum sqlstate run_read(struct branch *branch, void *argument, struct error *error)
+static enum sqlstate run_read(struct branch *branch, struct scope *scope, void *argument, struct error *error)
 {
     struct row_call *call = argument;
     struct store_row row;
     enum sqlstate failed;
     call->found = false;
     if (call->lock)
-        failed = branch_lock(branch, call->table, call->key, call->strength, call->policy, &row, &call->found,
-                             &call->outcome, error);
+        failed = branch_lock(branch, scope, call->table, call->key, call->strength, call->policy, &row,
+                             &call->found, &call->outcome, error);
     else
-        failed = branch_get(branch, call->table, call->key, &row, &call->found, error);
+        failed = branch_get(branch, scope, call->table, call->key, &row, &call->found, error);
     if (!failed && call->found)
         failed = bring(branch, call, row.row, error);
     return failed;
@@ -119,9 +119,11 @@ enum sqlstate row_lock(struct transaction *transaction, struct scope *scope, uin
     return failed;
 }
 
-static enum sqlstate run_write(struct branch *branch, void *argument, struct error *error)
+static enum sqlstate run_write(struct branch *branch, struct scope *scope, void *argument,
+                               struct error *error)
 {
     struct row_call *call = argument;
+    (void)scope;
     return branch_write(branch, call->table, call->effect, &call->found, error);
 }
 
@@ -230,7 +232,7 @@ static bool pack_while_roomy(void *argument, const struct store_row *row)
     return pack(call, row) && call->lent_bytes - call->used >= SCAN_BATCH_BYTES / 2;
 }
 
-static enum sqlstate run_scan(struct branch *branch, void *argument, struct error *error)
+static enum sqlstate run_scan(struct branch *branch, struct scope *scope, void *argument, struct error *error)
 {
     struct scan_call *call = argument;
     call->used = call->rows = call->wanted = call->last = 0;
@@ -241,7 +243,7 @@ static enum sqlstate run_scan(struct branch *branch, void *argument, struct erro
     }
     uint8_t at[STORE_KEY_BYTES_MAX];
     struct store_cursor cursor = call->cursor;
-    cursor.scope = branch->scope;
+    cursor.scope = scope;
     cursor.at = at;
     if (cursor.at_size)
         memcpy(at, call->cursor.at, cursor.at_size);
@@ -301,96 +303,27 @@ static enum sqlstate scan_shard(struct transaction *transaction, struct scope *s
     return SQLSTATE_OK;
 }
 
-/* The part of the range that lies in a place; false when none does. */
-static bool overlap(const struct key_range *range, const struct shard_place *place, struct key_range *part)
+/* The shards of the range one after the other. Shards may be split meanwhile: then the rest of one is cut anew. */
+static enum sqlstate scan_pieces(struct transaction *transaction, struct scope *scope,
+                                 const struct row_scan *scan, struct scan_call *call, struct error *error)
 {
-    part->from = bytes_compare(range->from, place->from) > 0 ? range->from : place->from;
-    if (range->to_open || (!place->to_open && bytes_compare(place->to, range->to) < 0)) {
-        part->to = place->to;
-        part->to_open = place->to_open;
-    } else {
-        part->to = range->to;
-        part->to_open = false;
-    }
-    return part->to_open || bytes_compare(part->from, part->to) < 0;
-}
-
-/* The ranges of a table's shards that the scan touches, copied, for the map may change while the scan goes on. */
-static struct key_range *parts_of(struct transaction *transaction, struct scope *scope,
-                                  const struct row_scan *scan, size_t *count)
-{
-    const struct shard_map *map = engine_map(transaction->core->engine);
-    size_t first = shard_map_first(map, scan->table), last = first;
-    while (last < map->count && map->place[last].table == scan->table)
-        last++;
-    *count = 0;
-    if (first == last) {
-        /* Not in the map: made in this transaction, as one shard. */
-        if (!directory_find(transaction, scan->table, scan->range.from))
-            return NULL;
-        struct key_range *whole = scope_copy(scope, &scan->range, sizeof scan->range);
-        *count = 1;
-        return whole;
-    }
-    struct key_range *parts = scope_alloc(scope, (last - first) * sizeof *parts);
-    for (size_t i = first; i < last; i++) {
-        struct key_range part;
-        if (!overlap(&scan->range, &map->place[i], &part))
-            continue;
-        if (part.from.size)
-            part.from.data = scope_copy(scope, part.from.data, part.from.size);
-        if (!part.to_open && part.to.size)
-            part.to.data = scope_copy(scope, part.to.data, part.to.size);
-        parts[(*count)++] = part;
-    }
-    return parts;
-}
-
-/* What is left of a range behind the last row a scan gave, in memory of the scope. */
-static void cut_range(struct key_range *range, const struct store_cursor *cursor, struct scope *scope)
-{
-    if (!cursor->started)
-        return;
-    uint8_t *key = scope_alloc(scope, cursor->at_size + 1);
-    memcpy(key, cursor->at, cursor->at_size);
-    key[cursor->at_size] = 0; /* the next key there can be */
-    if (cursor->backward) {
-        range->to = bytes_of(key, cursor->at_size);
-        range->to_open = false;
-    } else
-        range->from = bytes_of(key, cursor->at_size + 1);
-}
-
-/* The shards of the range one after the other. Shards may be split meanwhile: then the rest is cut into parts anew. */
-static enum sqlstate scan_parts(struct transaction *transaction, struct scope *scope,
-                                const struct row_scan *scan, struct scan_call *call, struct error *error)
-{
-    struct row_scan rest = *scan;
     size_t left = scan->rows_max ? scan->rows_max : SIZE_MAX;
     uint8_t *at = scope_alloc(scope, STORE_KEY_BYTES_MAX);
-    for (bool again = true; again;) {
-        size_t count;
-        const struct key_range *parts = parts_of(transaction, scope, &rest, &count);
-        again = false;
-        for (size_t i = 0; i < count && !again && !call->stopped && left; i++) {
-            call->cursor = (struct store_cursor){.range = parts[scan->backward ? count - 1 - i : i],
-                                                 .backward = scan->backward,
-                                                 .scope = scope,
-                                                 .at = at};
-            enum sqlstate failed = scan_shard(transaction, scope, call, &left, error);
-            again = failed == (enum sqlstate)SQLSTATE_SHARD_SPLIT;
-            if (failed && !again)
-                return failed;
-            if (again) {
-                /* Parts before this one are through: the rest begins with it, behind what it gave. */
-                if (scan->backward) {
-                    rest.range.to = call->cursor.range.to;
-                    rest.range.to_open = call->cursor.range.to_open;
-                } else
-                    rest.range.from = call->cursor.range.from;
-                cut_range(&rest.range, &call->cursor, scope);
-            }
-        }
+    struct list pieces;
+    list_init(&pieces);
+    range_cut(transaction, scope, scan->table, &scan->range, &pieces.head);
+    while (!list_empty(&pieces) && !call->stopped && left) {
+        struct list_link *link = scan->backward ? list_last(&pieces) : list_first(&pieces);
+        struct range_piece *piece = container_of(link, struct range_piece, link);
+        call->cursor = (struct store_cursor){
+            .range = piece->range, .backward = scan->backward, .scope = scope, .at = at};
+        enum sqlstate failed = scan_shard(transaction, scope, call, &left, error);
+        if (failed == (enum sqlstate)SQLSTATE_SHARD_SPLIT) {
+            struct key_range rest = range_rest(&call->cursor, scope);
+            range_cut(transaction, scope, scan->table, &rest, &piece->link);
+        } else if (failed)
+            return failed;
+        list_remove(&piece->link);
     }
     return SQLSTATE_OK;
 }
@@ -409,7 +342,7 @@ enum sqlstate row_scan(struct transaction *transaction, const struct row_scan *s
     call.lent = memory;
     call.lent_bytes = SCAN_BATCH_BYTES;
     if (!failed)
-        failed = scan_parts(transaction, scope, scan, &call, error);
+        failed = scan_pieces(transaction, scope, scan, &call, error);
     scope_close(scope);
     return failed;
 }

@@ -101,12 +101,12 @@ uint64_t transaction_savepoint(struct transaction *transaction)
 
 /* ---- calls ---- */
 
-/* What a branch told of itself goes into the transaction's books. */
-static void note_terms(struct transaction *transaction, uint32_t core, const struct branch_terms *terms)
+void transaction_note(struct transaction *transaction, uint32_t core, const struct branch_terms *terms)
 {
-    if (terms->ticket.batch)
+    if (terms->ticket.batch > transaction->ticket[core].batch)
         transaction->ticket[core] = terms->ticket;
-    transaction->effects[core] = terms->effects;
+    if (terms->effects > transaction->effects[core])
+        transaction->effects[core] = terms->effects;
     transaction->wrote |= terms->wrote;
     if (terms->after_scn > transaction->after_scn)
         transaction->after_scn = terms->after_scn;
@@ -128,13 +128,13 @@ static enum sqlstate call(struct transaction *transaction, uint32_t to, struct f
         failed = fragment_wait(core, to, fragment, cancelable);
     }
     if (fragment->kind == FRAGMENT_RUN)
-        note_terms(transaction, to, &terms);
+        transaction_note(transaction, to, &terms);
     return failed;
 }
 
 enum sqlstate transaction_run_on(struct transaction *transaction, uint32_t core,
-                                 enum sqlstate (*run)(struct branch *branch, void *argument,
-                                                      struct error *error),
+                                 enum sqlstate (*run)(struct branch *branch, struct scope *scope,
+                                                      void *argument, struct error *error),
                                  void *argument, struct error *error)
 {
     check(!transaction->over, "a transaction is used after its end");
@@ -143,7 +143,7 @@ enum sqlstate transaction_run_on(struct transaction *transaction, uint32_t core,
 }
 
 enum sqlstate transaction_run(struct transaction *transaction, uint64_t table, struct bytes key,
-                              enum sqlstate (*run)(struct branch *branch, void *argument,
+                              enum sqlstate (*run)(struct branch *branch, struct scope *scope, void *argument,
                                                    struct error *error),
                               void *argument, struct error *error)
 {
@@ -169,14 +169,12 @@ struct object_call {
     enum lock_outcome outcome;
 };
 
-static enum sqlstate run_object(struct branch *branch, void *argument, struct error *error)
+static enum sqlstate run_object(struct branch *branch, struct scope *scope, void *argument,
+                                struct error *error)
 {
     struct object_call *object = argument;
-    uint64_t timeout = branch->terms.lock_timeout_ns;
-    struct lock_request request = {.policy = object->policy};
-    request.deadline_ns = timeout ? branch->core->world->now_ns + timeout : FIBER_NO_DEADLINE;
-    return lock_object(branch->core->locks, &branch->owner, object->object, object->mode, &request,
-                       &object->outcome, error);
+    (void)scope;
+    return branch_lock_object(branch, object->object, object->mode, object->policy, &object->outcome, error);
 }
 
 /* Modes that do not conflict among themselves are taken on the coordinator's core alone; those that conflict with them are

@@ -176,7 +176,8 @@ struct reading {
     uint32_t count;
 };
 
-static enum sqlstate read_some(struct branch *branch, void *argument, struct error *error)
+static enum sqlstate read_some(struct branch *branch, struct scope *scope, void *argument,
+                               struct error *error)
 {
     struct reading *reading = argument;
     struct side *side = reading->client->side;
@@ -185,7 +186,8 @@ static enum sqlstate read_some(struct branch *branch, void *argument, struct err
         uint64_t number = side->first + work_random(&reading->client->random) % side->share;
         struct store_row row;
         bool found;
-        enum sqlstate failed = branch_get(branch, side->table, key_of(number, room), &row, &found, error);
+        enum sqlstate failed =
+            branch_get(branch, scope, side->table, key_of(number, room), &row, &found, error);
         if (failed)
             return failed;
         if (!found)

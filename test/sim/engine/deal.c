@@ -315,6 +315,83 @@ static bool take_row(void *argument, const struct store_row *row)
     return true;
 }
 
+/* One shard's part of a scan, or of a list of keys. Like deal_bump(), the simulator allows it to use the deal's memory. */
+static bool take_part_row(void *argument, const struct store_row *row)
+{
+    struct scanning *scanning = argument;
+    uint64_t index = cell_index(row->key);
+    uint8_t room[CELL_KEY_BYTES_MAX];
+    if (index < scanning->from || index >= scanning->to || bytes_compare(row->key, cell_key(index, room)) ||
+        scanning->seen[index - scanning->from].there) {
+        stand_fail(scanning->deal->client->stand,
+                   "fragments from %" PRIu64 " to %" PRIu64 " gave row %" PRIu64 " out of place or twice",
+                   scanning->from, scanning->to, index);
+        return false;
+    }
+    row_read(scanning->deal, &scanning->cells[index], row->row, &scanning->seen[index - scanning->from]);
+    return true;
+}
+
+static enum sqlstate run_part(struct branch *branch, struct scope *scope, struct range_part *part,
+                              void *argument, struct error *error)
+{
+    struct scanning *scanning = argument;
+    struct store_sink sink = {.take = take_part_row, .argument = scanning};
+    (void)scope;
+    while (!part->cursor.done) {
+        enum sqlstate failed = branch_scan(branch, part->table, &part->cursor, 5, &sink, error);
+        if (failed)
+            return failed;
+        fiber_yield(branch_world(branch)->scheduler);
+    }
+    return SQLSTATE_OK;
+}
+
+static void take_key_row(void *argument, uint32_t number, const struct store_row *row)
+{
+    struct scanning *scanning = argument;
+    if (row)
+        row_read(scanning->deal, &scanning->cells[scanning->from + number], row->row,
+                 &scanning->seen[number]);
+}
+
+static enum sqlstate run_keys(struct branch *branch, struct scope *scope, struct key_part *part,
+                              void *argument, struct error *error)
+{
+    struct key_sink sink = {.take = take_key_row, .argument = argument};
+    while (part->done < part->count) {
+        enum sqlstate failed = branch_get_keys(branch, scope, part, 5, &sink, error);
+        if (failed)
+            return failed;
+        fiber_yield(branch_world(branch)->scheduler);
+    }
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate scan_in_fragments(struct deal *deal, struct scanning *scanning)
+{
+    uint8_t low[CELL_KEY_BYTES_MAX], high[CELL_KEY_BYTES_MAX];
+    uint64_t count = scanning->to - scanning->from;
+    uint64_t table = scanning->cells[scanning->from].table;
+    if (client_chance(deal->client, 50)) {
+        struct range_run run = {
+            .table = table,
+            .range = {.from = cell_key(scanning->from, low), .to = cell_key(scanning->to, high)},
+            .backward = scanning->backward,
+            .width = (uint32_t)client_below(deal->client, 4),
+            .stays = client_chance(deal->client, 30),
+            .run = run_part,
+            .argument = scanning,
+        };
+        return transaction_run_range(deal->transaction, &run, &deal->error);
+    }
+    struct bytes *keys = scope_alloc(deal->scope, count * sizeof *keys);
+    for (uint64_t i = 0; i < count; i++)
+        keys[i] = cell_key(scanning->from + i, scope_alloc(deal->scope, CELL_KEY_BYTES_MAX));
+    struct key_run run = {.table = table, .key = keys, .count = count, .run = run_keys, .argument = scanning};
+    return transaction_run_keys(deal->transaction, &run, &deal->error);
+}
+
 bool deal_scan(struct deal *deal, const struct cell *cells, uint64_t from, uint64_t to, bool backward,
                struct seen *seen)
 {
@@ -333,7 +410,9 @@ bool deal_scan(struct deal *deal, const struct cell *cells, uint64_t from, uint6
     };
     struct store_sink sink = {.take = take_row, .argument = &scanning};
     memset(seen, 0, (to - from) * sizeof *seen);
-    enum sqlstate failed = row_scan(deal->transaction, &scan, &sink, &deal->error);
+    enum sqlstate failed = client_chance(deal->client, 30)
+                               ? scan_in_fragments(deal, &scanning)
+                               : row_scan(deal->transaction, &scan, &sink, &deal->error);
     if (failed)
         return deal_broke(deal, "row_scan", failed);
     for (uint64_t i = from; i < to; i++)
@@ -387,7 +466,7 @@ struct bump {
     bool refused;
 };
 
-static enum sqlstate run_bump(struct branch *branch, void *argument, struct error *error)
+static enum sqlstate run_bump(struct branch *branch, struct scope *scope, void *argument, struct error *error)
 {
     struct bump *bump = argument;
     const struct cell *cell = bump->cell;
@@ -399,7 +478,7 @@ static enum sqlstate run_bump(struct branch *branch, void *argument, struct erro
     uint64_t value;
     bool found, done;
     enum sqlstate failed =
-        branch_lock(branch, cell->table, key, LOCK_UPDATE, LOCK_WAIT, &row, &found, &outcome, error);
+        branch_lock(branch, scope, cell->table, key, LOCK_UPDATE, LOCK_WAIT, &row, &found, &outcome, error);
     if (failed)
         return failed;
     if (found)
