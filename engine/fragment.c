@@ -66,6 +66,8 @@ enum sqlstate fragment_do(struct engine_core *core, struct fragment *fragment, s
         branch_rollback(*fragment->branch, fragment->savepoint, fragment->all);
         if (fragment->all)
             *fragment->branch = NULL;
+        else
+            *fragment->terms = (*fragment->branch)->terms; /* a COMMIT must follow the UNDO, too */
         return SQLSTATE_OK;
     case FRAGMENT_CORE:
         return fragment->core_run(core, fragment->argument, error);

@@ -127,7 +127,7 @@ static enum sqlstate call(struct transaction *transaction, uint32_t to, struct f
         fragment_send(core, to, fragment);
         failed = fragment_wait(core, to, fragment, cancelable);
     }
-    if (fragment->kind == FRAGMENT_RUN)
+    if (!fragment->all)
         transaction_note(transaction, to, &terms);
     return failed;
 }
