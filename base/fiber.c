@@ -289,3 +289,15 @@ size_t fiber_stack_high_water(const struct scheduler *scheduler)
     check(scheduler->running, "fiber_stack_high_water() outside any fiber");
     return stack_touched(&scheduler->stacks, scheduler->running->stack);
 }
+
+enum sqlstate fiber_check_stack(const struct scheduler *scheduler, struct error *error)
+{
+    if (!scheduler->running || scheduler->big_stack_taken)
+        return SQLSTATE_OK;
+    const char *here = __builtin_frame_address(0), *low = scheduler->running->stack->low;
+    if ((size_t)(here - low) > FIBER_STACK_ROOM_MIN)
+        return SQLSTATE_OK;
+    enum sqlstate failed = error_set(error, SQLSTATE_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+    error_add(error, ERROR_HINT, "Write the statement with less nesting.");
+    return failed;
+}

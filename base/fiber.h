@@ -128,4 +128,8 @@ void fiber_timer_clear(struct scheduler *scheduler, struct fiber_timer *timer);
 /* Bytes of its stack the running fiber (or an earlier one on the same stack) ever touched, in whole pages. */
 size_t fiber_stack_high_water(const struct scheduler *scheduler);
 
+/* 54001 "stack depth limit exceeded" when the running fiber has less than FIBER_STACK_ROOM_MIN of its stack left: to be
+ * called by whatever recurses over a user's input. OK outside any fiber and on the big stack. */
+enum sqlstate fiber_check_stack(const struct scheduler *scheduler, struct error *error);
+
 #endif

@@ -7,9 +7,12 @@
  * pairs. */
 #define CORES_MAX 64
 
-/* Usable stack of an ordinary fiber. Pages are committed when touched; an idle connection touches one or two.
- */
-#define FIBER_STACK_BYTES (64 * 1024)
+/* Usable stack of an ordinary fiber: room for walking statements some thousand levels deep. Pages are committed when
+ * touched; an idle connection touches one or two. */
+#define FIBER_STACK_BYTES (1024 * 1024)
+/* Recursion over a user's input stops with 54001 when less than this is left: room for whatever it calls that does not
+ * look. */
+#define FIBER_STACK_ROOM_MIN (96 * 1024)
 /* Stack for foreign recursive code, one per core, committed when touched and given back after a deep call. */
 #define FIBER_BIG_STACK_BYTES (256UL * 1024 * 1024)
 /* Fibers of one core. Each costs at most two kernel mappings, and the kernel's default is 65,530 per process.

@@ -287,6 +287,32 @@ static void measure_after_touching(void *argument)
     *(size_t *)argument = fiber_stack_high_water(scheduler);
 }
 
+static __attribute__((noinline)) int levels_until_refused(struct error *error)
+{
+    volatile char frame[1000];
+    frame[0] = 1;
+    if (fiber_check_stack(scheduler, error))
+        return 0;
+    return frame[0] + levels_until_refused(error);
+}
+
+static void recurse(void *argument)
+{
+    struct error error = {0};
+    *(int *)argument = levels_until_refused(&error);
+    ck_assert_int_eq(error.state, SQLSTATE_STATEMENT_TOO_COMPLEX);
+}
+
+START_TEST(recursion_is_refused_before_the_stack_ends)
+{
+    int levels = 0;
+    start(recurse, &levels);
+    run_all();
+    ck_assert_int_gt(levels, (FIBER_STACK_BYTES - FIBER_STACK_ROOM_MIN) / 4000);
+    ck_assert_int_lt(levels, FIBER_STACK_BYTES / 1000);
+}
+END_TEST
+
 START_TEST(a_fiber_knows_how_much_of_its_stack_was_touched)
 {
     size_t idle = 0, deep = 0;
@@ -813,6 +839,7 @@ int main(void)
     tcase_add_test(tests, a_backtrace_goes_through_a_call_on_the_big_stack);
     tcase_add_test(tests, thousands_wait_and_their_stacks_are_reused_or_given_back);
     tcase_add_test(tests, fibers_one_after_the_other_share_one_stack);
+    tcase_add_test(tests, recursion_is_refused_before_the_stack_ends);
     tcase_add_test(tests, a_fiber_knows_how_much_of_its_stack_was_touched);
     tcase_add_test(tests, the_totals_know_the_deepest_stack_seen);
     tcase_add_test(tests, a_fiber_that_overflows_its_stack_hits_the_guard);
