@@ -296,7 +296,7 @@ static __attribute__((noinline)) int levels_until_refused(struct error *error)
     return frame[0] + levels_until_refused(error);
 }
 
-static void recurse(void *argument)
+static void recurse_until_refused(void *argument)
 {
     struct error error = {0};
     *(int *)argument = levels_until_refused(&error);
@@ -306,7 +306,7 @@ static void recurse(void *argument)
 START_TEST(recursion_is_refused_before_the_stack_ends)
 {
     int levels = 0;
-    start(recurse, &levels);
+    start(recurse_until_refused, &levels);
     run_all();
     ck_assert_int_gt(levels, (FIBER_STACK_BYTES - FIBER_STACK_ROOM_MIN) / 4000);
     ck_assert_int_lt(levels, FIBER_STACK_BYTES / 1000);
