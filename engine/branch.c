@@ -256,7 +256,7 @@ enum sqlstate branch_get(struct branch *branch, struct scope *scope, uint64_t ta
     return failed;
 }
 
-enum sqlstate branch_get_keys(struct branch *branch, struct scope *scope, struct key_part *part,
+enum sqlstate branch_get_keys(struct branch *branch, struct scope *scope, struct key_share *part,
                               size_t keys_max, const struct key_sink *sink, struct error *error)
 {
     enum sqlstate failed = SQLSTATE_OK;

@@ -188,7 +188,7 @@ enum sqlstate transaction_run_range(struct transaction *transaction, const struc
                                     struct error *error);
 
 /* Of a list of keys those whose shards one core owns, in the order of the list. */
-struct key_part {
+struct key_share {
     uint64_t table;
     uint32_t part;           /* 0, 1, 2 … in the order in which parts are begun */
     const struct bytes *key; /* the whole list */
@@ -202,7 +202,7 @@ struct key_run {
     const struct bytes *key; /* the same key may be there twice */
     size_t count;
     /* One part, on its owner. When it gives SQLSTATE_SHARD_MOVED, the keys from part->done on are run again. */
-    enum sqlstate (*run)(struct branch *branch, struct scope *scope, struct key_part *part, void *argument,
+    enum sqlstate (*run)(struct branch *branch, struct scope *scope, struct key_share *part, void *argument,
                          struct error *error);
     void *argument; /* shared by the parts: as in range_run; a place of its own for each key will do */
 };
@@ -240,7 +240,7 @@ struct key_sink {
 };
 
 /* The rows of the part's next keys, at most `keys_max`; part->done counts them. Yields. */
-enum sqlstate branch_get_keys(struct branch *branch, struct scope *scope, struct key_part *part,
+enum sqlstate branch_get_keys(struct branch *branch, struct scope *scope, struct key_share *part,
                               size_t keys_max, const struct key_sink *sink, struct error *error);
 
 /* ---- locks without rows ---- */

@@ -19,7 +19,7 @@ struct task {
     uint8_t *at; /* the cursor's memory */
     union {
         struct range_part range;
-        struct key_part keys;
+        struct key_share keys;
     };
 };
 
@@ -112,7 +112,7 @@ static enum sqlstate cut_keys(struct spread *spread, const uint32_t *number, siz
 static enum sqlstate cut_rest(struct spread *spread, const struct task *task)
 {
     if (spread->keys) {
-        const struct key_part *part = &task->keys;
+        const struct key_share *part = &task->keys;
         return cut_keys(spread, part->number + part->done, part->count - part->done);
     }
     const struct range_run *run = spread->range;
@@ -143,7 +143,7 @@ static struct bytes take_piece(struct spread *spread, struct task *task)
         const struct key_run *run = spread->keys;
         struct list_link *link = list_take_first(&spread->pieces);
         const struct key_piece *piece = container_of(link, struct key_piece, link);
-        task->keys = (struct key_part){.table = run->table,
+        task->keys = (struct key_share){.table = run->table,
                                        .part = spread->begun++,
                                        .key = run->key,
                                        .number = piece->number,

@@ -545,7 +545,7 @@ static void take_key(void *argument, uint32_t number, const struct store_row *ro
     fetch->value[number] = row ? value_of(row) : 0;
 }
 
-static enum sqlstate run_fetch(struct branch *branch, struct scope *scope, struct key_part *part,
+static enum sqlstate run_fetch(struct branch *branch, struct scope *scope, struct key_share *part,
                                void *argument, struct error *error)
 {
     struct fetch *fetch = argument;

@@ -355,7 +355,7 @@ static void take_key_row(void *argument, uint32_t number, const struct store_row
                  &scanning->seen[number]);
 }
 
-static enum sqlstate run_keys(struct branch *branch, struct scope *scope, struct key_part *part,
+static enum sqlstate run_keys(struct branch *branch, struct scope *scope, struct key_share *part,
                               void *argument, struct error *error)
 {
     struct key_sink sink = {.take = take_key_row, .argument = argument};
