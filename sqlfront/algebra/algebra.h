@@ -119,7 +119,8 @@ struct expression {
     uint32_t arguments;
     struct expression **argument;
     struct value constant; /* CONSTANT; bytes in the tree's scope */
-    uint32_t range, level; /* COLUMN: range index (from 0) in the query `level` levels up */
+    /* COLUMN: range index (from 0) in the query `level` levels up; AGGREGATE, GROUPING: `level` of the query it belongs to */
+    uint32_t range, level;
     int32_t number;        /* COLUMN: column from 1; PARAMETER: see above; FIELD; TIME; SYSTEM_COLUMN */
     const struct procedure
         *procedure; /* CALL, AGGREGATE, WINDOW, ANY, ALL, DISTINCT, NULLIF, IN_LIST, SET_CALL */
