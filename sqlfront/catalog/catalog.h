@@ -256,6 +256,7 @@ enum sqlstate catalog_operator_by_oid(struct catalog_view *view, uint32_t oid, c
 const struct cast *catalog_cast(uint32_t source, uint32_t target);
 /* The default btree equality (strategy 3) or other comparison of a type with itself; NULL when it has none. */
 const struct operator* catalog_comparison(uint32_t type, int strategy);
+/* (User types have no operators of their own: ask with TYPE_ANYENUM, TYPE_RECORD, TYPE_ANYARRAY.) */
 /* A built-in procedure or operator by oid, without a view. NULL = none. */
 const struct procedure *procedure_builtin(uint32_t oid);
 const struct operator* operator_builtin(uint32_t oid);
@@ -311,6 +312,13 @@ enum sqlstate sequence_next(struct catalog_view *view, uint32_t relation, int64_
                             struct error *error);
 enum sqlstate sequence_set(struct catalog_view *view, uint32_t relation, int64_t value, bool called,
                            struct error *error);
+
+/* ---- functions that know the session ---- */
+
+/* What the catalog brings (format_type, nextval, has_table_privilege, ...), and what the session above brings
+ * (current_setting, pg_backend_pid, ...), if it is in the program: found by prosrc like the library's. */
+extern const struct library catalog_library;
+extern const struct library session_library __attribute__((weak));
 
 /* ---- row ids ---- */
 

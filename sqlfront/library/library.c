@@ -20,6 +20,11 @@ static const struct library *part_of(const struct library *library, size_t at)
     return at == 0 ? library : library->parts ? library->parts[at - 1] : NULL;
 }
 
+const struct library *library_part(size_t at)
+{
+    return at < LIBRARIES ? libraries[at] : NULL;
+}
+
 /* Each is asked once for each function of a plan that is not yet in the cache of catalog rows: looking through the
  * list is fast enough (the catalog keeps what it found). */
 #define FIND(list)                                                                                   \

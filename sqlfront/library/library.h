@@ -8,6 +8,9 @@
 /* The built-in type with that oid, or NULL. Arrays are built in when their elements are. */
 const struct type *type_builtin(uint32_t oid);
 
+/* The libraries it is made of (each with parts of its own), one by one; NULL behind the last. */
+const struct library *library_part(size_t at);
+
 /* By pg_proc.prosrc; NULL when nobody brings it. */
 const struct function *function_find(const char *name);
 const struct kernel *kernel_find(const char *name);
