@@ -144,10 +144,10 @@ static struct bytes take_piece(struct spread *spread, struct task *task)
         struct list_link *link = list_take_first(&spread->pieces);
         const struct key_piece *piece = container_of(link, struct key_piece, link);
         task->keys = (struct key_share){.table = run->table,
-                                       .part = spread->begun++,
-                                       .key = run->key,
-                                       .number = piece->number,
-                                       .count = piece->count};
+                                        .part = spread->begun++,
+                                        .key = run->key,
+                                        .number = piece->number,
+                                        .count = piece->count};
         return run->key[piece->number[0]];
     }
     const struct range_run *run = spread->range;

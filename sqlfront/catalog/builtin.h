@@ -1,4 +1,4 @@
-/* What PostgreSQL brings by itself, as static tables made at build time from postgres/rows.txt: procedures, operators, casts,
+/* What PostgreSQL brings by itself, as static tables made at build time from postgres/rows.copy: procedures, operators, casts,
  * comparisons, and the shapes of the relations of pg_catalog. Sorted by oid unless said. The procedures are linked with the
  * library's functions before main() starts and never change again, so all cores read them freely. */
 #ifndef SYNOD_SQLFRONT_CATALOG_BUILTIN_H
@@ -62,7 +62,7 @@ extern const uint32_t system_relations_count;
 /* The shape of a relation of pg_catalog, or NULL. */
 const struct system_relation *system_relation_find(uint32_t oid);
 
-/* postgres/rows.txt as it stands: the rows a new node begins with. */
+/* postgres/rows.copy as it stands: the rows a new node begins with. */
 extern const char catalog_rows[], catalog_rows_end[];
 
 /* Places in procedures_builtin (operators_builtin) of that name: *first in the list by name, and how many. */

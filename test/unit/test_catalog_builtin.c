@@ -65,7 +65,7 @@ START_TEST(operators_know_what_they_mean_for_an_index)
     ck_assert_int_eq(operator_builtin(551)->strategy, 0);  /* int4 + int4 */
     ck_assert_uint_eq(operator_builtin(558)->left, 0);     /* - int4 */
     uint32_t first;
-    ck_assert_uint_eq(operators_named("||", &first), 9);
+    ck_assert_uint_eq(operators_named("||", &first), 11);
 }
 END_TEST
 
