@@ -92,14 +92,18 @@ enum apply_kind {
 
 enum aggregate_phase { AGGREGATE_WHOLE, AGGREGATE_PARTIAL, AGGREGATE_FINAL };
 
-struct plan_target { /* of MODIFY */
+/* What MODIFY writes to. Its input row holds, for UPDATE, DELETE and MERGE, every column of the old row and the row's key;
+ * new values are computed by MODIFY itself, so that a writer that waited can put the newest row in place of the old one, ask
+ * `recheck` and compute them again (READ COMMITTED). */
+struct plan_target {
     const struct relation *relation;
     const struct table_bound *bound;
-    /* INSERT: for each column of the relation: slot of the input, or -1 = NULL. UPDATE: new values: slot, or -1 = unchanged */
-    int32_t *slot;
-    int32_t old_key; /* UPDATE, DELETE, MERGE: slot with the row's key (bytea), as SCAN gives it; -1 */
-    int32_t *
-        old_slot; /* UPDATE, DELETE: for each column the slot with its old value (all of them are there), or -1 */
+    /* Per column of the relation, over the input row; NULL: unchanged (UPDATE), null (INSERT). Generated columns are MODIFY's
+     * business (bound->generated, over the new row). */
+    struct expression **set;
+    int32_t key_slot; /* the row's key as bytea; -1 for INSERT; null in a row of MERGE that matched nothing */
+    int32_t *old_slot;          /* per column: slot of its old value; -1 for dropped ones; NULL for INSERT */
+    struct expression *recheck; /* over the input row: the statement's condition; NULL = none */
 };
 
 struct plan {
@@ -191,10 +195,8 @@ struct plan {
     const struct query *query; /* MODIFY: conflict clause, merge actions */
     uint8_t conflict;
     const struct index *conflict_index;
-    struct plan_target *
-        conflict_target; /* ON CONFLICT DO UPDATE: slots of the row: the existing row's columns (relation->columns of them,
-                                            by attnum - 1), then EXCLUDED's, then expression results */
-    struct expression **conflict_set; /* per column, over existing, then excluded; NULL = unchanged */
+    /* ON CONFLICT DO UPDATE: over the existing row's columns (by attnum - 1), then EXCLUDED's. */
+    struct expression **conflict_set; /* per column; NULL = unchanged */
     struct expression *conflict_where;
     uint32_t merge_actions;
     struct plan_merge *merge;
@@ -218,6 +220,9 @@ struct plan_lock {
     int32_t key_slot; /* bytea; null on the nullable side of a join: not locked */
     enum lock_strength strength;
     uint8_t wait; /* enum lock_clause_wait */
+    int32_t *
+        old_slot; /* per column: its slot in the input row, which gets the newest value after waiting; -1 = not there */
+    struct expression *recheck; /* over the input row; asked again after waiting. NULL = none */
 };
 
 /* What a statement is run from. */
