@@ -21,7 +21,7 @@ static size_t batch_pages(const struct volume *volume, size_t pages)
 
 size_t volume_extent_pages(const struct volume *volume, uint64_t bytes)
 {
-    return (size_t)((bytes + body_bytes(volume) - 1) / body_bytes(volume));
+    return (size_t)(bytes / body_bytes(volume) + (bytes % body_bytes(volume) != 0));
 }
 
 enum sqlstate volume_extent_new(struct volume *volume, size_t pages, uint64_t *first, struct error *error)

@@ -17,16 +17,20 @@ struct drop {
     struct error *error;
 };
 
-static enum sqlstate mark(struct drop *drop, uint64_t first, size_t pages)
+/* Adds pages to those to be freed, up to the first that cannot be one; *news false when one of them was there already. In a
+ * damaged tree both happen: neither may be walked twice, or the walk might not end. */
+static enum sqlstate mark(struct drop *drop, uint64_t first, size_t pages, bool *news)
 {
     bool added;
-    for (size_t i = 0; i < pages; i++) {
+    *news = true;
+    for (size_t i = 0; i < pages && *news; i++) {
         enum sqlstate failed = page_set_add(drop->pages, first + i, &added, drop->error);
-        if (failed == SQLSTATE_DATA_CORRUPTED)
-            drop->damaged = failed;
-        if (failed)
-            return failed == SQLSTATE_DATA_CORRUPTED ? SQLSTATE_OK : failed;
+        if (failed && failed != SQLSTATE_DATA_CORRUPTED)
+            return failed;
+        *news = !failed && added;
     }
+    if (!*news)
+        drop->damaged = tree_damaged(drop->tree, first, drop->error);
     return SQLSTATE_OK;
 }
 
@@ -35,6 +39,7 @@ static enum sqlstate mark_subtree(struct drop *drop, uint64_t number, uint32_t l
 static enum sqlstate mark_below(struct drop *drop, const struct node *node)
 {
     enum sqlstate failed = SQLSTATE_OK;
+    bool news;
     for (uint32_t i = 0; i < node->count && !failed; i++) {
         uint64_t ahead[WALK_AHEAD];
         size_t count = 0;
@@ -49,7 +54,7 @@ static enum sqlstate mark_below(struct drop *drop, const struct node *node)
         struct cell cell = node_cell(node, i);
         struct tree_value value = tree_value_of(&cell);
         if (cell.extent)
-            failed = mark(drop, value.extent, volume_extent_pages(drop->tree->volume, value.size));
+            failed = mark(drop, value.extent, volume_extent_pages(drop->tree->volume, value.size), &news);
     }
     return failed;
 }
@@ -59,8 +64,9 @@ static enum sqlstate mark_subtree(struct drop *drop, uint64_t number, uint32_t l
 {
     struct tree *tree = drop->tree;
     struct page *page;
-    enum sqlstate failed = mark(drop, number, 1);
-    if (failed || (level == 0 && tree->root.extents == 0))
+    bool news;
+    enum sqlstate failed = mark(drop, number, 1, &news);
+    if (failed || !news || (level == 0 && tree->root.extents == 0))
         return failed;
     if (++drop->visited % PAGES_PER_TURN == 0)
         fiber_yield(volume_world(tree->volume)->scheduler);

@@ -29,7 +29,8 @@ struct verify {
     uint64_t rows, pages, extents;
     uint64_t findings;
     uint64_t read; /* the page that this verification itself has just read from the disk; PAGE_NONE = none */
-    uint8_t *key;  /* the walk's place (TREE_KEY_BYTES_MAX) */
+    uint64_t unread; /* the page that the disk did not give when it was last asked; PAGE_NONE = none */
+    uint8_t *key;    /* the walk's place (TREE_KEY_BYTES_MAX) */
     size_t key_size;
     bool done;
     /* the leaf at hand */
@@ -126,6 +127,21 @@ static enum sqlstate reach(struct verify *verify, uint64_t number)
     return SQLSTATE_OK;
 }
 
+/* Whether the page is still on the way to the leaf at hand: if not, its place may hold something else by now. */
+static bool on_way(struct verify *verify, uint64_t number)
+{
+    struct way way;
+    uint64_t missing;
+    struct bytes key = bytes_of(verify->key, verify->key_size);
+    if (verify->tree->root.height == 0)
+        return false;
+    bool there =
+        tree_descend(verify->tree, key, TO_KEY, 0, true, &way, &missing) == TREE_MISSING && missing == number;
+    for (uint32_t i = 0; i < way.steps; i++)
+        there = there || way.step[i].number == number;
+    return there;
+}
+
 /* Compares the disk's copies of the pages at hand, but those just read from there. Only what can be reported is. */
 static enum sqlstate check_disk(struct verify *verify)
 {
@@ -135,10 +151,10 @@ static enum sqlstate check_disk(struct verify *verify)
             continue;
         enum sqlstate failed =
             volume_check(verify->tree->volume, &verify->numbers[i], 1, &bad, verify->error);
-        if (failed == SQLSTATE_DATA_CORRUPTED || failed == SQLSTATE_IO_ERROR)
-            found_here(verify, error_text(verify->error, ERROR_MESSAGE));
-        else if (failed)
+        if (failed && failed != SQLSTATE_DATA_CORRUPTED && failed != SQLSTATE_IO_ERROR)
             return failed;
+        if (failed && on_way(verify, verify->numbers[i]))
+            found_here(verify, error_text(verify->error, ERROR_MESSAGE));
     }
     return SQLSTATE_OK;
 }
@@ -158,35 +174,106 @@ static enum sqlstate read_extent(struct verify *verify, const struct tree_value 
     return failed;
 }
 
-/* The extents of the leaf at hand, one by one: each time the leaf is looked up again, for it may have changed. */
-static enum sqlstate check_extents(struct verify *verify, uint64_t number)
+/* A key whose value lies in an extent. */
+struct large {
+    struct verify *verify;
+    uint8_t key[TREE_KEY_BYTES_MAX];
+    size_t key_size;
+    struct tree_value value;
+    bool found;
+};
+
+static struct bytes large_key(const struct large *large)
 {
-    struct tree *tree = verify->tree;
-    uint8_t room[TREE_KEY_BYTES_MAX];
-    for (uint32_t index = 0;; index++) {
-        struct page *page = volume_find(tree->volume, number);
-        const struct node *leaf = page ? (const struct node *)page->body : NULL;
-        while (leaf && index < leaf->count && !node_cell(leaf, index).extent)
-            index++;
-        if (!leaf || index >= leaf->count || tree->changes != verify->changes) {
-            if (page)
-                volume_unpin(tree->volume, page);
+    return bytes_of(large->key, large->key_size);
+}
+
+/* Stops at the first value in an extent, and behind the leaf at hand. */
+static bool take_large(void *argument, struct bytes key, const struct tree_value *value)
+{
+    struct large *large = argument;
+    const struct verify *verify = large->verify;
+    if (!verify->end_open && bytes_compare(key, bytes_of(verify->end, verify->end_size)) >= 0)
+        return false;
+    if (value->extent == PAGE_NONE)
+        return true;
+    if (key.size)
+        memcpy(large->key, key.data, key.size);
+    large->key_size = key.size;
+    large->value = *value;
+    large->found = true;
+    return false;
+}
+
+/* Looks for the next value in an extent within the leaf at hand, behind the last one or from the leaf's start. By key, for
+ * the leaf may have changed. A leaf that cannot be read any more was sound a moment ago: the next verification tells. */
+static enum sqlstate next_large(struct verify *verify, struct large *large)
+{
+    uint8_t bound[TREE_KEY_BYTES_MAX];
+    bool first = !large->found;
+    struct bytes from = first ? bytes_of(verify->key, verify->key_size) : large_key(large);
+    for (large->found = false;;) {
+        struct tree_walk walk = {
+            .from = from, .exclusive = !first, .visit = take_large, .argument = large, .bound = bound};
+        uint64_t missing;
+        enum tree_answer answer = tree_walk_leaf(verify->tree, &walk, &missing);
+        if (answer != TREE_MISSING)
             return SQLSTATE_OK;
-        }
-        struct cell cell = node_cell(leaf, index);
-        struct tree_value value = tree_value_of(&cell);
-        struct bytes key = node_key(leaf, index, room);
-        volume_unpin(tree->volume, page);
-        verify->extents++;
-        size_t pages = volume_extent_pages(tree->volume, value.size);
-        enum sqlstate failed = read_extent(verify, &value, verify->error);
-        for (size_t i = 0; i < pages && !failed; i++)
-            failed = reach(verify, value.extent + i);
-        if (failed == SQLSTATE_DATA_CORRUPTED || failed == SQLSTATE_IO_ERROR)
-            found(verify, error_text(verify->error, ERROR_MESSAGE), key, key, false);
-        else if (failed)
+        enum sqlstate failed = tree_fetch(verify->tree, missing, verify->error);
+        if (failed)
             return failed;
     }
+}
+
+/* Whether the key still has the extent: if not, its pages may hold something else by now. */
+static enum sqlstate still_there(struct verify *verify, const struct large *large, bool *still)
+{
+    struct tree_value now;
+    uint64_t missing;
+    enum tree_answer answer;
+    while ((answer = tree_find(verify->tree, large_key(large), &now, &missing)) == TREE_MISSING) {
+        enum sqlstate failed = tree_fetch(verify->tree, missing, verify->error);
+        if (failed)
+            return failed;
+    }
+    *still = answer == TREE_FOUND && now.extent == large->value.extent && now.size == large->value.size;
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate check_extent(struct verify *verify, const struct large *large)
+{
+    struct error unread = {0};
+    bool still;
+    enum sqlstate bad = read_extent(verify, &large->value, &unread);
+    if (bad && bad != SQLSTATE_DATA_CORRUPTED && bad != SQLSTATE_IO_ERROR) {
+        *verify->error = unread;
+        return bad;
+    }
+    enum sqlstate failed = still_there(verify, large, &still);
+    if (failed || !still)
+        return failed;
+    verify->extents++;
+    if (bad)
+        found(verify, error_text(&unread, ERROR_MESSAGE), large_key(large), large_key(large), false);
+    size_t pages = bad ? 0 : volume_extent_pages(verify->tree->volume, large->value.size);
+    for (size_t i = 0; i < pages && !failed; i++)
+        failed = reach(verify, large->value.extent + i);
+    return failed;
+}
+
+static enum sqlstate check_extents(struct verify *verify)
+{
+    struct scope *scope = scope_open(verify->scope, "extents");
+    struct large *large = scope_alloc_zeroed(scope, sizeof *large);
+    large->verify = verify;
+    enum sqlstate failed = next_large(verify, large);
+    while (!failed && large->found) {
+        failed = check_extent(verify, large);
+        if (!failed)
+            failed = next_large(verify, large);
+    }
+    scope_close(scope);
+    return failed == SQLSTATE_DATA_CORRUPTED || failed == SQLSTATE_IO_ERROR ? SQLSTATE_OK : failed;
 }
 
 static enum sqlstate check_leaf(struct verify *verify, const struct way *way)
@@ -207,7 +294,7 @@ static enum sqlstate check_leaf(struct verify *verify, const struct way *way)
     if (!failed)
         failed = check_disk(verify);
     if (!failed && !fault && verify->tree->root.extents)
-        failed = check_extents(verify, number);
+        failed = check_extents(verify);
     return failed;
 }
 
@@ -230,15 +317,16 @@ static enum sqlstate step(struct verify *verify)
         end_beyond(verify, &way);
         failed = tree_fetch(tree, missing, verify->error);
         verify->read = missing;
-        if (!failed)
-            return SQLSTATE_OK;
         if (failed != SQLSTATE_DATA_CORRUPTED && failed != SQLSTATE_IO_ERROR)
             return failed;
         failed = SQLSTATE_OK;
-        if (volume_in_use(tree->volume, missing) || tree->changes == verify->changes)
-            found_here(verify, error_text(verify->error, ERROR_MESSAGE));
-        else
-            return SQLSTATE_OK; /* it was freed while it was read */
+        /* While it was read it may have been freed, and its place may hold another page: only what is asked for again
+         * is a finding. */
+        if (verify->unread != missing) {
+            verify->unread = missing;
+            return SQLSTATE_OK;
+        }
+        found_here(verify, error_text(verify->error, ERROR_MESSAGE));
         break;
     case TREE_ABSENT:
     case TREE_DAMAGED:

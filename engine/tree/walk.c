@@ -38,6 +38,19 @@ static uint32_t begin_at(const struct node *leaf, const struct tree_walk *walk, 
     return *count - 1;
 }
 
+/* Whether the leaf is where the walk wants to go on. In a damaged tree two ways may lead to one leaf, and who went on from its
+ * bounds might come by for ever. */
+static bool goes_on(const struct fences *fences, const struct tree_walk *walk)
+{
+    if (walk->at_end)
+        return walk->backward ? fences->open : fences->lower.size == 0;
+    int above_lower = bytes_compare(walk->from, fences->lower);
+    int below_upper = fences->open ? -1 : bytes_compare(walk->from, fences->upper);
+    if (walk->backward && walk->exclusive)
+        return (above_lower > 0 || fences->lower.size == 0) && below_upper <= 0;
+    return above_lower >= 0 && below_upper < 0;
+}
+
 static void visit_all(const struct node *leaf, const struct tree_walk *walk)
 {
     uint8_t room[TREE_KEY_BYTES_MAX];
@@ -67,6 +80,10 @@ enum tree_answer tree_walk_leaf(struct tree *tree, struct tree_walk *walk, uint6
         return answer;
     const struct node *leaf = way.step[way.steps - 1].node;
     struct fences fences = node_fences(leaf);
+    if (!goes_on(&fences, walk)) {
+        *missing = way.step[way.steps - 1].number;
+        return TREE_DAMAGED;
+    }
     struct bytes bound = walk->backward ? fences.lower : fences.upper;
     walk->last = walk->backward ? fences.lower.size == 0 : fences.open;
     if (bound.size)

@@ -251,6 +251,73 @@ START_TEST(loaded_long_keys_are_as_in_an_array)
 }
 END_TEST
 
+/* ---- verification ---- */
+
+/* Changes and commits until told to stop, so that what verification has looked up is gone when it has read it. */
+struct changer {
+    const struct run *run;
+    struct world *world;
+    struct volume *volume;
+    struct tree *tree;
+    struct model model;
+    uint64_t state;
+    int rounds; /* made so far */
+    bool stop, stopped;
+};
+
+static void change_on(void *argument)
+{
+    struct changer *changer = argument;
+    struct error error = {0};
+    while (!changer->stop) {
+        must(model_change(changer->tree, changer->volume, changer->world->scope, &changer->model,
+                          changer->run->shape, changer->run->keys, 40, changer->run->size_most, 20,
+                          &changer->state, &error),
+             &error);
+        commit(changer->volume, changer->tree);
+        changer->rounds++;
+    }
+    changer->stopped = true;
+}
+
+static void act_verify_beside_changes(struct world *world, void *argument)
+{
+    const struct run *run = argument;
+    struct error error = {0};
+    struct volume *volume = volume_in(world, run->page_bytes, 0);
+    struct changer changer = {.run = run,
+                              .world = world,
+                              .volume = volume,
+                              .tree = tree_open(world->scope, volume, &(struct tree_root){0}),
+                              .state = run->seed};
+    model_open(&changer.model);
+    must(fiber_start(world->scheduler, world->scope, "changes", change_on, &changer, NULL, &error), &error);
+    while (changer.rounds < run->rounds) {
+        must(model_verify(changer.tree, false, &error), &error);
+        fiber_yield(world->scheduler);
+    }
+    changer.stop = true;
+    while (!changer.stopped)
+        fiber_yield(world->scheduler);
+    ck_assert_uint_gt(tree_root(changer.tree).extents, 0);
+    must(model_verify(changer.tree, false, &error), &error);
+    model_close(&changer.model);
+}
+
+START_TEST(verification_finds_nothing_while_the_tree_changes)
+{
+    struct run run = {.seed = unit_seed(),
+                      .shape = KEYS_MIXED,
+                      .page_bytes = 4096,
+                      .keys = 300,
+                      .size_most = 600000,
+                      .rounds = 100};
+    struct sim *sim = stage_open(run.seed, 1);
+    stage_act(sim, 0, act_verify_beside_changes, &run);
+    sim_close(sim);
+}
+END_TEST
+
 /* ---- temporary trees ---- */
 
 static void act_temporary(struct world *world, void *argument)
@@ -310,6 +377,7 @@ int main(void)
     tcase_add_test(tests, loaded_numbers_are_as_in_an_array);
     tcase_add_test(tests, loaded_mixed_keys_are_as_in_an_array);
     tcase_add_test(tests, loaded_long_keys_are_as_in_an_array);
+    tcase_add_test(tests, verification_finds_nothing_while_the_tree_changes);
     tcase_add_test(tests, temporary_trees_outgrow_the_cache_and_leave_nothing);
     return stage_run(tests);
 }
