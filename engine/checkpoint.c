@@ -248,6 +248,21 @@ static void collect_all(struct engine_core *core)
     branch_sweep(core);
 }
 
+/* A volume that takes no more changes will never be committed again, and may have lost what was written since the last
+ * commit. The log has all of it: the next start brings it back. */
+static bool a_volume_has_failed(struct engine_core *core)
+{
+    for (uint32_t i = 0; i < core->volumes; i++) {
+        if (!volume_failed(core->volume[i].volume))
+            continue;
+        log_line(core->world, LOG_ERROR, "volume_failed", "volume %u has failed: the node stops",
+                 core->volume[i].number);
+        world_stop(core->world);
+        return true;
+    }
+    return false;
+}
+
 static void run_tending(void *argument)
 {
     struct engine_core *core = argument;
@@ -257,6 +272,8 @@ static void run_tending(void *argument)
             return;
         if (core->closing || !engine_serving(core->engine))
             continue;
+        if (a_volume_has_failed(core))
+            return;
         collect_all(core);
         if (core->world->core != 0 || log_port_stable(core->port) < core->checkpoint_at ||
             core->checkpointing)

@@ -63,6 +63,10 @@ enum sqlstate volume_open(struct world *world, struct scope *scope, const struct
 uint32_t volume_page_body_bytes(const struct volume *volume);
 struct world *volume_world(const struct volume *volume);
 
+/* A write has failed: changes are refused (58030) for good, and what was written since the last commit may be gone, which
+ * reads report as 58030, too. The process should end; the log has what is missing. Does not yield. */
+bool volume_failed(const struct volume *volume);
+
 /* ---- reading ---- */
 
 /* The body of a page that is in the cache, else NULL: not pinned, good until the fiber yields. Counts as a use. *vetted:

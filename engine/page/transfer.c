@@ -23,6 +23,10 @@
 enum sqlstate volume_damaged(const struct volume *volume, uint64_t number, const char *fault,
                              struct error *error)
 {
+    if (volume->failed)
+        return error_set(error, SQLSTATE_IO_ERROR,
+                         "page %llu of volume \"%s\" is not there (%s), for an earlier write failed",
+                         (unsigned long long)number_place(number), volume->path, fault);
     return error_set(error, SQLSTATE_DATA_CORRUPTED, "page %llu of volume \"%s\" is damaged: %s",
                      (unsigned long long)number_place(number), volume->path, fault);
 }

@@ -329,6 +329,11 @@ struct world *volume_world(const struct volume *volume)
     return volume->world;
 }
 
+bool volume_failed(const struct volume *volume)
+{
+    return volume->failed;
+}
+
 uint8_t *volume_scratch(struct volume *volume, uint32_t which)
 {
     check(which < 2);

@@ -84,7 +84,8 @@ static inline bool frame_is_private(const struct volume *volume, const struct fr
 
 enum sqlstate transfer_open(struct volume *volume, struct error *error);
 
-/* XX001 with the page's place and what is wrong. */
+/* XX001 with the page's place and what is wrong. After a failed write 58030: what was written since the last commit may be
+ * gone, and that is no rot. */
 enum sqlstate volume_damaged(const struct volume *volume, uint64_t number, const char *fault,
                              struct error *error);
 
