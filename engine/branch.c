@@ -524,7 +524,8 @@ bool branch_stamp(struct branch *branch, uint64_t scn)
     for (struct list_link *link; (link = list_take_first(&branch->writers));) {
         struct branch_writer *writer = container_of(link, struct branch_writer, link);
         check(scn, "a transaction that wrote ends without an SCN");
-        writer->shard->store->ops->commit(writer->shard->store, &writer->writer, scn);
+        if (writer->shard)
+            writer->shard->store->ops->commit(writer->shard->store, &writer->writer, scn);
         list_append(&core->settling, link);
     }
     if (scn > core->newest_scn)
@@ -544,9 +545,9 @@ void branch_release(struct branch *branch)
 static void undo_writer(struct branch *branch, struct branch_writer *writer, uint32_t effects, bool whole)
 {
     struct engine_core *core = branch->core;
-    struct store *store = writer->shard->store;
-    if (writer->writer.effects <= effects)
+    if (!writer->shard || writer->writer.effects <= effects)
         return;
+    struct store *store = writer->shard->store;
     if (!whole && writer->shard->volume) {
         uint8_t payload[32];
         size_t bytes = record_undo_write(payload, sizeof payload, effects, writer->writer.effects);
@@ -664,6 +665,25 @@ uint64_t branch_floor(const struct engine_core *core, uint64_t visible, uint64_t
             floor = writer->floor;
     }
     return floor;
+}
+
+void branch_forget_shard(struct branch *branch, const struct shard *shard)
+{
+    struct branch_writer *writer = writer_at(branch, shard);
+    if (!writer)
+        return;
+    check(writer->writer.versions == 0);
+    writer->shard = NULL;
+}
+
+bool branch_writes_at(const struct engine_core *core, const struct shard *shard)
+{
+    list_each (&core->branches, at) {
+        const struct branch_writer *writer = writer_at(container_of(at, struct branch, of_core), shard);
+        if (writer && writer->writer.versions)
+            return true;
+    }
+    return false;
 }
 
 void branch_sweep(struct engine_core *core)

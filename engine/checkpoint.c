@@ -77,7 +77,7 @@ static struct shard *changed_shard(struct engine_core *core, const struct core_v
 {
     list_each (&core->shards, at) {
         struct shard *shard = container_of(at, struct shard, of_core);
-        if (shard->volume != volume || shard->gone)
+        if (shard->volume != volume || shard->dropped)
             continue;
         struct tree_root root = row_store_root(shard->store);
         if (!same_root(&root, &shard->written))
@@ -106,7 +106,7 @@ static struct shard *next_shard(struct engine_core *core, const struct core_volu
     struct shard *next = NULL;
     list_each (&core->shards, at) {
         struct shard *shard = container_of(at, struct shard, of_core);
-        if (shard->volume == volume && !shard->gone && shard->shard > behind &&
+        if (shard->volume == volume && !shard->dropped && shard->shard > behind &&
             (!next || shard->shard < next->shard))
             next = shard;
     }

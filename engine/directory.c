@@ -2,8 +2,9 @@
  *
  * A transaction that makes or drops a table writes directory rows like any other rows, keeps a list of its changes, and has the
  * shards' owners open the new ones at once (seen by this transaction only: shard->creator). When its COMMIT is placed, and
- * before the commit can become visible, core 0 publishes the new map; then the new shards are everybody's, and the dropped ones go
- * as soon as no fiber is inside. */
+ * before the commit can become visible, core 0 publishes the new map; then the new shards are everybody's, and the dropped ones
+ * are closed. They go when the commit is stable and no fiber is inside: until then a crash may bring them back, so checkpoints
+ * take them along. */
 #include "base/check.h"
 #include "base/log.h"
 #include "base/scope.h"
@@ -50,13 +51,24 @@ static enum sqlstate confirm_there(struct engine_core *core, void *argument, str
     return SQLSTATE_OK;
 }
 
+static enum sqlstate close_there(struct engine_core *core, void *argument, struct error *error)
+{
+    struct shard_call *call = argument;
+    struct shard *shard = shard_by_number(core, call->place.shard);
+    (void)error;
+    check(shard && !shard->gone, "shard %llu is dropped twice", (unsigned long long)call->place.shard);
+    shard->gone = true;
+    return SQLSTATE_OK;
+}
+
+/* Whoever is inside, or wrote there and has not ended, is waited for. */
 static enum sqlstate drop_there(struct engine_core *core, void *argument, struct error *error)
 {
     struct shard_call *call = argument;
     struct shard *shard = shard_by_number(core, call->place.shard);
-    check(shard, "shard %llu is dropped twice", (unsigned long long)call->place.shard);
-    shard->gone = true;
-    while (shard->users)
+    check(shard && !shard->dropped, "shard %llu is dropped twice", (unsigned long long)call->place.shard);
+    shard->gone = shard->dropped = true;
+    while (shard->users || branch_writes_at(core, shard))
         fiber_yield(core->world->scheduler);
     return shard_drop(shard, error);
 }
@@ -269,7 +281,13 @@ void directory_publish(struct transaction *transaction)
     scope_close(scope);
 }
 
-/* After the stamping: nobody finds the dropped shards any more. */
+void directory_close_shards(struct transaction *transaction)
+{
+    for (const struct directory_change *change = transaction->changes; change; change = change->next)
+        if (!change->create)
+            on_owner(transaction, change, close_there);
+}
+
 void directory_drop_shards(struct transaction *transaction)
 {
     for (const struct directory_change *change = transaction->changes; change; change = change->next)

@@ -65,7 +65,8 @@ enum isolation { READ_COMMITTED = 1, REPEATABLE_READ, SERIALIZABLE };
 struct transaction_options {
     enum isolation isolation;
     bool read_only;
-    bool commit_async;        /* synchronous_commit = off: answer before the commit is stable */
+    /* synchronous_commit = off: answer before the commit is stable. Not when tables were made or dropped. */
+    bool commit_async;
     uint64_t lock_timeout_ns; /* 0 = none */
     uint64_t after_scn;       /* snapshots see at least this: the session's last commit_async; 0 = none */
 };

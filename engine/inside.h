@@ -65,7 +65,8 @@ struct shard {
     uint64_t sequence;        /* of its topic: the last record's */
     struct tree_root written; /* as the volume's roots have it */
     uint64_t creator;         /* the transaction that makes it, while that is open; 0 */
-    bool gone;                /* dropped: nothing new may begin */
+    bool gone;                /* dropped or replaced: nothing new may begin */
+    bool dropped;             /* and the log has that for good: checkpoints need not keep it */
     uint32_t users;           /* fibers inside */
     bool gate;                /* closed to those who are not in yet: the shard is about to be replaced */
     struct fiber_queue opened;
@@ -78,7 +79,7 @@ struct shard {
  * the log from its floor on. */
 struct branch_writer {
     struct list_link link; /* of the branch; then of core->settling */
-    struct shard *shard;   /* NULL once the shard is gone */
+    struct shard *shard;   /* NULL once the shard was dropped */
     struct writer writer;
     uint32_t statement_mark; /* effects when the present statement began */
     uint64_t floor;          /* log position at or below its first effect */
@@ -262,6 +263,10 @@ void branch_release(struct branch *branch);
 void branch_rollback(struct branch *branch, uint64_t savepoint, bool all);
 /* Log positions this core's open or not yet visible writers need, the lowest; `none` when there is none. */
 uint64_t branch_floor(const struct engine_core *core, uint64_t visible, uint64_t none);
+/* The shard goes, and nothing the branch wrote there is left. */
+void branch_forget_shard(struct branch *branch, const struct shard *shard);
+/* Whether an open transaction has written at the shard. */
+bool branch_writes_at(const struct engine_core *core, const struct shard *shard);
 /* Frees writers nobody needs any more. */
 void branch_sweep(struct engine_core *core);
 
@@ -273,7 +278,8 @@ struct shard *shard_by_number(const struct engine_core *core, uint64_t number);
 /* The shard on this core that holds the key for this branch; NULL when the table is not there. */
 struct shard *shard_find(struct engine_core *core, const struct branch *branch, uint64_t table,
                          struct bytes key);
-/* Closes a shard nobody may use any more; its pages go back. Yields. */
+/* Ends a shard nobody may use any more; its pages go back. Requires that no restart brings it back: what removed it from the
+ * directory is stable, or nothing ever put it there. Yields. */
 enum sqlstate shard_drop(struct shard *shard, struct error *error);
 enum sqlstate no_such_table(uint64_t table, struct error *error);
 
@@ -296,7 +302,9 @@ struct directory_change {
 /* Publishes the changes of a committed transaction to all cores and opens or drops the shards. On the coordinator. Yields,
  * not cancelable. */
 void directory_publish(struct transaction *transaction);
-/* Ends the shards a committed transaction has dropped. On the coordinator, after its branches were stamped. Yields. */
+/* Closes the shards a committed transaction has dropped. On the coordinator, after its branches were stamped. Yields. */
+void directory_close_shards(struct transaction *transaction);
+/* Gives their pages back. When the commit is stable: if it is lost after all, they are needed. Yields. */
 void directory_drop_shards(struct transaction *transaction);
 /* The place a transaction uses for a key: its own changes, then the map. */
 const struct shard_place *directory_find(const struct transaction *transaction, uint64_t table,

@@ -299,7 +299,7 @@ static enum sqlstate drop_target(struct engine_core *core, void *argument, struc
     struct shard *shard = shard_by_number(core, place->shard);
     if (!shard)
         return SQLSTATE_OK;
-    shard->gone = true;
+    shard->gone = shard->dropped = true;
     return shard_drop(shard, error);
 }
 
@@ -356,7 +356,7 @@ static enum sqlstate replace(struct reshape *reshape, struct error *error)
         return failed; /* 40003 included: the node is about to stop, and recovery knows */
     (void)!on_targets(reshape, confirm_target, error);
     directory_replace(core, &reshape->old->shard, 1, reshape->target, reshape->targets);
-    reshape->old->gone = true;
+    reshape->old->gone = reshape->old->dropped = true;
     gate_open(reshape->old);
     return SQLSTATE_OK;
 }

@@ -220,9 +220,12 @@ struct shard *shard_open(struct engine_core *core, const struct shard_place *pla
 enum sqlstate shard_drop(struct shard *shard, struct error *error)
 {
     struct engine_core *core = shard->core;
-    check(shard->gone && !shard->users);
+    check(shard->dropped && !shard->users);
     list_remove(&shard->of_core);
     map_remove_number(&core->by_number, shard->shard);
+    /* A transaction that has taken back what it wrote here, and the table with it, does not find the shard at its end. */
+    list_each (&core->branches, at)
+        branch_forget_shard(container_of(at, struct branch, of_core), shard);
     /* Versions go with the shard's memory: nobody will settle them. */
     list_each (&core->settling, at) {
         struct branch_writer *writer = container_of(at, struct branch_writer, link);

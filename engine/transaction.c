@@ -351,11 +351,14 @@ static enum sqlstate commit_written(struct transaction *transaction, struct erro
         directory_publish(transaction);
     end_branches(transaction, FRAGMENT_STAMP, scn);
     if (transaction->changes)
-        directory_drop_shards(transaction);
+        directory_close_shards(transaction);
     sequencer_stamped(core->txn, scn);
-    bool async = transaction->options.commit_async;
+    /* Dropped shards go when the commit is stable, and the transaction is what knows them. */
+    bool async = transaction->options.commit_async && !transaction->changes;
     if (!async)
         failed = log_port_wait_stable(core->port, placing.position, error);
+    if (!failed && transaction->changes)
+        directory_drop_shards(transaction);
     if (!failed)
         failed = txn_wait_visible(core->txn, scn, async, error);
     end_branches(transaction, FRAGMENT_RELEASE, scn);

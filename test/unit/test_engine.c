@@ -161,6 +161,31 @@ static void tables_come_and_go(struct stage *stage, struct world *world, struct 
     transaction_rollback(t);
 }
 
+/* A table that is made and filled behind a savepoint goes with it, before the end of its transaction. */
+static void tables_go_with_a_savepoint(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    uint8_t room[8];
+    bool done;
+    for (int i = 0; i < 2; i++) {
+        struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+        ck_assert(insert(t, 10, 10 + (uint64_t)i, "beside"));
+        uint64_t savepoint = transaction_savepoint(t);
+        must(table_create(t, 20, TABLE_ROW, &error), &error);
+        ck_assert(insert(t, 20, 1, "behind the savepoint"));
+        must(transaction_rollback_to(t, savepoint, &error), &error);
+        ck_assert_int_eq(row_insert(t, 20, number_key(1, room), bytes_of(NULL, 0), &done, &error),
+                         SQLSTATE_UNDEFINED_TABLE);
+        if (i)
+            transaction_rollback(t);
+        else
+            commit(t);
+    }
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_str_eq(get(t, scope, 10, 10), "beside");
+    transaction_rollback(t);
+}
+
 static void tables_after(struct stage *stage, struct world *world, struct scope *scope)
 {
     uint8_t room[8];
@@ -181,6 +206,7 @@ START_TEST(tables_are_made_and_dropped_in_transactions)
         struct stage stage;
         stage_open(&stage, cores);
         play(&stage, tables_come_and_go, true);
+        play(&stage, tables_go_with_a_savepoint, true);
         play(&stage, tables_after, false);
         play(&stage, tables_after, true);
         play(&stage, tables_after, false);

@@ -16,7 +16,8 @@
  *   NOT_YET -> MAKING -> THERE -> DROPPING -> GONE
  *                 \          ^       /
  *                  \          \-----/   the transaction failed
- *                   -> GONE, or UNKNOWN after a crash: the next user finds out */
+ *                   -> GONE, or UNKNOWN after a crash or a failure of the log: the next user after a restart finds out. Before
+ *                      it nobody sees the commit, and afterwards it may be there. */
 enum table_state { NOT_YET, MAKING, THERE, DROPPING, GONE, UNKNOWN };
 
 struct table {
@@ -154,7 +155,7 @@ static void use(struct client *client, uint64_t at)
     if (right && client_chance(client, 50) &&
         deal_hold(&deal, &table->rows[row], LOCK_UPDATE, LOCK_WAIT, NULL, &seen))
         deal_write(&deal, &table->rows[row], &seen, 0);
-    if (expected == UNKNOWN && table->state == UNKNOWN && starts == stand->starts &&
+    if (expected == UNKNOWN && table->state == UNKNOWN && starts == stand->starts && starts > table->starts &&
         (right || not_there(&deal)))
         table->state = right ? THERE : GONE;
     deal_end(&deal, client_chance(client, 90));
