@@ -68,6 +68,16 @@ struct bytes blanks_cut(struct bytes text)
     return text;
 }
 
+void character_append(struct text *text, uint32_t point)
+{
+    uint8_t bytes[4];
+    size_t size = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    for (size_t i = size - 1; i > 0; i--, point >>= 6)
+        bytes[i] = (uint8_t)(0x80 | (point & 0x3f));
+    bytes[0] = (uint8_t)(point | (size == 1 ? 0 : 0xf00 >> size & 0xff));
+    text_bytes(text, bytes_of(bytes, size));
+}
+
 static bool only_blanks(struct bytes text)
 {
     return blanks_cut(text).size == 0;
