@@ -201,7 +201,7 @@ struct environment {
     int extra_float_digits;
     bool bytea_escape; /* bytea_output = escape */
     bool standard_conforming_strings;
-    uint64_t random[4]; /* state of random(): xoshiro256** */
+    uint64_t random[2]; /* state of random(): xoroshiro128**; zeros = not seeded yet */
 };
 
 /* ---- functions ---- */

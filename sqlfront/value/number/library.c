@@ -1,4 +1,10 @@
 /* What this part of the value library brings. */
 #include "sqlfront/value/number/number.h"
+#include "sqlfront/value/number/tables.h"
 
-const struct library number_library = {0};
+static const struct library *const parts[] = {
+    &integer_library, &number_compare_library, &float_library,         &trigonometry_library,
+    &cast_library,    &numeric_library,        &numeric_power_library, NULL,
+};
+
+const struct library number_library = {.parts = parts};
