@@ -77,6 +77,14 @@ static enum sqlstate integer_cmp(struct call *call, const struct value *argument
     return SQLSTATE_OK;
 }
 
+/* What PostgreSQL's order of smallint gives: not only the sign. */
+static enum sqlstate integer_difference(struct call *call, const struct value *arguments,
+                                        struct value *result)
+{
+    *result = value_integer(arguments[0].i - arguments[1].i);
+    return SQLSTATE_OK;
+}
+
 static enum sqlstate integer_larger(struct call *call, const struct value *arguments, struct value *result)
 {
     *result = arguments[0].i > arguments[1].i ? arguments[0] : arguments[1];
@@ -250,7 +258,7 @@ static const struct function functions[] = {
     {"btfloat8cmp", float_cmp},
     {"btint24cmp", integer_cmp},
     {"btint28cmp", integer_cmp},
-    {"btint2cmp", integer_cmp},
+    {"btint2cmp", integer_difference},
     {"btint42cmp", integer_cmp},
     {"btint48cmp", integer_cmp},
     {"btint4cmp", integer_cmp},

@@ -255,14 +255,17 @@ static enum sqlstate random_float(struct call *call, const struct value *argumen
     uint64_t *state = call->environment->random;
     if (state[0] == 0 && state[1] == 0)
         world_random(call->environment->world, state, 2 * sizeof *state);
-    *result = value_float(ldexp((double)(next_random(state) >> 11), -53));
+    *result = value_float(ldexp((double)(next_random(state) >> 12), -52));
     return SQLSTATE_OK;
 }
 
 static enum sqlstate set_seed(struct call *call, const struct value *arguments, struct value *result)
 {
     double f = arguments[0].f;
-    if (!(f >= -1 && f <= 1))
+    if (isnan(f))
+        return error_set(call->error, SQLSTATE_INVALID_PARAMETER_VALUE,
+                         "setseed parameter NaN is out of allowed range [-1,1]");
+    if (f < -1 || f > 1)
         return error_set(call->error, SQLSTATE_INVALID_PARAMETER_VALUE,
                          "setseed parameter %g is out of allowed range [-1,1]", f);
     uint64_t seed = (uint64_t)(int64_t)((double)((1UL << 52) - 1) * f);

@@ -41,7 +41,7 @@ enum sqlstate integer_parse(const char *type, struct bytes text, int64_t least, 
         too_large |=
             __builtin_mul_overflow(sum, 10, &sum) || __builtin_sub_overflow(sum, (int64_t)digit, &sum);
     }
-    if (too_large || sum < least || (!negative && (sum == INT64_MIN || -sum > most)))
+    if (too_large || (negative ? sum < least : sum == INT64_MIN || -sum > most))
         return raise_text_out_of_range(error, type, text);
     *value = negative ? sum : -sum;
     return SQLSTATE_OK;
@@ -223,17 +223,15 @@ static enum sqlstate tid_in(struct environment *environment, struct scope *scope
                             int32_t modifier, struct bytes text, struct value *value, struct error *error)
 {
     char copy[64];
-    if (text.size >= sizeof copy)
-        return raise_bad_text(error, "tid", text);
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = 0;
-    unsigned long long block, offset;
-    char close;
+    long long block, offset;
     int end = 0;
-    if (sscanf(copy, " (%llu,%llu%c %n", &block, &offset, &close, &end) != 3 || close != ')' ||
-        (size_t)end != text.size || block > UINT32_MAX || offset > UINT16_MAX)
+    size_t size = text.size < sizeof copy ? text.size : 0;
+    memcpy(copy, text.data, size);
+    copy[size] = 0;
+    if (sscanf(copy, " (%lld,%lld)%n", &block, &offset, &end) != 2 || end == 0 || block < INT32_MIN ||
+        block > UINT32_MAX || offset < 0 || offset > UINT16_MAX)
         return raise_bad_text(error, "tid", text);
-    *value = value_integer((int64_t)(block << 16 | offset));
+    *value = value_integer((int64_t)(uint32_t)block << 16 | offset);
     return SQLSTATE_OK;
 }
 

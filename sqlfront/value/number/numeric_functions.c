@@ -199,11 +199,11 @@ OPERATION_ROWS(divide_rows, numeric_divide)
 
 /* ---- rounding and scales ---- */
 
+/* Beyond these nothing changes any more. */
 static int bounded_scale(int64_t scale)
 {
-    return (int)(scale > NUMERIC_RESULT_SCALE_MAX    ? NUMERIC_RESULT_SCALE_MAX
-                 : scale < -NUMERIC_RESULT_SCALE_MAX ? -NUMERIC_RESULT_SCALE_MAX
-                                                     : scale);
+    const int least = -(NUMERIC_WEIGHT_MAX + 1) * 4 - 1;
+    return (int)(scale > NUMERIC_SCALE_MAX ? NUMERIC_SCALE_MAX : scale < least ? least : scale);
 }
 
 static enum sqlstate round_scale(struct call *call, const struct value *arguments, struct value *result)

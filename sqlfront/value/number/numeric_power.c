@@ -158,6 +158,7 @@ static enum sqlstate power_whole(struct scope *scope, const struct number *base,
         return SQLSTATE_OK;
     case 2:
         *result = number_multiply(scope, base, base, scale);
+        result->scale = scale;
         return SQLSTATE_OK;
     }
     if (base->count == 0) {
@@ -351,10 +352,13 @@ static enum sqlstate logarithm_of(struct call *call, const struct value *argumen
     if (is_nan(base) || is_nan(a))
         return give(numeric_special(NUMERIC_NAN), result);
     int base_sign = sign_of(call->scope, base), sign = sign_of(call->scope, a);
-    if (base_sign < 0 || sign < 0)
+    bool special = numeric_is_special(base) || numeric_is_special(a);
+    if (base_sign < 0 || (special && sign < 0))
         return raise_logarithm(call->error, false);
-    if (base_sign == 0 || sign == 0)
+    if (base_sign == 0 || (special && sign == 0))
         return raise_logarithm(call->error, true);
+    if (sign <= 0)
+        return raise_logarithm(call->error, sign == 0);
     if (numeric_is_special(base))
         return give(numeric_is_special(a) ? numeric_special(NUMERIC_NAN) : value_small_numeric(0, 0), result);
     if (numeric_is_special(a))

@@ -101,8 +101,6 @@ static bool scan(struct bytes text, struct decimal *decimal)
         if (decimal->exponent < 1000000000)
             decimal->exponent = decimal->exponent * 10 + (text.data[at] - '0');
     }
-    if (decimal->exponent >= INT32_MAX / 2)
-        return false;
     decimal->exponent = negative ? -decimal->exponent : decimal->exponent;
     return true;
 }
@@ -159,7 +157,7 @@ enum sqlstate numeric_parse(struct scope *scope, struct bytes text, struct value
         return SQLSTATE_OK;
     /* Longer than anything the format holds: no need to build it. */
     if (decimal.count > 4 * (NUMERIC_WEIGHT_MAX + 1) + NUMERIC_SCALE_MAX ||
-        decimal.fraction > NUMERIC_SCALE_MAX * 4)
+        decimal.fraction > NUMERIC_SCALE_MAX * 4 || labs(decimal.exponent) > 1000000)
         return raise_numeric_overflow(error);
     struct number number = number_of_decimal(scope, &decimal);
     return number_pack(scope, &number, value, error);
@@ -457,7 +455,8 @@ static enum sqlstate numeric_send(struct environment *environment, struct scope 
     wire_write_u16(room, (uint16_t)number.count);
     wire_write_u16(room + 2, (uint16_t)number.weight);
     wire_write_u16(room + 4, wire_signs[number.sign]);
-    wire_write_u16(room + 6, (uint16_t)number.scale);
+    /* PostgreSQL's own infinities come with a scale of 32, an accident of its format. */
+    wire_write_u16(room + 6, number.sign >= NUMERIC_INFINITY ? 0x20 : (uint16_t)number.scale);
     for (int i = 0; i < number.count; i++)
         wire_write_u16(room + 8 + 2 * i, number.digits[i]);
     *binary = bytes_of(room, size);
