@@ -71,9 +71,9 @@ struct session_sink_ops {
     enum sqlstate (*complete)(struct session_sink *sink, const char *tag, struct error *error);
     /* A portal has given as many rows as were asked for and has more. May yield. */
     enum sqlstate (*suspended)(struct session_sink *sink, struct error *error);
-    /* A notice: an error's fields with another severity. Does not yield. */
+    /* A notice: an error's fields with another severity. May yield. */
     void (*notice)(struct session_sink *sink, enum session_severity severity, const struct error *notice);
-    /* A setting that clients are told of has this value (from now on). Does not yield. */
+    /* A setting that clients are told of has this value (from now on). May yield. */
     void (*parameter)(struct session_sink *sink, const char *name, const char *value);
     /* COPY TO: begins, gives bytes as they come, ends. May yield. */
     enum sqlstate (*copy_out_begin)(struct session_sink *sink, bool binary, uint32_t columns,
