@@ -13,6 +13,13 @@
 /* The server has one thread in a process, the library's variables are each thread's own. */
 #define CurrentMemoryContext server_CurrentMemoryContext
 #define TopMemoryContext     server_TopMemoryContext
+/* Names that sqlfront/algebra has, too: those of the tree begin with TREE_. */
+#define JOIN_INNER TREE_JOIN_INNER
+#define JOIN_LEFT  TREE_JOIN_LEFT
+#define JOIN_FULL  TREE_JOIN_FULL
+#define JOIN_RIGHT TREE_JOIN_RIGHT
+#define JOIN_SEMI  TREE_JOIN_SEMI
+#define JOIN_ANTI  TREE_JOIN_ANTI
 #include <postgres.h>
 /* */
 #include <utils/memutils.h>
@@ -24,6 +31,12 @@
 #include <nodes/value.h>
 /* */
 #include <catalog/pg_attribute.h>
+#undef JOIN_INNER
+#undef JOIN_LEFT
+#undef JOIN_FULL
+#undef JOIN_RIGHT
+#undef JOIN_SEMI
+#undef JOIN_ANTI
 #undef printf
 #undef vprintf
 #undef fprintf
