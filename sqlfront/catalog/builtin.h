@@ -50,7 +50,8 @@ struct system_relation {
     uint32_t oid;
     uint32_t row_type;
     const char *name;
-    bool shared; /* one for all databases */
+    bool shared;          /* one for all databases */
+    const char *acl_text; /* pg_class.relacl */
     uint32_t columns;
     const struct system_column *column;
     uint32_t indexes;

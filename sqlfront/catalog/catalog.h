@@ -200,6 +200,13 @@ size_t catalog_shared_size(void);
 enum sqlstate catalog_open(struct world *world, struct scope *scope, struct engine *engine, void *shared,
                            struct catalog **catalog, struct error *error);
 
+/* Around the commit of a transaction that changed the catalog: begin before transaction_commit(), end after it, be it that
+ * it succeeded or failed. What is read in between is kept by nobody. Neither yields. */
+void catalog_commit_begin(struct catalog *catalog);
+void catalog_commit_end(struct catalog *catalog);
+
+struct engine *catalog_engine(const struct catalog *catalog);
+
 /* ---- views ---- */
 
 struct catalog_session {
@@ -225,6 +232,15 @@ uint64_t catalog_version(const struct catalog *catalog);
 struct world *catalog_view_world(const struct catalog_view *view);
 struct transaction *catalog_view_transaction(const struct catalog_view *view);
 const struct catalog_session *catalog_view_session(const struct catalog_view *view);
+struct catalog *catalog_view_catalog(const struct catalog_view *view);
+
+/* Classes of object locks that SQL uses (struct lock_object). */
+enum lock_class { LOCK_CLASS_RELATION = 1, LOCK_CLASS_ADVISORY = 2, LOCK_CLASS_OBJECT = 3 };
+
+/* Locks a relation for the transaction of the view, as PostgreSQL does before a statement uses it (manual, 13.3.1): DDL
+ * takes LOCK_ACCESS_EXCLUSIVE. Who waited should look up the relation again. 55P03, 40P01. Yields. */
+enum sqlstate catalog_lock_relation(struct catalog_view *view, uint32_t relation, enum lock_mode mode,
+                                    enum lock_policy policy, bool *waited, struct error *error);
 
 /* "Not found" is *found NULL. `schema` NULL = along the search path. */
 enum sqlstate catalog_relation(struct catalog_view *view, const char *schema, const char *name,
@@ -279,6 +295,10 @@ enum sqlstate catalog_role(struct catalog_view *view, const char *name, const st
                            struct error *error);
 enum sqlstate catalog_role_by_oid(struct catalog_view *view, uint32_t oid, const struct role **found,
                                   struct error *error);
+
+/* Whether `member` is the role, or a member of it through others; superusers are members of all. Yields. */
+enum sqlstate catalog_role_has(struct catalog_view *view, uint32_t member, uint32_t role, bool *has,
+                               struct error *error);
 
 /* Privileges, as bits; the answer for the view's role, memberships and ownership considered. Fails with 42501 and
  * PostgreSQL's text ("permission denied for table t") when one is missing. `columns` (attnums, NULL = all of the
