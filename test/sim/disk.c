@@ -77,10 +77,11 @@ static void fail_input_output(struct disk_operation *operation, const char *what
     fail(operation, SQLSTATE_IO_ERROR, what, path, "Input/output error");
 }
 
-/* Whether the disk has room for so many pages more. */
+/* Whether the disk has room for so many pages more: for none always, even when there is more on it than there is room. */
 static bool has_room(const struct disk *disk, uint64_t pages)
 {
-    return disk->pages_used <= disk->pages_room && pages <= disk->pages_room - disk->pages_used;
+    return pages == 0 ||
+           (disk->pages_used <= disk->pages_room && pages <= disk->pages_room - disk->pages_used);
 }
 
 /* ---- the life of an operation ---- */

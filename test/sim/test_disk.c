@@ -678,6 +678,11 @@ static void act_fill(struct world *world, void *argument)
     must(disk_write(world, world->scope, file, filled(world, 'c', 2 * PAGE), 2 * PAGE, 6 * PAGE, &error),
          &error);
     must_fail(SQLSTATE_DISK_FULL, disk_make_directory(world, "/d", &error), &error);
+    /* Even when others have taken more than there was. */
+    sim_disk_room(argument, 0, 5 * PAGE);
+    must(disk_write(world, world->scope, file, filled(world, 'd', 2 * PAGE), 2 * PAGE, 6 * PAGE, &error),
+         &error);
+    sim_disk_room(argument, 0, 10 * PAGE);
     must(disk_truncate(world, world->scope, file, PAGE, &error), &error);
     must(disk_space(world, "/", &free_bytes, &total, &error), &error);
     ck_assert_uint_eq(free_bytes, 9 * PAGE);
@@ -688,7 +693,7 @@ START_TEST(test_a_full_disk_says_so_until_there_is_room)
     struct sim_options options = stage_options(1, 1);
     options.disk_bytes = 10 * PAGE;
     struct sim *sim = sim_open(&options);
-    stage_act(sim, 0, act_fill, NULL);
+    stage_act(sim, 0, act_fill, sim);
     sim_close(sim);
 }
 END_TEST
