@@ -152,6 +152,33 @@ static const char *range_fault(const struct node *node)
     return NULL;
 }
 
+/* Marks bytes [from, to) of a page in a map of bits; false when one of them is marked already. */
+static bool mark_bytes(uint64_t *map, uint32_t from, uint32_t to)
+{
+    uint64_t taken = 0;
+    for (uint32_t at = from; at < to;) {
+        uint32_t end = (at / 64 + 1) * 64 < to ? (at / 64 + 1) * 64 : to;
+        uint64_t bits = (end - at == 64 ? UINT64_MAX : (UINT64_C(1) << (end - at)) - 1) << at % 64;
+        taken |= map[at / 64] & bits;
+        map[at / 64] |= bits;
+        at = end;
+    }
+    return taken == 0;
+}
+
+/* Cells of which two share bytes look sound one by one, and changing one changes the other. */
+static const char *overlap_fault(const struct node *node, uint32_t bytes)
+{
+    uint64_t map[NODE_BYTES_MAX / 64];
+    memset(map, 0, (bytes + 63) / 64 * sizeof *map);
+    for (uint32_t i = 0; i < node->count; i++) {
+        const struct node_entry *entry = &node_entries(node)[i];
+        if (!mark_bytes(map, entry->offset, (uint32_t)entry->offset + entry->size))
+            return "two entries share bytes";
+    }
+    return NULL;
+}
+
 const char *node_fault(const void *body, uint32_t bytes)
 {
     const struct node *node = body;
@@ -163,6 +190,8 @@ const char *node_fault(const void *body, uint32_t bytes)
     }
     if (!fault && cells + node->garbage != bytes - node->cells)
         fault = "its free bytes are counted wrong";
+    if (!fault)
+        fault = overlap_fault(node, bytes);
     return fault ? fault : range_fault(node);
 }
 

@@ -39,6 +39,7 @@
 
 #define NODE_OPEN         1
 #define NODE_HEADER_BYTES 24
+#define NODE_BYTES_MAX    65536 /* offsets have 16 bits */
 
 #define CELL_HEADER_BYTES 2
 #define CELL_EXTENT       0x8000
