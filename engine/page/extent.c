@@ -24,6 +24,13 @@ size_t volume_extent_pages(const struct volume *volume, uint64_t bytes)
     return (size_t)(bytes / body_bytes(volume) + (bytes % body_bytes(volume) != 0));
 }
 
+bool volume_extent_fits(const struct volume *volume, uint64_t first, uint64_t bytes)
+{
+    uint64_t place = number_place(first);
+    return space_valid(&volume->space, place) &&
+           volume_extent_pages(volume, bytes) <= volume->space.places - place;
+}
+
 enum sqlstate volume_extent_new(struct volume *volume, size_t pages, uint64_t *first, struct error *error)
 {
     check(pages > 0);
@@ -114,7 +121,7 @@ enum sqlstate volume_extent_read(struct volume *volume, struct scope *scope, uin
     if (size == 0)
         return SQLSTATE_OK;
     size_t end = (offset + size - 1) / body + 1, batch = batch_pages(volume, end - index);
-    if (!space_valid(&volume->space, number_place(first)) || end > volume->space.places - number_place(first))
+    if (!volume_extent_fits(volume, first, offset + size))
         return volume_damaged(volume, first, "its extent ends outside of the file", error);
     enum sqlstate failed =
         scope_alloc_large(scope, batch * volume->page_bytes, DISK_ALIGNMENT, &buffer, error);

@@ -134,6 +134,9 @@ void volume_free_set(struct volume *volume, struct page_set *set);
 /* How many pages hold so many bytes. */
 size_t volume_extent_pages(const struct volume *volume, uint64_t bytes);
 
+/* Whether an extent of so many bytes can lie there: what a page says of one may be anything. Does not yield. */
+bool volume_extent_fits(const struct volume *volume, uint64_t first, uint64_t bytes);
+
 /* Takes contiguous places; their numbers are first, first + 1 … They are temporary until volume_extent_keep(). Yields. */
 enum sqlstate volume_extent_new(struct volume *volume, size_t pages, uint64_t *first, struct error *error);
 

@@ -79,11 +79,23 @@ static bool covers(const struct node *node, const struct node *parent, uint32_t 
            (own.open || bytes_compare(own.upper, wanted.upper) == 0);
 }
 
+/* Whether the extents a leaf names can be there. */
+static bool extents_fit(const struct tree *tree, const struct node *leaf)
+{
+    for (uint32_t i = 0; leaf->level == 0 && i < leaf->count; i++) {
+        struct cell cell = node_cell(leaf, i);
+        struct tree_value value = tree_value_of(&cell);
+        if (cell.extent && !volume_extent_fits(tree->volume, value.extent, value.size))
+            return false;
+    }
+    return true;
+}
+
 /* A page is looked at thoroughly once, when it has come into memory. */
 static __attribute__((noinline)) bool vet(struct tree *tree, const struct node *node,
                                           const struct node *parent, uint32_t index, uint64_t number)
 {
-    if (node_fault(node, tree->bytes) || !covers(node, parent, index))
+    if (node_fault(node, tree->bytes) || !covers(node, parent, index) || !extents_fit(tree, node))
         return false;
     volume_vet(tree->volume, number);
     return true;
