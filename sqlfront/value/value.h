@@ -286,6 +286,9 @@ struct library {
 
 /* A stored row: drawn at the head of row.c. Column `c` of the row layout has type columns[c]. A row written with fewer
  * columns than asked for (the column was added later) gives `missing[c]` for the others. */
+/* Whether integers of the type have no sign: oids and what is stored like them, enums. */
+bool type_is_unsigned(const struct type *type);
+
 struct row_layout; /* made once per table version */
 struct row_layout *row_layout_make(struct scope *scope, const struct type *const *columns, uint32_t count,
                                    const struct value *missing);
@@ -314,7 +317,9 @@ enum sqlstate key_append(struct key_writer *writer, const struct key_part *part,
  * back as they compare, not as they were written (trailing blanks are lost). */
 enum sqlstate key_decode(struct scope *scope, const struct key_part *part, struct bytes *key,
                          struct value *value, struct error *error);
-/* The smallest key above all that begin with this one; false when there is none (all 0xff). */
+/* Whether values of the type come back from keys as they were: what an index alone can answer with. */
+bool key_is_exact(const struct type *type);
+/* The smallest key above all that begin with this one; false when there is none (all 0xff). `room` as large as the prefix. */
 bool key_after_prefix(struct bytes prefix, uint8_t *room, uint32_t *size);
 
 #endif
