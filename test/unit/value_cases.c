@@ -9,6 +9,7 @@
 #include "test/unit/unit.h"
 #include "test/unit/value_session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -212,16 +213,15 @@ static void run_set(const struct test_case *test, const struct set_function *set
     struct call call = call_of(test, &error);
     static char all[1 << 16];
     bool end = false;
-    all[0] = 0;
+    strcpy(all, "\\N"); /* no row */
     for (uint32_t i = 0; i < test->argument_count; i++)
         ck_assert_int_eq(read_argument(test->types[i], -1, test->arguments[i], &values[i], &error),
                          SQLSTATE_OK);
     enum sqlstate failed = set->open(&call, values);
     for (uint32_t rows = 0; !failed && !end && rows < 1000; rows++)
         if (!(failed = set->next(&call, &row, &end)) && !end) {
-            if (rows)
-                strcat(all, ",");
-            strcat(all, shown(test->result, SQLSTATE_OK, &row, &error));
+            const char *text = shown(test->result, SQLSTATE_OK, &row, &error);
+            rows ? strcat(strcat(all, ","), text) : strcpy(all, text);
         }
     expect(test, "", failed ? shown(test->result, failed, &row, &error) : all);
 }
@@ -265,7 +265,8 @@ static void run_aggregate(const struct test_case *test, uint32_t parts)
     for (uint32_t part = 0; part < parts; part++)
         states[part] = scope_alloc_zeroed(scope, aggregate->state_bytes);
     for (uint32_t row = 0; row < test->argument_count && !failed; row++)
-        failed = step_row(test, aggregate, &call, states[row % parts], test->arguments[row]);
+        failed = step_row(test, aggregate, &call, states[row * parts / test->argument_count],
+                          test->arguments[row]);
     for (uint32_t part = 1; part < parts && !failed; part++) {
         void *from = states[part];
         struct bytes saved;
@@ -281,7 +282,11 @@ static void run_aggregate(const struct test_case *test, uint32_t parts)
     struct value result = {0};
     if (!failed)
         failed = aggregate->finish(&call, states[0], &result);
-    expect(test, parts > 1 ? " (merged)" : "", shown(test->result, failed, &result, &error));
+    const char *is = shown(test->result, failed, &result, &error);
+    if (parts > 1 && !failed && !result.null && test->result->kind == VALUE_FLOAT &&
+        fabs(result.f - strtod(test->expected, NULL)) <= 1e-12 * fabs(result.f))
+        return; /* floats added in another order differ in their last digits */
+    expect(test, parts > 1 ? " (merged)" : "", is);
 }
 
 /* ---- files ---- */

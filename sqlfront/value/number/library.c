@@ -3,8 +3,18 @@
 #include "sqlfront/value/number/tables.h"
 
 static const struct library *const parts[] = {
-    &integer_library, &number_compare_library, &float_library,         &trigonometry_library,
-    &cast_library,    &numeric_library,        &numeric_power_library, NULL,
+    &integer_library,
+    &number_compare_library,
+    &float_library,
+    &trigonometry_library,
+    &cast_library,
+    &numeric_library,
+    &numeric_power_library,
+    &exact_aggregate_library,
+    &float_aggregate_library,
+    &general_aggregate_library,
+    &series_library,
+    NULL,
 };
 
 const struct library number_library = {.parts = parts};

@@ -157,7 +157,8 @@ enum sqlstate number_pack(struct scope *scope, const struct number *given, struc
     bytes[1] = 0;
     memcpy(bytes + 2, &shown, sizeof shown);
     memcpy(bytes + 4, &weight, sizeof weight);
-    memcpy(bytes + NUMERIC_HEAD_BYTES, number.digits, digit_bytes);
+    if (digit_bytes)
+        memcpy(bytes + NUMERIC_HEAD_BYTES, number.digits, digit_bytes);
     *value = value_bytes(bytes, NUMERIC_HEAD_BYTES + digit_bytes);
     return SQLSTATE_OK;
 }

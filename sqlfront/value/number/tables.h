@@ -6,6 +6,7 @@
 #include "sqlfront/value/value.h"
 
 extern const struct library integer_library, number_compare_library, float_library, trigonometry_library,
-    cast_library, numeric_library, numeric_power_library;
+    cast_library, numeric_library, numeric_power_library, exact_aggregate_library, float_aggregate_library,
+    general_aggregate_library, series_library;
 
 #endif
