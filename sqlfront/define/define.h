@@ -1,0 +1,52 @@
+/* Statements that define things: CREATE, ALTER, DROP, GRANT, COMMENT, TRUNCATE, ... They write rows of pg_catalog in the
+ * session's transaction, so they are undone with it, and what they change is seen by others when it commits
+ * (catalog_commit_begin(), catalog_commit_end() around that). */
+#ifndef SYNOD_SQLFRONT_DEFINE_DEFINE_H
+#define SYNOD_SQLFRONT_DEFINE_DEFINE_H
+
+#include "sqlfront/catalog/catalog.h"
+
+struct Node;
+
+enum define_severity { DEFINE_NOTICE, DEFINE_WARNING };
+
+/* What a statement needs of its session. Everything is borrowed for the call. */
+struct define_request {
+    struct world *world;
+    struct scope *scope; /* of the statement */
+    struct catalog *catalog;
+    struct transaction *transaction;
+    /* When a temporary schema is made its number is put into temporary_schema; the session puts it at the front of its
+     * path for the statements that follow (and takes it back when the transaction is undone). */
+    struct catalog_session *session;
+    struct environment *environment;
+    bool changed; /* the transaction has changed the catalog before */
+    const struct Node *statement;
+    const char *text; /* the source that positions in the statement are of */
+    bool in_block;    /* an explicit transaction block, or one of several statements: no CREATE DATABASE */
+    void (*notice)(void *argument, enum define_severity severity, const struct error *notice);
+    /* Runs a query (SELECT, INSERT, ...) in the transaction, through a view that sees what was defined so far; tells how many
+     * rows it gave or wrote. Yields. */
+    enum sqlstate (*run)(void *argument, struct catalog_view *view, const struct Node *statement,
+                         uint64_t *rows, struct error *error);
+    void *argument; /* of both */
+};
+
+struct define_result {
+    bool changed;  /* the catalog was changed: tell catalog_view_open() so, until the transaction ends */
+    char tag[64];  /* "CREATE TABLE", "SELECT 3" */
+    uint64_t rows; /* of CREATE TABLE AS */
+};
+
+/* Whether a statement is one of these. */
+bool define_handles(const struct Node *statement);
+
+/* Carries it out. The transaction's statement has begun. Fails as PostgreSQL does; 0A000 names what is missing. Yields. */
+enum sqlstate define_execute(const struct define_request *request, struct define_result *result,
+                             struct error *error);
+
+/* Drops the temporary things of a session that ends, in a transaction of its own. Yields. */
+enum sqlstate define_end_session(struct world *world, struct catalog *catalog,
+                                 const struct catalog_session *session, struct error *error);
+
+#endif
