@@ -1,4 +1,4 @@
-/* Every place in a tree where an expression or a query hangs. Private to sqlfront/algebra. */
+/* Every place in a tree where an expression or a query hangs: for those who rewrite trees (the planner). */
 #ifndef SYNOD_SQLFRONT_ALGEBRA_WALK_H
 #define SYNOD_SQLFRONT_ALGEBRA_WALK_H
 

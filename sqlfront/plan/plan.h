@@ -115,7 +115,9 @@ struct plan {
     bool all;
     bool null_aware; /* ANTI for NOT IN: a null on either side makes no match unknown */
     bool backward;   /* SCAN */
-    bool sorted;     /* AGGREGATE: input comes sorted by the keys */
+    bool
+        ordered; /* SCAN, LOOKUP_JOIN: rows must come in the order of the index (LOOKUP_JOIN: of the input) */
+    bool sorted; /* AGGREGATE: input comes sorted by the keys */
     bool with_ties;
     bool
         hashed; /* APPLY_ANY: second input does not depend on the row, condition is equality `keys` = `right_keys`: built once */
@@ -241,7 +243,8 @@ struct planned {
 
 struct planner_request {
     struct world *world;
-    struct scope *scope; /* owns the plan */
+    struct scope *scope;   /* owns the plan */
+    struct engine *engine; /* to see how large tables are; NULL = guess */
     struct catalog_view *view;
     struct environment *environment; /* for folding constants */
     const struct value *parameters;  /* values for a custom plan; NULL = generic */

@@ -1,0 +1,242 @@
+/* What the parts of the planner share. Private to sqlfront/plan.
+ *
+ * A *level* is one SELECT (or INSERT ...) being planned; its working query may be changed freely. Columns are named by
+ * (range, number) until a plan node's expressions are made, when they are resolved to slots of the node's input. What an
+ * operator computed (an aggregate, a window call, a subquery's answer) is a slot with range COMPUTED and the number of
+ * the expression in level->computed that it stands for. */
+#ifndef SYNOD_SQLFRONT_PLAN_INSIDE_H
+#define SYNOD_SQLFRONT_PLAN_INSIDE_H
+
+#include "sqlfront/algebra/walk.h"
+#include "sqlfront/plan/plan.h"
+
+#define COMPUTED 0xffffffffu
+/* Pseudo column: the row's key as bytea. */
+#define ROW_KEY -100
+/* Ranges of one level: a set of them is a word. */
+#define RANGES_MAX 64
+
+typedef uint64_t range_set;
+
+struct slot {
+    uint32_t range;
+    int32_t number;
+};
+
+struct ordering { /* a path's rows come in this order */
+    uint32_t slot;
+    bool descending, nulls_first;
+    bool constant; /* the same in all rows */
+};
+
+/* A plan under construction: which slot is what. */
+struct path {
+    struct plan *plan;
+    struct slot *slot; /* plan->columns of them */
+    uint32_t orders;
+    struct ordering *order;
+};
+
+struct outer_use { /* a column of this level that the subquery being planned needs */
+    struct expression *source;
+    uint32_t parameter;
+};
+
+struct condition { /* one conjunct */
+    struct expression *expression;
+    range_set refs;     /* ranges of this level in it */
+    range_set required; /* must be joined before it may be asked */
+    int special;        /* index of the outer, semi or anti join whose ON it belongs to; -1 = a filter */
+    /* left = right, hashable, of disjoint sets of ranges */
+    bool equality;
+    struct expression *left, *right;
+    range_set left_refs, right_refs;
+    int class; /* of equal columns it follows from; -1 = none */
+    bool derived;
+    double selectivity;
+};
+
+/* The join tree, from FROM. */
+struct join_tree {
+    bool leaf;
+    uint32_t range;
+    uint8_t join; /* INNER, LEFT, FULL, SEMI, ANTI (RIGHT was turned around) */
+    bool null_aware;
+    struct join_tree *left, *right;
+    uint32_t conditions; /* ON; of a leaf or inner join: filters */
+    struct expression **condition;
+};
+
+struct special_join {
+    uint8_t join;
+    bool null_aware;
+    range_set min_left, min_right; /* must be there on that side */
+    range_set left, right;         /* as written */
+};
+
+struct level {
+    struct planner *planner;
+    struct level *parent;
+    struct query *query;
+    struct join_tree *tree; /* NULL: no FROM */
+    uint32_t computed, computed_room;
+    struct expression **computed_expression;
+    uint32_t uses, uses_room;
+    struct outer_use *use;            /* of the subquery being planned now */
+    uint64_t **wanted;                /* per range: bit set of columns by number */
+    bool *wants_key;                  /* per range */
+    range_set lateral_of[RANGES_MAX]; /* what a lateral leaf refers to */
+    double leaf_rows[RANGES_MAX];     /* what a planned leaf gives, its own conditions applied */
+
+    uint32_t conditions, conditions_room;
+    struct condition *condition;
+    uint32_t specials;
+    struct special_join special[RANGES_MAX];
+    /* What order would save a sort at the end, and how many rows are wanted: 0 = all. */
+    uint32_t wish_orders;
+    const struct sort_key *wish;
+    double wish_rows;
+    bool writes; /* INSERT and the like */
+};
+
+struct common_plan {
+    struct common_plan *next;
+    const struct common *common;
+    uint32_t slot;
+    struct plan *plan;
+    double rows;
+    bool always;
+    bool working; /* it is the recursive term's own reference that is asked for */
+};
+
+struct planner {
+    struct planner_request *request;
+    struct scope *scope;
+    uint32_t outer_parameters, common_slots;
+    struct common_plan *commons;
+    uint32_t depth;
+};
+
+static inline range_set set_of(uint32_t range)
+{
+    return (range_set)1 << range;
+}
+static inline bool subset(range_set a, range_set b)
+{
+    return (a & ~b) == 0;
+}
+
+/* ---- making nodes (node.c) ---- */
+
+struct plan *plan_make(struct planner *planner, enum plan_kind kind, uint32_t columns);
+void *plan_alloc(struct planner *planner, size_t bytes);
+/* A node over one path that keeps its slots (FILTER, SORT, LIMIT, UNIQUE, LOCK ...). */
+struct path *path_over(struct planner *planner, enum plan_kind kind, struct path *input);
+int path_slot(const struct path *path, uint32_t range, int32_t number); /* -1 = not there */
+struct expression *slot_expression(struct planner *planner, const struct path *path, uint32_t slot);
+
+/* The expression over the path's slots; fails with XX000 when something is not there. */
+enum sqlstate level_resolve(struct level *level, const struct path *path, const struct expression *expression,
+                            struct expression **resolved, struct error *error);
+/* Registers what an operator computes; gives its number. */
+int32_t level_computed(struct level *level, struct expression *expression);
+/* A filter over the path: conditions (not resolved), joined by AND. Does nothing for none. */
+enum sqlstate level_filter(struct level *level, struct path **path, struct expression **conditions,
+                           uint32_t count, struct error *error);
+range_set expression_ranges(const struct expression *expression); /* of level 0, nested queries looked into */
+/* The expression moved `by` levels down: its columns of outer levels are that much further away. */
+struct expression *expression_lower(struct planner *planner, const struct expression *expression,
+                                    uint32_t by);
+void conjuncts_split(struct planner *planner, struct expression *expression, struct expression ***list,
+                     uint32_t *count);
+bool type_is_same_key(const struct type *column, const struct type *other);
+const struct expression *expression_strip_relabel(const struct expression *expression);
+
+/* ---- rewriting (rewrite.c, pull.c, semi.c) ---- */
+
+struct expression *planner_fold(struct planner *planner, const struct expression *expression);
+struct query *planner_prepare(struct planner *planner, const struct query *query);
+enum sqlstate level_build_tree(struct level *level, struct error *error);
+enum sqlstate level_pull_up(struct level *level, struct error *error);
+enum sqlstate level_semi_joins(struct level *level, struct error *error);
+void level_reduce_outer_joins(struct level *level);
+void level_collect_wanted(struct level *level);
+/* Adds a range to the level's query; false when there is no room. */
+bool level_add_ranges(struct level *level, const struct range *ranges, uint32_t count, uint32_t *first);
+range_set tree_ranges(const struct join_tree *tree);
+bool query_is_simple(const struct query *query);
+/* A copy of a query one level down whose ranges become this level's from `range_offset` on. */
+struct query *query_absorb(struct planner *planner, const struct query *query, uint32_t range_offset);
+
+/* ---- joining (join.c, access.c, estimate.c) ---- */
+
+enum sqlstate level_join(struct level *level, struct path **path, struct error *error);
+/* The best way to read one leaf with its own conditions; *ordered the best that comes in the order wished for, or NULL. */
+enum sqlstate level_leaf(struct level *level, uint32_t range, struct path **best, struct path **ordered,
+                         struct error *error);
+/* A LOOKUP_JOIN of the path with a relation's leaf by `conditions`, or NULL when no index helps. */
+enum sqlstate level_lookup(struct level *level, struct path *outer, uint32_t range, uint8_t join,
+                           struct condition **conditions, uint32_t count, double rows, struct path **best,
+                           struct error *error);
+bool path_has_order(const struct level *level, const struct path *path, const struct sort_key *wish,
+                    uint32_t count);
+
+double relation_rows(struct planner *planner, const struct relation *relation);
+/* A sample of a relation's rows, taken at first need and kept with the descriptor. NULL when there is none. */
+struct sample {
+    double rows; /* of the table when it was taken */
+    uint32_t count;
+    struct value **column; /* [attnum - 1][row]; NULL for dropped ones */
+    double *distinct;      /* estimates for the table, by attnum - 1; 0 = not made yet */
+};
+struct sample *relation_sample(struct planner *planner, const struct relation *relation);
+double column_distinct(struct level *level, uint32_t range, int32_t number);
+double expression_distinct(struct level *level, const struct expression *expression, double rows);
+double condition_selectivity(struct level *level, const struct expression *expression);
+
+/* ---- levels (level.c, upper.c, apply.c, modify.c) ---- */
+
+/* Plans a query one level down (or the top: parent NULL). The path's slots are its visible targets in order (range 0,
+ * number from 1 mean nothing more). */
+enum sqlstate planner_query(struct planner *planner, struct level *parent, const struct query *query,
+                            struct path **path, struct error *error);
+/* FROM and WHERE: rewritten, joined. level->tree may be there already. */
+enum sqlstate level_from(struct level *level, struct path **path, struct error *error);
+/* WITH over the finished path. */
+void level_commons(struct level *level, struct path **path);
+enum sqlstate level_upper(struct level *level, struct path **path, struct error *error);
+/* Makes a slot for each subquery in the expression. */
+enum sqlstate level_apply(struct level *level, struct path **path, struct expression *expression,
+                          struct error *error);
+/* Runs a lateral leaf for each row of the path. */
+enum sqlstate level_apply_leaf(struct level *level, struct path *outer, uint32_t range, uint8_t join,
+                               struct expression **conditions, uint32_t count, struct path **path,
+                               struct error *error);
+/* The leaf's own plan: a subquery, function, VALUES, CTE; references to this level's columns become parameters. */
+enum sqlstate level_other_leaf(struct level *level, uint32_t range, struct path **path, struct error *error);
+enum sqlstate planner_modify(struct planner *planner, struct level *parent, const struct query *query,
+                             struct path **path, struct error *error);
+/* WITH queries that change data: run whether anybody reads them or not. */
+enum sqlstate level_modifying_commons(struct level *level, struct error *error);
+/* What MODIFY needs of the relation's old rows. */
+void level_want_written(struct level *level);
+enum sqlstate planner_set_operation(struct planner *planner, struct level *level, struct path **path,
+                                    struct error *error);
+enum sqlstate planner_common(struct level *level, const struct common *common, bool self,
+                             struct common_plan **plan, struct error *error);
+
+/* ---- costs: microseconds of one core, measured roughly ---- */
+
+#define COST_SCAN_ROW   0.15
+#define COST_INDEX_ROW  0.15
+#define COST_FETCH      1.2 /* a row by key in a batch of look-ups */
+#define COST_LOOKUP     2.0 /* descending an index */
+#define COST_HOP        8.0
+#define COST_CONDITION  0.02
+#define COST_HASH_BUILD 0.12
+#define COST_HASH_PROBE 0.07
+#define COST_ROW_OUT    0.02
+#define COST_SORT       0.03 /* per row and doubling */
+#define COST_AGGREGATE  0.10
+
+#endif
