@@ -372,7 +372,7 @@ static enum sqlstate values_leaf(struct level *level, uint32_t at, struct path *
 {
     struct planner *planner = level->planner;
     const struct range *range = &level->query->range[at];
-    struct plan *plan;
+    struct plan *plan = NULL;
     if (any_subquery(range)) {
         enum sqlstate failed = values_appended(level, range, &plan, error);
         if (failed)
