@@ -8,34 +8,6 @@
 
 /* ---- text form ---- */
 
-static enum sqlstate escape_wrong(struct error *error)
-{
-    return error_set(error, SQLSTATE_INVALID_TEXT_REPRESENTATION, "invalid input syntax for type %s",
-                     "bytea");
-}
-
-static enum sqlstate escape_read(struct bytes text, uint8_t *room, size_t *size, struct error *error)
-{
-    const uint8_t *at = text.data, *end = text.data + text.size;
-    uint8_t *to = room;
-    while (at < end) {
-        if (at[0] != '\\') {
-            *to++ = *at++;
-        } else if (end - at >= 4 && at[1] >= '0' && at[1] <= '3' && at[2] >= '0' && at[2] <= '7' &&
-                   at[3] >= '0' && at[3] <= '7') {
-            *to++ = (uint8_t)((at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0'));
-            at += 4;
-        } else if (end - at >= 2 && at[1] == '\\') {
-            *to++ = '\\';
-            at += 2;
-        } else {
-            return escape_wrong(error);
-        }
-    }
-    *size = (size_t)(to - room);
-    return SQLSTATE_OK;
-}
-
 static enum sqlstate bytea_read(struct environment *environment, struct scope *scope, const struct type *type,
                                 int32_t modifier, struct bytes text, struct value *value, struct error *error)
 {
@@ -47,7 +19,7 @@ static enum sqlstate bytea_read(struct environment *environment, struct scope *s
     if (text.size >= 2 && text.data[0] == '\\' && text.data[1] == 'x')
         failed = hex_decode(bytes_of(text.data + 2, text.size - 2), room, &size, error);
     else
-        failed = escape_read(text, room, &size, error);
+        failed = escape_decode(text, room, &size, error);
     if (!failed)
         *value = value_bytes(room, size);
     return failed;

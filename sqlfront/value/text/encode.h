@@ -15,4 +15,7 @@ enum sqlstate hex_decode(struct bytes text, uint8_t *to, size_t *size, struct er
 size_t escape_size(struct bytes bytes);
 void escape_encode(struct bytes bytes, uint8_t *to);
 
+/* Reads the escape form; `to` has room for as many bytes. 22P02. */
+enum sqlstate escape_decode(struct bytes text, uint8_t *to, size_t *size, struct error *error);
+
 #endif

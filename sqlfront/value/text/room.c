@@ -35,6 +35,19 @@ enum sqlstate value_out(struct environment *environment, struct scope *scope, co
     return type->ops->out(environment, scope, type, value, text, error);
 }
 
+enum sqlstate value_as_text(struct environment *environment, struct scope *scope, const struct type *type,
+                            const struct value *value, struct bytes *text, struct error *error)
+{
+    if (type->oid == TYPE_BOOL) {
+        *text = bytes_of_text(value->i ? "true" : "false");
+        return SQLSTATE_OK;
+    }
+    enum sqlstate failed = value_out(environment, scope, type, value, text, error);
+    if (!failed && type->oid == TYPE_BPCHAR)
+        *text = blanks_cut(*text);
+    return failed;
+}
+
 enum sqlstate type_of_oid(struct environment *environment, uint32_t oid, const struct type **type,
                           struct error *error)
 {

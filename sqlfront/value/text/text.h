@@ -5,9 +5,10 @@
  *     bytea.c     bytea                                                uuid.c      uuid
  *     enumeration.c  enums                                             string.c    functions of 9.4 and 9.5
  *     case.c      upper, lower, initcap; what a character is           digest.c    md5, sha224 ... sha512
- *     encode.c    hex, base64, escape                                  format.c    format, concat, quote_*
- *     like.c      LIKE, ILIKE, SIMILAR TO                              translate.c regular expressions into PCRE2's
- *     regexp.c    the functions of regular expressions                 aggregate.c string_agg */
+ *     encode.c    hex, base64, escape                                  quote.c     quote_*, || with any type
+ *     like.c      LIKE, ILIKE                                          translate.c regular expressions into PCRE2's
+ *     pattern.c   compiled expressions, finding matches                regexp.c    their functions, SIMILAR TO
+ *     aggregate.c string_agg */
 #ifndef SYNOD_SQLFRONT_VALUE_TEXT_TEXT_H
 #define SYNOD_SQLFRONT_VALUE_TEXT_TEXT_H
 
@@ -33,6 +34,10 @@ enum sqlstate value_of_text(struct text *text, struct value *value, struct error
 /* The value's text form: type->ops->out with less to write. */
 enum sqlstate value_out(struct environment *environment, struct scope *scope, const struct type *type,
                         const struct value *value, struct bytes *text, struct error *error);
+
+/* The value cast to text: its text form, but "true" and "false" for a boolean, and padded text without its blanks. */
+enum sqlstate value_as_text(struct environment *environment, struct scope *scope, const struct type *type,
+                            const struct value *value, struct bytes *text, struct error *error);
 
 /* The type of that oid, or XX000: whoever has a value of a type has asked for the type before. */
 enum sqlstate type_of_oid(struct environment *environment, uint32_t oid, const struct type **type,
@@ -84,6 +89,14 @@ static inline bool is_blank(uint8_t byte)
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
+/* lower() */
+enum sqlstate text_lower(struct call *call, const struct value *text, struct value *result);
+
+/* ---- quotes (quote.c) ---- */
+
+void quote_name(struct text *text, struct bytes name); /* only where SQL would not read the name otherwise */
+void quote_string(struct text *text, struct bytes string); /* E'...' where there is a backslash */
+
 /* ---- comparing (compare.c): run functions for the tables of every part, by value_compare() of the first argument's
  * type ---- */
 
@@ -100,7 +113,8 @@ enum sqlstate compare_hash(struct call *call, const struct value *arguments, str
 
 /* ---- what the files bring, which library.c gathers ---- */
 
-extern const struct library compare_library, text_type_library, bytea_library, uuid_library,
-    enumeration_library;
+extern const struct library compare_library, text_type_library, bytea_library, uuid_library, enumeration_library,
+    string_library, quote_library, case_library, digest_library, encode_library, like_library, regexp_library,
+    text_aggregate_library;
 
 #endif
