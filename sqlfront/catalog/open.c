@@ -15,8 +15,11 @@ static void parts_make(struct scope *scope, struct system_table *table)
     table->parts = scope_alloc(scope, (shape->indexes + 1) * sizeof *table->parts);
     for (uint32_t i = 0; i < shape->indexes; i++) {
         struct key_part *parts = scope_alloc_zeroed(scope, shape->index[i].columns * sizeof *parts);
-        for (uint32_t c = 0; c < shape->index[i].columns; c++)
-            parts[c].type = table->types[shape->index[i].column[c] - 1];
+        for (uint32_t c = 0; c < shape->index[i].columns; c++) {
+            const struct type *type = table->types[shape->index[i].column[c] - 1];
+            /* pg_proc.proargtypes: arrays are no keys, but their bytes are the same when they are */
+            parts[c].type = type->order == ORDER_ARRAY ? type_builtin(TYPE_BYTEA) : type;
+        }
         table->parts[i] = parts;
         if (shape->index[i].primary)
             table->primary = (int)i;

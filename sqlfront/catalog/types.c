@@ -2,6 +2,7 @@
  * own here, since the value library knows no names. */
 #include "sqlfront/catalog/inside.h"
 #include "sqlfront/catalog/reg.h"
+#include "sqlfront/value/array/array.h"
 #include "sqlfront/value/text/text.h"
 
 #include <string.h>
@@ -23,6 +24,17 @@ static const struct type node_tree = {.oid = 194,
                                       .kind = VALUE_BYTES,
                                       .order = ORDER_BYTES,
                                       .ops = &text_ops};
+
+/* pg_statistic_ext_data.stxdexpr: rows of pg_statistic, of which there are none. */
+static const struct type statistics = {.oid = 10028,
+                                       .name = "_pg_statistic",
+                                       .length = -1,
+                                       .category = 'A',
+                                       .type_type = 'b',
+                                       .kind = VALUE_BYTES,
+                                       .order = ORDER_NONE,
+                                       .element = 10029,
+                                       .ops = &array_ops};
 
 #define REG(oid_, name_, array_)                                                                           \
     {                                                                                                      \
@@ -49,6 +61,8 @@ const struct type *type_static(uint32_t oid)
         return &access_item;
     if (oid == node_tree.oid)
         return &node_tree;
+    if (oid == statistics.oid)
+        return &statistics;
     for (size_t i = 0; i < sizeof regs / sizeof regs[0]; i++)
         if (regs[i].oid == oid)
             return &regs[i];
