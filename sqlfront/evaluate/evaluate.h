@@ -9,7 +9,7 @@
 
 #define BATCH_ROWS 1024
 
-/* Rows between operators: column[c][r]. Only rows of the selection count (NULL: 0 .. count-1); all columns share it. The
+/* Rows between operators: column[c][r]. Only rows of the selection count (ascending; NULL: 0 .. count-1); all columns share it. The
  * bytes values point to are valid until the operator that gave the batch is asked for the next one. */
 struct batch {
     uint32_t columns;
@@ -43,6 +43,11 @@ enum sqlstate program_make(struct scope *scope, struct evaluation *evaluation,
  * the batch is done with. Yields only when a FUNCTION_SESSION function does. */
 enum sqlstate program_run(struct program *program, const struct batch *batch, struct scope *scratch,
                           struct value *result, struct error *error);
+
+/* The same without a copy where there need not be one: *values[row], valid until the program runs again and as long as the
+ * batch and the scratch scope. */
+enum sqlstate program_view(struct program *program, const struct batch *batch, struct scope *scratch,
+                           const struct value **values, struct error *error);
 
 /* The rows for which a boolean expression is true: `selection` has room for BATCH_ROWS; *count of them. */
 enum sqlstate program_select(struct program *program, const struct batch *batch, struct scope *scratch,
