@@ -484,3 +484,94 @@ enum sqlstate level_apply_leaf(struct level *level, struct path *outer, uint32_t
     *path = result;
     return SQLSTATE_OK;
 }
+
+/* ---- subqueries asked beforehand ---- */
+
+struct hoisting {
+    struct walk walk;
+    struct level *level;
+    const char *where;
+    struct error *error;
+    enum sqlstate failed;
+};
+
+static void hoist_visit(struct walk *walk, struct expression **place)
+{
+    struct hoisting *hoisting = (struct hoisting *)walk;
+    struct level *level = hoisting->level;
+    struct expression *node = *place;
+    if (hoisting->failed)
+        return;
+    if (node->kind != EXPRESSION_SUBQUERY) {
+        walk_expression(walk, node);
+        return;
+    }
+    if (expression_ranges(node) != 0 || level->hoisted == 16) {
+        hoisting->failed = error_set(hoisting->error, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                                     "correlated subqueries in %s are not supported yet", hoisting->where);
+        return;
+    }
+    struct expression *parameter = expression_make(level->planner->scope, EXPRESSION_PARAMETER, node->type);
+    parameter->parameter_source = PARAMETER_OUTER;
+    parameter->number = (int32_t)level->planner->outer_parameters++;
+    parameter->modifier = node->modifier;
+    parameter->collation = node->collation;
+    level->hoist[level->hoisted] = node;
+    level->hoist_parameter[level->hoisted++] = (uint32_t)parameter->number;
+    *place = parameter;
+}
+
+enum sqlstate level_hoist(struct level *level, struct expression **expression, const char *where,
+                          struct error *error)
+{
+    struct hoisting hoisting = {.walk = {.expression = hoist_visit, .query = skip_query},
+                                .level = level,
+                                .where = where,
+                                .error = error};
+    if (*expression)
+        hoist_visit(&hoisting.walk, expression);
+    return hoisting.failed;
+}
+
+enum sqlstate level_hoisted(struct level *level, struct path **path, struct error *error)
+{
+    struct planner *planner = level->planner;
+    if (level->hoisted == 0)
+        return SQLSTATE_OK;
+    struct path *before = result_path(planner), *inner = *path;
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t i = 0; i < level->hoisted && !failed; i++)
+        failed = level_apply(level, &before, level->hoist[i], error);
+    if (failed)
+        return failed;
+    struct path *result = plan_alloc(planner, sizeof *result);
+    *result = combined(planner, before, inner);
+    struct plan *apply = result->plan;
+    apply->kind = PLAN_APPLY;
+    apply->apply = APPLY_JOIN;
+    apply->join = JOIN_INNER;
+    apply->input[0] = before->plan;
+    apply->input[1] = inner->plan;
+    apply->rows = inner->plan->rows;
+    apply->cost = before->plan->cost + inner->plan->cost;
+    apply->parameters = level->hoisted;
+    apply->parameter = plan_alloc(planner, level->hoisted * sizeof *apply->parameter);
+    apply->parameter_value = plan_alloc(planner, level->hoisted * sizeof *apply->parameter_value);
+    for (uint32_t i = 0; i < level->hoisted; i++) {
+        ((uint32_t *)apply->parameter)[i] = level->hoist_parameter[i];
+        failed = level_resolve(level, before, level->hoist[i], &apply->parameter_value[i], error);
+        if (failed)
+            return failed;
+    }
+    /* Only the inner slots go on. */
+    uint32_t skip = before->plan->columns, count = inner->plan->columns;
+    struct path *project = path_over(planner, PLAN_PROJECT, result);
+    project->plan->columns = project->plan->expressions = count;
+    project->plan->column = inner->plan->column;
+    project->plan->expression = plan_alloc(planner, (count + 1) * sizeof *project->plan->expression);
+    for (uint32_t i = 0; i < count; i++)
+        project->plan->expression[i] = slot_expression(planner, result, skip + i);
+    project->slot = inner->slot;
+    *path = project;
+    return SQLSTATE_OK;
+}

@@ -97,6 +97,10 @@ struct level {
     const struct sort_key *wish;
     double wish_rows;
     bool writes; /* INSERT and the like */
+    /* Subqueries that depend on nothing here, asked once before the plan runs, and the parameters that hold them. */
+    uint32_t hoisted;
+    struct expression *hoist[16];
+    uint32_t hoist_parameter[16];
 };
 
 struct common_plan {
@@ -156,6 +160,8 @@ const struct expression *expression_strip_relabel(const struct expression *expre
 
 struct expression *planner_fold(struct planner *planner, const struct expression *expression);
 struct query *planner_prepare(struct planner *planner, const struct query *query);
+/* min and max of a column that an index begins with become subqueries that read one entry. */
+void planner_extremes(struct planner *planner, struct query *query);
 enum sqlstate level_build_tree(struct level *level, struct error *error);
 enum sqlstate level_pull_up(struct level *level, struct error *error);
 enum sqlstate level_semi_joins(struct level *level, struct error *error);
@@ -208,6 +214,14 @@ enum sqlstate level_upper(struct level *level, struct path **path, struct error 
 /* Makes a slot for each subquery in the expression. */
 enum sqlstate level_apply(struct level *level, struct path **path, struct expression *expression,
                           struct error *error);
+/* Puts a parameter in the place of each subquery that depends on no row of this level; 0A000 for others, naming `where`. */
+enum sqlstate level_hoist(struct level *level, struct expression **expression, const char *where,
+                          struct error *error);
+/* The finished path under what asks those subqueries first. */
+enum sqlstate level_hoisted(struct level *level, struct path **path, struct error *error);
+/* A PROJECT of expressions, which become the path's slots. */
+enum sqlstate level_project(struct level *level, struct path **path, struct expression *const *expressions,
+                            uint32_t count, struct error *error);
 /* Runs a lateral leaf for each row of the path. */
 enum sqlstate level_apply_leaf(struct level *level, struct path *outer, uint32_t range, uint8_t join,
                                struct expression **conditions, uint32_t count, struct path **path,

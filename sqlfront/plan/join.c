@@ -92,10 +92,15 @@ static enum sqlstate add_special(struct level *level, const struct join_tree *tr
     if (level->specials == RANGES_MAX)
         return error_set(error, SQLSTATE_STATEMENT_TOO_COMPLEX, "too many outer joins in one query level");
     for (uint32_t i = 0; i < tree->conditions; i++) {
-        if (expression_facts(tree->condition[i]) & FACT_SUBQUERY)
-            return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                             "subqueries in the condition of an outer join are not supported yet");
-        refs |= expression_ranges(tree->condition[i]);
+        range_set own = expression_ranges(tree->condition[i]);
+        bool pushed = own && subset(own, right) && tree->join != JOIN_FULL && !tree->null_aware;
+        if (!pushed && (expression_facts(tree->condition[i]) & FACT_SUBQUERY)) {
+            enum sqlstate failed =
+                level_hoist(level, &tree->condition[i], "the condition of an outer join", error);
+            if (failed)
+                return failed;
+        }
+        refs |= own;
     }
     struct special_join special = {
         .join = tree->join, .null_aware = tree->null_aware, .left = left, .right = right};
@@ -113,6 +118,8 @@ static enum sqlstate add_special(struct level *level, const struct join_tree *tr
         bool right_only =
             own && subset(own, right) && !volatile_ && tree->join != JOIN_FULL && !tree->null_aware;
         bool left_only = own && subset(own, left) && !volatile_ && tree->join == JOIN_SEMI;
+        if (expression_facts(tree->condition[i]) & FACT_SUBQUERY)
+            own = right; /* asked when everything on that side is there */
         if (right_only || left_only)
             condition_add(level, tree->condition[i], with_specials(level, first, own), -1);
         else

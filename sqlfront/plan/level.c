@@ -343,6 +343,7 @@ enum sqlstate planner_query(struct planner *planner, struct level *parent, const
     struct level *level = plan_alloc(planner, sizeof *level);
     *level = (struct level){.planner = planner, .parent = parent};
     level->query = planner_prepare(planner, query);
+    planner_extremes(planner, level->query);
     failed = level_modifying_commons(level, error);
     if (!failed && level->query->set) {
         level_collect_wanted(level);

@@ -88,13 +88,6 @@ static struct path row_slots(struct planner *planner, uint32_t range, const stru
     return path;
 }
 
-static enum sqlstate no_subquery(const struct expression *expression, const char *where, struct error *error)
-{
-    if (!expression || !(expression_facts(expression) & FACT_SUBQUERY))
-        return SQLSTATE_OK;
-    return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "subqueries in %s are not supported yet", where);
-}
-
 static enum sqlstate conflict_clause(struct level *level, struct plan *plan, struct error *error)
 {
     const struct query *query = level->query;
@@ -105,9 +98,9 @@ static enum sqlstate conflict_clause(struct level *level, struct plan *plan, str
     const struct relation *relation = query->range[query->result].relation;
     struct path rows = row_slots(level->planner, query->result, relation, NULL, query->conflict_excluded);
     struct path *path = &rows;
-    enum sqlstate failed = no_subquery(query->conflict_where, "ON CONFLICT", error);
+    enum sqlstate failed = level_hoist(level, &level->query->conflict_where, "ON CONFLICT", error);
     for (uint32_t i = 0; i < query->conflict_targets && !failed; i++)
-        failed = no_subquery(query->conflict_target[i].expression, "ON CONFLICT", error);
+        failed = level_hoist(level, &query->conflict_target[i].expression, "ON CONFLICT", error);
     if (!failed)
         failed = resolve_set(level, &path, query->conflict_target, query->conflict_targets, relation,
                              &plan->conflict_set, error);
@@ -139,30 +132,49 @@ static enum sqlstate merge_actions(struct level *level, struct path **path, stru
     return SQLSTATE_OK;
 }
 
-/* RETURNING sees the relation's columns as they are now, and whatever else the statement joined. */
+/* RETURNING sees the relation's columns as they are now, and whatever else the statement joined. With subqueries in it
+ * MODIFY gives all of those, and a PROJECT above asks. */
 static enum sqlstate returning(struct level *level, const struct path *input, struct plan *plan,
-                               struct path *result, struct error *error)
+                               struct path *result, bool *project_above, struct error *error)
 {
     struct planner *planner = level->planner;
     const struct query *query = level->query;
     const struct relation *relation = query->range[query->result].relation;
     uint32_t count = query->returnings;
     struct path over = row_slots(planner, query->result, relation, input, COMPUTED);
+    *project_above = false;
+    for (uint32_t i = 0; i < count; i++)
+        *project_above |= (expression_facts(query->returning[i].expression) & FACT_SUBQUERY) != 0;
+    if (*project_above)
+        count = over.plan->columns;
     plan->returnings = plan->columns = count;
     plan->returning = plan_alloc(planner, count * sizeof *plan->returning);
     plan->column = plan_alloc(planner, count * sizeof *plan->column);
     result->slot = plan_alloc(planner, count * sizeof *result->slot);
     for (uint32_t i = 0; i < count; i++) {
+        if (*project_above) {
+            plan->returning[i] = slot_expression(planner, &over, i);
+            plan->column[i] = over.plan->column[i];
+            result->slot[i] = over.slot[i];
+            continue;
+        }
         struct expression *expression = query->returning[i].expression;
-        enum sqlstate failed = no_subquery(expression, "RETURNING", error);
-        if (!failed)
-            failed = level_resolve(level, &over, expression, &plan->returning[i], error);
+        enum sqlstate failed = level_resolve(level, &over, expression, &plan->returning[i], error);
         if (failed)
             return failed;
         plan->column[i] = expression->type;
         result->slot[i] = (struct slot){COMPUTED, level_computed(level, expression)};
     }
     return SQLSTATE_OK;
+}
+
+static enum sqlstate project_returning(struct level *level, struct path **path, struct error *error)
+{
+    const struct query *query = level->query;
+    struct expression **list = plan_alloc(level->planner, query->returnings * sizeof *list);
+    for (uint32_t i = 0; i < query->returnings; i++)
+        list[i] = query->returning[i].expression;
+    return level_project(level, path, list, query->returnings, error);
 }
 
 static enum sqlstate apply_targets(struct level *level, struct path **path, const struct target *targets,
@@ -242,14 +254,20 @@ enum sqlstate planner_modify(struct planner *planner, struct level *parent, cons
     }
     if (!failed && (query->kind == QUERY_INSERT || query->kind == QUERY_UPDATE))
         failed = resolve_set(level, path, query->target, query->targets, relation, &target->set, error);
+    bool project_above = false;
     if (!failed)
-        failed = returning(level, input, plan, result, error);
+        failed = returning(level, input, plan, result, &project_above, error);
     if (failed)
         return failed;
     plan->cost += plan->rows * 5;
     *path = result;
-    level_commons(level, path);
-    return SQLSTATE_OK;
+    if (project_above)
+        failed = project_returning(level, path, error);
+    if (!failed)
+        failed = level_hoisted(level, path, error);
+    if (!failed)
+        level_commons(level, path);
+    return failed;
 }
 
 void level_want_written(struct level *level)

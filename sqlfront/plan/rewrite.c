@@ -478,3 +478,89 @@ void level_collect_wanted(struct level *level)
         level->wants_key[query->lock[i].range] = range->kind == RANGE_RELATION;
     }
 }
+
+/* ---- min and max of a whole table ---- */
+
+/* An index that begins with the column, so that its first (or last) entry is the answer. */
+static bool begins_index(const struct relation *relation, int32_t number)
+{
+    if (relation->key_columns > 0 && relation->key_column[0] == number)
+        return true;
+    for (uint32_t i = 0; i < relation->indexes; i++)
+        if (relation->index[i]->valid && !relation->index[i]->predicate_text &&
+            relation->index[i]->column[0] == number)
+            return true;
+    return false;
+}
+
+static bool is_extreme(const struct query *query, const struct expression *node, bool *largest)
+{
+    if (node->kind != EXPRESSION_AGGREGATE || node->level != 0 || node->arguments != 1 || node->filter ||
+        node->orders || !node->procedure)
+        return false;
+    *largest = strcmp(node->procedure->name, "max") == 0;
+    const struct expression *column = node->argument[0];
+    return (*largest || strcmp(node->procedure->name, "min") == 0) && column->kind == EXPRESSION_COLUMN &&
+           column->level == 0 && column->number > 0 &&
+           begins_index(query->range[column->range].relation, column->number);
+}
+
+/* SELECT min(a) FROM t   as   SELECT (SELECT a FROM t WHERE a IS NOT NULL ORDER BY a LIMIT 1) */
+static struct expression *first_of(struct planner *planner, const struct query *query,
+                                   const struct expression *node, bool largest)
+{
+    struct scope *scope = planner->scope;
+    const struct expression *column = node->argument[0];
+    struct query *sub = plan_alloc(planner, sizeof *sub);
+    *sub = (struct query){.kind = QUERY_SELECT,
+                          .ranges = query->ranges,
+                          .range = query->range,
+                          .froms = query->froms,
+                          .from = query->from,
+                          .targets = 1,
+                          .orders = 1};
+    sub->target = plan_alloc(planner, sizeof *sub->target);
+    sub->target[0] = (struct target){.expression = (struct expression *)column, .name = "extreme"};
+    sub->order = plan_alloc(planner, sizeof *sub->order);
+    sub->order[0] = (struct sort_key){.descending = largest,
+                                      .nulls_first = largest,
+                                      .equality = catalog_comparison(column->type->oid, 3),
+                                      .less = catalog_comparison(column->type->oid, largest ? 5 : 1)};
+    struct expression *test = expression_make(scope, EXPRESSION_TEST, type_builtin(TYPE_BOOL));
+    test->test = TEST_NOT_NULL;
+    test->arguments = 1;
+    test->argument = plan_alloc(planner, sizeof *test->argument);
+    test->argument[0] = (struct expression *)column;
+    sub->where = test;
+    sub->limit = expression_constant(scope, type_builtin(TYPE_INT8), value_integer(1));
+    struct expression *subquery = expression_make(scope, EXPRESSION_SUBQUERY, node->type);
+    subquery->subquery_kind = SUBQUERY_SCALAR;
+    subquery->query = sub;
+    return subquery;
+}
+
+void planner_extremes(struct planner *planner, struct query *query)
+{
+    if (!query->has_aggregates || query->groups || query->grouping_sets || query->having || query->where ||
+        query->froms != 1 || query->from[0]->kind != FROM_RANGE || query->has_windows ||
+        query->has_set_calls || query->distinct || query->distinct_on || query->locks || query->set ||
+        query->orders)
+        return;
+    const struct range *range = &query->range[query->from[0]->range];
+    if (range->kind != RANGE_RELATION || range->sample_percent)
+        return;
+    bool largest;
+    for (uint32_t i = 0; i < query->targets; i++)
+        if (!is_extreme(query, query->target[i].expression, &largest))
+            return;
+    struct query from = *query;
+    for (uint32_t i = 0; i < query->targets; i++) {
+        struct expression *node = query->target[i].expression;
+        (void)is_extreme(query, node, &largest);
+        query->target[i].expression = first_of(planner, &from, node, largest);
+    }
+    query->has_aggregates = false;
+    query->has_subqueries = true;
+    query->froms = 0;
+    query->ranges = 0;
+}

@@ -545,6 +545,12 @@ static enum sqlstate level_set_calls(struct level *level, struct path **path, st
     return SQLSTATE_OK;
 }
 
+enum sqlstate level_project(struct level *level, struct path **path, struct expression *const *expressions,
+                            uint32_t count, struct error *error)
+{
+    return project(level, path, PLAN_PROJECT, expressions, count, error);
+}
+
 static enum sqlstate project_targets(struct level *level, struct path **path, bool visible_only,
                                      struct error *error)
 {
@@ -671,11 +677,11 @@ static enum sqlstate level_limit(struct level *level, struct path **path, struct
     if (!query->limit && !query->offset)
         return SQLSTATE_OK;
     struct expression *limit = query->limit, *offset = query->offset;
-    /* A subquery in LIMIT is asked once, over nothing: it has to come as a parameter. */
-    if ((limit && (expression_facts(limit) & FACT_SUBQUERY)) ||
-        (offset && (expression_facts(offset) & FACT_SUBQUERY)))
-        return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "subqueries in LIMIT or OFFSET are not supported yet");
+    enum sqlstate hoisted = level_hoist(level, &limit, "LIMIT", error);
+    if (!hoisted)
+        hoisted = level_hoist(level, &offset, "OFFSET", error);
+    if (hoisted)
+        return hoisted;
     struct path *result = path_over(planner, PLAN_LIMIT, *path);
     struct plan *plan = result->plan;
     plan->limit = limit;
@@ -785,5 +791,5 @@ enum sqlstate level_upper(struct level *level, struct path **path, struct error 
         failed = level_limit(level, path, error);
     if (!failed)
         failed = project_targets(level, path, true, error);
-    return failed;
+    return failed ? failed : level_hoisted(level, path, error);
 }
