@@ -5,6 +5,7 @@
 #include "test/unit/value_cases.h"
 
 #include "sqlfront/library/library.h"
+#include "sqlfront/value/array/array.h"
 #include "sqlfront/value/number/number.h"
 #include "test/unit/unit.h"
 #include "test/unit/value_session.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 
 #define ARGUMENTS_MAX 64
+#define COLUMNS_MAX   8
 
 struct test_case {
     char *line; /* owns the rest */
@@ -22,7 +24,10 @@ struct test_case {
     const struct type *types[ARGUMENTS_MAX];
     int32_t modifier; /* of "=" and of the result, -1 = none */
     uint32_t type_count;
+    bool variadic;
     const struct type *result;
+    const struct type *columns[COLUMNS_MAX]; /* of a set of rows; result is record then */
+    uint32_t column_count;
     char *arguments[ARGUMENTS_MAX];
     uint32_t argument_count;
     const char *expected;
@@ -44,17 +49,20 @@ static const struct type *type_named(const char *name)
 /* "int4pl(int4,int4)int4" */
 static void read_head(struct test_case *test, char *head)
 {
-    char *open = strchr(head, '('), *close = strrchr(head, ')');
+    char *open = strrchr(head, '('), *close = strrchr(head, ')');
     ck_assert_msg(open && close, "%s: a case begins with function(types)type", test->place);
     *open = *close = 0;
-    test->function = head;
+    test->variadic = strncmp(head, "variadic ", 9) == 0;
+    test->function = test->variadic ? head + 9 : head;
     test->modifier = -1;
     char *colon = strchr(close + 1, ':');
     if (colon) {
         *colon = 0;
         test->modifier = atoi(colon + 1);
     }
-    test->result = type_named(close + 1);
+    for (char *name = strtok(close + 1, ","); name; name = strtok(NULL, ","))
+        test->columns[test->column_count++] = type_named(name);
+    test->result = test->column_count > 1 ? type_named("record") : test->columns[0];
     for (char *name = strtok(open + 1, ","); name; name = strtok(NULL, ","))
         test->types[test->type_count++] = type_named(name);
 }
@@ -86,7 +94,7 @@ static enum sqlstate read_argument(const struct type *type, int32_t modifier, co
 static char *shown(const struct type *type, enum sqlstate failed, const struct value *value,
                    struct error *error)
 {
-    static char text[1 << 18];
+    static char text[1 << 18]; /* a newline in an answer is a blank in the files */
     struct bytes out = {0};
     if (!failed && value->null)
         return strcpy(text, "\\N");
@@ -94,7 +102,8 @@ static char *shown(const struct type *type, enum sqlstate failed, const struct v
         failed = type->ops->out(environment, scope, type, value, &out, error);
     if (!failed) {
         ck_assert_uint_lt(out.size, sizeof text);
-        memcpy(text, out.data, out.size);
+        for (size_t i = 0; i < out.size; i++)
+            text[i] = out.data[i] == '\n' ? ' ' : (char)out.data[i];
         text[out.size] = 0;
         return text;
     }
@@ -143,7 +152,7 @@ static void run_type(const struct test_case *test, bool binary)
     ck_assert_int_eq(type->ops->receive(environment, scope, type, -1, sent, &back, &error), SQLSTATE_OK);
     ck_assert_msg(value_equal(environment, type, &value, &back), "%s: reads back as another", test->place);
     ck_assert_uint_eq(value_hash(environment, type, &value), value_hash(environment, type, &back));
-    if (sent.size) {
+    if (sent.size && type->category != 'S' && type->oid != TYPE_BYTEA) { /* any part of a text is one */
         struct bytes cut = bytes_of(sent.data, sent.size - 1);
         ck_assert_int_ne(type->ops->receive(environment, scope, type, -1, cut, &back, &error), SQLSTATE_OK);
     }
@@ -184,7 +193,8 @@ static struct call call_of(const struct test_case *test, struct error *error)
                          .result = test->result,
                          .types = test->types,
                          .arguments = test->type_count,
-                         .modifier = test->modifier};
+                         .modifier = test->modifier,
+                         .variadic = test->variadic};
 }
 
 static void run_function(const struct test_case *test)
@@ -209,7 +219,7 @@ static void run_function(const struct test_case *test)
 static void run_set(const struct test_case *test, const struct set_function *set)
 {
     struct error error = {0};
-    struct value values[ARGUMENTS_MAX], row;
+    struct value values[ARGUMENTS_MAX], row, columns[COLUMNS_MAX] = {0};
     struct call call = call_of(test, &error);
     static char all[1 << 16];
     bool end = false;
@@ -218,8 +228,14 @@ static void run_set(const struct test_case *test, const struct set_function *set
         ck_assert_int_eq(read_argument(test->types[i], -1, test->arguments[i], &values[i], &error),
                          SQLSTATE_OK);
     enum sqlstate failed = set->open(&call, values);
-    for (uint32_t rows = 0; !failed && !end && rows < 1000; rows++)
-        if (!(failed = set->next(&call, &row, &end)) && !end) {
+    uint32_t many = 1000; /* enough for any case */
+    for (uint32_t rows = 0; !failed && !end && rows < many; rows++)
+        if (!(failed = set->next(&call, columns, &end)) && !end) {
+            row = columns[0];
+            if (test->column_count > 1)
+                ck_assert_int_eq(record_build(scope, test->result, test->columns, columns, test->column_count,
+                                              &row, &error),
+                                 SQLSTATE_OK);
             const char *text = shown(test->result, SQLSTATE_OK, &row, &error);
             rows ? strcat(strcat(all, ","), text) : strcpy(all, text);
         }
@@ -252,9 +268,15 @@ static void run_aggregate(const struct test_case *test, uint32_t parts)
     for (uint32_t i = 0; i < test->type_count; i++)
         oids[i] = test->types[i]->oid;
     const struct aggregate *aggregate = aggregate_find(test->function + 1, oids, test->type_count);
-    const uint32_t any[2] = {TYPE_ANY}, any_array[2] = {TYPE_ANYARRAY};
+    const uint32_t any[2] = {TYPE_ANY, TYPE_ANY}, any_array[2] = {TYPE_ANYARRAY},
+                   element[2] = {TYPE_ANYELEMENT}, plain[2] = {TYPE_ANYNONARRAY};
     if (!aggregate)
         aggregate = aggregate_find(test->function + 1, any, test->type_count);
+    if (!aggregate)
+        aggregate = aggregate_find(test->function + 1, element, test->type_count);
+    if (!aggregate)
+        aggregate = aggregate_find(test->function + 1, test->types[0]->category == 'A' ? any_array : plain,
+                                   test->type_count);
     if (!aggregate)
         aggregate = aggregate_find(test->function + 1, any_array, test->type_count);
     ck_assert_msg(aggregate != NULL, "%s: no aggregate %s", test->place, test->function + 1);

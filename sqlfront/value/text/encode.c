@@ -156,6 +156,7 @@ static void base64_write(struct text *out, struct bytes bytes)
     }
 }
 
+/* Once there was a "=", all groups of four are as long as the one it stood in: so PostgreSQL has it. */
 static enum sqlstate base64_decode(struct bytes text, uint8_t *to, size_t *size, struct error *error)
 {
     uint8_t *start = to;
@@ -172,7 +173,7 @@ static enum sqlstate base64_decode(struct bytes text, uint8_t *to, size_t *size,
                 return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
                                  "unexpected \"=\" while decoding base64 sequence");
             padding = padding ? padding : 4 - digits;
-        } else if (!found || padding) {
+        } else if (!found) {
             return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
                              "invalid symbol \"%.*s\" found while decoding base64 sequence",
                              shown_bytes(rest), (const char *)rest.data);

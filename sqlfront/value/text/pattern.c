@@ -99,6 +99,8 @@ static enum sqlstate make(struct scope *scope, struct scheduler *scheduler,
     options |= translation->options.ignore_case ? PCRE2_CASELESS : 0;
     options |=
         translation->options.newline_anchors ? PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX : PCRE2_DOLLAR_ENDONLY;
+    /* PCRE2 would make quantifiers possessive that nothing follows: then they would not be as short as can be. */
+    options |= translation->shortest ? PCRE2_NO_AUTO_POSSESS : 0;
     pcre2_general_context *memory = pcre2_general_context_create(memory_take, memory_give, scope);
     struct compilation c = {.text = bytes_of(translation->out.data, translation->out.size),
                             .options = options,

@@ -304,6 +304,8 @@ static enum sqlstate instr(struct call *call, const struct value *arguments, int
     if (!failed)
         failed = find_nth(call, pattern, text, start, which, &found, &spans);
     *result = value_integer(0);
+    group =
+        group == 1 && !failed && pattern_groups(pattern) == 0 ? 0 : group; /* the whole is the only part */
     if (failed || !found || group > pattern_groups(pattern) || spans[group].from == SIZE_MAX)
         return failed;
     size_t at = end ? spans[group].to : spans[group].from;
@@ -365,6 +367,8 @@ static enum sqlstate substr(struct call *call, const struct value *arguments, in
         return no_global(call, "regexp_substr()");
     if (!failed)
         failed = find_nth(call, pattern, value_view(&arguments[0]), start, which, &found, &spans);
+    group =
+        group == 1 && !failed && pattern_groups(pattern) == 0 ? 0 : group; /* the whole is the only part */
     bool there = !failed && found && group <= pattern_groups(pattern);
     *result = there ? span_of(&arguments[0], &spans[group]) : value_null();
     return failed;

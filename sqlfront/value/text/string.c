@@ -70,7 +70,7 @@ static enum sqlstate chr(struct call *call, const struct value *arguments, struc
     int32_t number = (int32_t)arguments[0].i;
     uint32_t point = (uint32_t)number;
     if (number < 0)
-        return error_set(call->error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED, "character number must be positive");
+        return error_set(call->error, SQLSTATE_INVALID_PARAMETER_VALUE, "character number must be positive");
     if (number == 0)
         return error_set(call->error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED, "null character not permitted");
     if (point > 0x10ffff)

@@ -113,8 +113,8 @@ enum sqlstate compare_hash(struct call *call, const struct value *arguments, str
 
 /* ---- what the files bring, which library.c gathers ---- */
 
-extern const struct library compare_library, text_type_library, bytea_library, uuid_library, enumeration_library,
-    string_library, quote_library, case_library, digest_library, encode_library, like_library, regexp_library,
-    text_aggregate_library;
+extern const struct library compare_library, text_type_library, bytea_library, uuid_library,
+    enumeration_library, string_library, quote_library, case_library, digest_library, encode_library,
+    like_library, regexp_library, text_aggregate_library;
 
 #endif
