@@ -99,15 +99,12 @@ enum sqlstate volume_make_room(struct volume *volume, size_t count, struct error
     wake_cleaners(volume);
     for (;;) {
         enum sqlstate failed = SQLSTATE_OK;
-        struct frame *frame;
         if (volume->failed)
             return volume_refuses(volume, error);
         if (space_available(&volume->space) < count) {
             failed = volume_grow(volume, count, error);
         } else if (!cache_reserve(&volume->cache, (uint32_t)count)) {
-            failed = frame_take(volume, &frame, error);
-            if (!failed)
-                cache_give(&volume->cache, frame);
+            failed = frames_await(volume, (uint32_t)count, error);
         } else {
             return SQLSTATE_OK;
         }

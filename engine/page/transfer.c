@@ -103,7 +103,7 @@ void frame_settle(struct volume *volume, struct frame *frame)
     }
     if (frame->gone && frame->dirty == DIRTY_NOT)
         cache_give(&volume->cache, frame);
-    fiber_wake_one(&volume->frame_free);
+    fiber_wake_all(&volume->frame_free); /* they want different numbers of frames */
 }
 
 /* Writes what is dirty, whatever generation it belongs to. */
@@ -116,11 +116,11 @@ static enum sqlstate clean_some(struct volume *volume, bool *wrote, struct error
     return failed;
 }
 
-enum sqlstate frame_take(struct volume *volume, struct frame **frame, struct error *error)
+enum sqlstate frames_await(struct volume *volume, uint32_t count, struct error *error)
 {
     fiber_may_yield(volume->world->scheduler);
     uint64_t deadline_ns = volume->world->now_ns + FRAME_WAIT_NS;
-    while (!(*frame = cache_take(&volume->cache))) {
+    while (!cache_reserve(&volume->cache, count)) {
         bool wrote = false;
         enum sqlstate failed = volume->failed ? SQLSTATE_OK : clean_some(volume, &wrote, error);
         if (failed)
@@ -139,6 +139,16 @@ enum sqlstate frame_take(struct volume *volume, struct frame **frame, struct err
                              "all pages in the cache of volume \"%s\" are in use", volume->path);
         }
     }
+    return SQLSTATE_OK;
+}
+
+enum sqlstate frame_take(struct volume *volume, struct frame **frame, struct error *error)
+{
+    enum sqlstate failed = frames_await(volume, 1, error);
+    if (failed)
+        return failed;
+    *frame = cache_take(&volume->cache);
+    check(*frame);
     return SQLSTATE_OK;
 }
 

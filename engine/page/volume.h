@@ -95,7 +95,10 @@ enum sqlstate volume_refuses(const struct volume *volume, struct error *error);
 /* A write failed, and not for want of room: nobody knows what is on the disk, so nothing more is written. */
 void volume_fail(struct volume *volume, const struct error *error);
 
-/* A free frame, in no queue; waits for eviction or writing if need be. Yields. */
+/* Waits, evicting and writing if need be, until so many frames are free. Yields. */
+enum sqlstate frames_await(struct volume *volume, uint32_t count, struct error *error);
+
+/* A free frame, in no queue; waits likewise. Yields. */
 enum sqlstate frame_take(struct volume *volume, struct frame **frame, struct error *error);
 
 /* Says that the frame holds what the disk does not. */
