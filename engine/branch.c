@@ -359,7 +359,7 @@ static enum sqlstate lock_and_look(struct branch *branch, struct shard *shard, s
     if (failed || *outcome == LOCK_SKIPPED)
         return failed;
     note_lock(branch);
-    failed = shard->store->ops->newest(shard->store, key, newest, error);
+    failed = shard->store->ops->newest(shard->store, branch->terms.transaction, key, newest, error);
     failed = still_there(shard, failed, error);
     if (failed)
         return failed;

@@ -5,6 +5,7 @@
  *   2. Each shard of the volume brings its committed versions up to c into its tree.
  *   3. The roots tree gets the shards' new roots; as that yields, and a shard may move on meanwhile (making room), until
  *      none has.
+ *      When a shard has to leave a large commit out, c and P stay what they were at the last checkpoint.
  *   4. volume_commit() with {c, P, root of the roots tree}, begun in the same stretch in which step 3 found nothing to do.
  * Later the log before the smallest P of all volumes is not needed. */
 #include "base/check.h"
@@ -113,11 +114,13 @@ static struct shard *next_shard(struct engine_core *core, const struct core_volu
     return next;
 }
 
+/* *whole: every commit up to `scn` is in the trees; false when some large ones must wait (engine/row/spill.c). */
 static enum sqlstate merge_shards(struct engine_core *core, struct core_volume *volume, uint64_t scn,
-                                  struct error *error)
+                                  bool *whole, struct error *error)
 {
     enum sqlstate failed = SQLSTATE_OK;
     uint64_t behind = 0;
+    *whole = true;
     for (struct shard *shard; !failed && (shard = next_shard(core, volume, behind));) {
         behind = shard->shard;
         if (!row_store_dirty(shard->store, &shard->written))
@@ -126,6 +129,8 @@ static enum sqlstate merge_shards(struct engine_core *core, struct core_volume *
         shard->users++;
         failed = shard->store->ops->checkpoint(shard->store, scn, txn_oldest(core->txn), &done, error);
         shard->users--;
+        if (!failed && done.scn < scn)
+            *whole = false;
     }
     return failed;
 }
@@ -151,7 +156,13 @@ static enum sqlstate checkpoint_volume(struct engine_core *core, struct core_vol
     volume_hold(core, volume);
     uint64_t scn = txn_visible(core->txn);
     uint64_t floor = branch_floor(core, scn, log_port_stable(core->port));
-    enum sqlstate failed = merge_shards(core, volume, scn, error);
+    bool whole;
+    enum sqlstate failed = merge_shards(core, volume, scn, &whole, error);
+    if (!whole) {
+        /* The trees may be ahead of what is promised, not behind: the last promise stands. */
+        scn = volume->checkpoint_scn;
+        floor = volume->replay_from;
+    }
     if (!failed)
         failed = write_roots(core, volume, error);
     if (!failed) {

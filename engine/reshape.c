@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "engine/inside.h"
+#include "engine/row/row.h"
 
 #define GATE_NS      (200 * 1000 * 1000UL)
 #define GATE_TRIES   20
@@ -341,6 +342,9 @@ static enum sqlstate replace(struct reshape *reshape, struct error *error)
 {
     struct engine_core *core = reshape->core;
     enum sqlstate failed = SQLSTATE_OK;
+    if (reshape->old->volume && row_store_spilled(reshape->old->store, reshape->snapshot.scn))
+        failed = error_set(error, SQLSTATE_OBJECT_IN_USE, "a large transaction has just ended in shard %llu",
+                           (unsigned long long)reshape->old->shard);
     for (size_t i = 0; i < reshape->targets && !failed; i++)
         failed = copy_changes(reshape, &reshape->target[i], error);
     if (!failed && reshape->old->volume)

@@ -168,6 +168,8 @@ void history_apply(struct history *history, struct writer *writer, const struct 
     version->number = ++writer->effects;
     version->exists = effect->kind != EFFECT_DELETE;
     version->written_before = writer->written;
+    if (writer->written)
+        ((struct version *)writer->written)->written_after = version;
     version->older = newest;
     writer->written = version;
     writer->versions++;
@@ -190,6 +192,17 @@ void history_commit(struct history *history, struct writer *writer, uint64_t scn
     writer->written = NULL;
 }
 
+/* Takes a version out of the list of what its open writer has written. */
+static void written_remove(struct writer *writer, struct version *version)
+{
+    if (version->written_after)
+        version->written_after->written_before = version->written_before;
+    else
+        writer->written = version->written_before;
+    if (version->written_before)
+        version->written_before->written_after = version->written_after;
+}
+
 bool history_rollback(struct history *history, struct writer *writer, uint32_t effects, size_t limit)
 {
     check(!writer->ended);
@@ -199,7 +212,7 @@ bool history_rollback(struct history *history, struct writer *writer, uint32_t e
             return true;
         struct history_row *row = version->of;
         check(row->newest == version, "a version lies above one that is rolled back");
-        writer->written = version->written_before;
+        written_remove(writer, version);
         row->newest = version->older;
         version_free(history, version);
         if (!row->newest)
@@ -207,6 +220,50 @@ bool history_rollback(struct history *history, struct writer *writer, uint32_t e
     }
     struct version *left = writer->written;
     return !left || left->number <= effects;
+}
+
+/* ---- to elsewhere and back ---- */
+
+struct writer *history_open_writer(struct history_row *row)
+{
+    return version_settle(row->newest) == SCN_NONE ? row->newest->writer : NULL;
+}
+
+void history_take_out(struct history *history, struct history_row *row)
+{
+    while (row->newest && version_settle(row->newest) == SCN_NONE) {
+        struct version *version = row->newest;
+        written_remove(version->writer, version);
+        row->newest = version->older;
+        version_free(history, version);
+    }
+    if (!row->newest)
+        row_free(history, row);
+}
+
+void history_put_back(struct history *history, struct bytes key, struct bytes content, bool exists,
+                      uint64_t scn)
+{
+    struct history_row *row = history_find(history, key);
+    if (!row)
+        row = row_new(history, key);
+    struct version *newer = NULL, *older = row->newest;
+    while (older && (version_settle(older) == SCN_NONE || older->scn > scn)) {
+        check(!older->merged, "the tree below holds a newer version than one that comes back");
+        newer = older;
+        older = older->older;
+    }
+    if (older && older->scn == scn)
+        return;
+    struct version *version = version_new(history, row, content);
+    version->scn = scn;
+    version->exists = exists;
+    version->older = older;
+    if (newer)
+        newer->older = version;
+    else
+        row->newest = version;
+    row_ages(history, row);
 }
 
 /* ---- leaving ---- */

@@ -24,7 +24,8 @@ struct version {
     struct version *older;
     struct writer *writer;          /* NULL once settled */
     uint64_t scn;                   /* SCN_NONE while the writer is open */
-    struct version *written_before; /* while open: the writer's previous version in this store */
+    struct version *written_before; /* while open: the writer's previous version in this history */
+    struct version *written_after;  /* while open: its next one */
     struct history_row *of;
     uint32_t number; /* of the effect, from 1 */
     uint32_t row_bytes;
@@ -93,6 +94,15 @@ void history_commit(struct history *history, struct writer *writer, uint64_t scn
 /* Takes back the writer's versions numbered > effects, newest first; at most `limit` of them. True when none
  * is left to take back. */
 bool history_rollback(struct history *history, struct writer *writer, uint32_t effects, size_t limit);
+
+/* The open writer that has versions of this row, or NULL. They are the newest. */
+struct writer *history_open_writer(struct history_row *row);
+
+/* Takes the open writer's versions of a row out: they are kept elsewhere now. The row goes when nothing else is in it. */
+void history_take_out(struct history *history, struct history_row *row);
+
+/* Adds a committed version at its place among those of the key, unless there is one of the same commit, which is newer. */
+void history_put_back(struct history *history, struct bytes key, struct bytes row, bool exists, uint64_t scn);
 
 /* The version that a checkpoint up to `scn` must bring into the tree below: the newest committed one up to
  * there, or NULL when the tree holds that one or a newer one already. */

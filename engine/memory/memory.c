@@ -71,9 +71,10 @@ static enum sqlstate memory_scan(struct store *store, const struct snapshot *sna
     return SQLSTATE_OK;
 }
 
-static enum sqlstate memory_newest(struct store *store, struct bytes key, struct store_newest *newest,
-                                   struct error *error)
+static enum sqlstate memory_newest(struct store *store, uint64_t transaction, struct bytes key,
+                                   struct store_newest *newest, struct error *error)
 {
+    (void)transaction;
     (void)error;
     *newest = (struct store_newest){0};
     struct history_row *row = history_find(memory_of(store)->history, key);

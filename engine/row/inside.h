@@ -14,7 +14,9 @@ struct row_store {
     struct tree *tree;
     struct history *history;
     size_t memory_bytes;       /* limit of the history */
-    bool merging;              /* one fiber at a time brings versions into the tree */
+    struct list spills;        /* spill.h */
+    struct list spills_dead;   /* those whose pages are to be freed */
+    bool merging;              /* one fiber at a time brings versions into the tree, or into spills */
     struct fiber_queue merged; /* those who wait for it */
 };
 
@@ -26,10 +28,18 @@ static inline struct row_store *row_store_of(struct store *store)
 /* Brings the figures in `store` up to date. */
 void row_account(struct row_store *rows);
 
-/* Brings committed versions up to `scn` into the tree: all of them, or (`room` > 0) until the history is below that many
- * bytes. Waits for a merge under way. Yields. */
+/* Brings committed versions up to `scn` into the tree: all of them but those that wait for a spill, or (`room` > 0) until the
+ * history is below that many bytes. By whoever has the right to merge. Yields. */
 enum sqlstate row_merge(struct row_store *rows, uint64_t scn, uint64_t oldest, size_t room,
                         struct error *error);
+
+/* The right to merge: one fiber at a time has it. Taking it may yield; it fails when the fiber is canceled. */
+enum sqlstate row_merge_begin(struct row_store *rows, struct error *error);
+void row_merge_end(struct row_store *rows);
+
+/* Merges versions up to `scn` of keys from <= key < to, by whoever has the right. Yields. */
+enum sqlstate row_merge_range(struct row_store *rows, uint64_t scn, uint64_t oldest, struct bytes from,
+                              struct bytes to, bool to_open, struct error *error);
 
 /* The value of an extent, in memory of the scope, if the key still has it after the read; *still false when not: look
  * again. Yields. */

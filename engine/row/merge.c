@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/scope.h"
 #include "engine/row/inside.h"
+#include "engine/row/spill.h"
 
 /* Changes of one stretch: with a leaf or a few of them, about 100 us. */
 #define STRETCH_CHANGES 512
@@ -28,6 +29,8 @@ enum want { WANT_NOTHING, WANT_EXTENT, WANT_OLD };
 struct pass {
     struct row_store *rows;
     uint64_t scn, oldest;
+    struct bytes to; /* keys below this one, unless to_open */
+    bool to_open;
     struct scope *scope;   /* of the pass */
     struct scope *stretch; /* of the stretch: copies of old values */
     size_t inside_max;
@@ -52,6 +55,17 @@ struct pass {
     size_t from_size;
 };
 
+/* The version of a row that is to be merged, or NULL. */
+static struct version *to_merge(const struct pass *pass, struct history_row *row)
+{
+    return history_to_merge(row, spill_cap(pass->rows, history_key(row), pass->scn));
+}
+
+static bool is_behind(const struct pass *pass, struct bytes key)
+{
+    return !pass->to_open && bytes_compare(key, pass->to) >= 0;
+}
+
 /* ---- the stretch ---- */
 
 static bool next_change(void *argument, struct bytes bound, bool bound_open, struct tree_change *change)
@@ -66,10 +80,10 @@ static bool next_change(void *argument, struct bytes bound, bool bound_open, str
     }
     for (; pass->at && pass->looked < STRETCH_ROWS; pass->at = history_step(&pass->place, false)) {
         struct bytes key = history_key(pass->at);
-        if (!bound_open && bytes_compare(key, bound) >= 0)
+        if ((!bound_open && bytes_compare(key, bound) >= 0) || is_behind(pass, key))
             return false;
         pass->looked++;
-        struct version *version = history_to_merge(pass->at, pass->scn);
+        struct version *version = to_merge(pass, pass->at);
         if (!version)
             continue;
         *change = (struct tree_change){.key = key, .remove = !version->exists};
@@ -161,7 +175,7 @@ static enum sqlstate prepare(struct pass *pass, struct error *error)
 {
     struct history_row *row = pass->wanted;
     enum want want = pass->want;
-    struct version *version = history_to_merge(row, pass->scn);
+    struct version *version = to_merge(pass, row);
     check(version, "a row that was to be merged is not any more, without a yield");
     if (row != pass->held) {
         unprepare(pass);
@@ -234,7 +248,9 @@ static bool seek_work(struct pass *pass)
         struct bytes from = bytes_of(pass->from, pass->from_size);
         struct history_row *row = history_seek(pass->rows->history, from, false, false, false, &place);
         for (size_t looked = 0; row && looked < STRETCH_ROWS; looked++) {
-            if (history_to_merge(row, pass->scn)) {
+            if (is_behind(pass, history_key(row)))
+                return false;
+            if (to_merge(pass, row)) {
                 remember_from(pass, history_key(row));
                 return true;
             }
@@ -262,26 +278,52 @@ static enum sqlstate merge_all(struct pass *pass, size_t room, struct error *err
     return failed;
 }
 
-enum sqlstate row_merge(struct row_store *rows, uint64_t scn, uint64_t oldest, size_t room,
-                        struct error *error)
+enum sqlstate row_merge_begin(struct row_store *rows, struct error *error)
 {
     struct scheduler *scheduler = rows->world->scheduler;
     while (rows->merging)
         if (fiber_wait(scheduler, &rows->merged, FIBER_NO_DEADLINE) == FIBER_CANCELED)
             return fiber_check_canceled(scheduler, error);
-    if (room && history_bytes(rows->history) < room)
-        return SQLSTATE_OK;
     rows->merging = true;
+    return SQLSTATE_OK;
+}
+
+void row_merge_end(struct row_store *rows)
+{
+    rows->merging = false;
+    fiber_wake_all(&rows->merged);
+}
+
+static struct pass *pass_open(struct row_store *rows, uint64_t scn, uint64_t oldest)
+{
     struct scope *scope = scope_open(rows->scope, "merge");
     struct pass *pass = scope_alloc_zeroed(scope, sizeof *pass);
     pass->rows = rows;
     pass->scn = scn;
     pass->oldest = oldest;
+    pass->to_open = true;
     pass->scope = scope;
     pass->inside_max = tree_inside_bytes_max(rows->tree);
+    return pass;
+}
+
+enum sqlstate row_merge(struct row_store *rows, uint64_t scn, uint64_t oldest, size_t room,
+                        struct error *error)
+{
+    struct pass *pass = pass_open(rows, scn, oldest);
     enum sqlstate failed = merge_all(pass, room, error);
-    scope_close(scope);
-    rows->merging = false;
-    fiber_wake_all(&rows->merged);
+    scope_close(pass->scope);
+    return failed;
+}
+
+enum sqlstate row_merge_range(struct row_store *rows, uint64_t scn, uint64_t oldest, struct bytes from,
+                              struct bytes to, bool to_open, struct error *error)
+{
+    struct pass *pass = pass_open(rows, scn, oldest);
+    remember_from(pass, from);
+    pass->to = to;
+    pass->to_open = to_open;
+    enum sqlstate failed = merge_all(pass, 0, error);
+    scope_close(pass->scope);
     return failed;
 }

@@ -1,12 +1,13 @@
-/* Opening, reading and writing of a row store; merging is in merge.c.
+/* Opening, reading and writing of a row store; merging is in merge.c, transactions larger than memory in spill.c.
  *
- * The rule of every read: history and tree are looked at with no yield in between, because merging moves versions from the one
+ * The rule of every read: history, spills and tree are looked at with no yield in between, because versions move from the one
  * into the other. When a page is missing, it is fetched (which yields) and the read starts over. */
 #include "engine/row/row.h"
 
 #include "base/check.h"
 #include "base/scope.h"
 #include "engine/row/inside.h"
+#include "engine/row/spill.h"
 
 #include <stdio.h>
 
@@ -92,9 +93,24 @@ static enum sqlstate row_get(struct store *store, struct scope *scope, const str
                              struct bytes key, struct store_row *row, bool *found, struct error *error)
 {
     struct row_store *rows = row_store_of(store);
+    struct spill_look look = {.rows = rows, .scope = scope, .snapshot = snapshot, .key = key};
     for (;;) {
         struct history_row *there = history_find(rows->history, key);
         struct version *version = there ? history_visible(there, snapshot) : NULL;
+        enum sqlstate failed = SQLSTATE_OK;
+        if (!list_empty(&rows->spills)) {
+            bool again;
+            failed = spill_look(&look, version, &again, error);
+            if (failed)
+                return failed;
+            if (again)
+                continue;
+            if (look.there) {
+                *found = look.found.exists;
+                *row = (struct store_row){.key = key, .row = look.found.row, .scn = look.found.scn};
+                return SQLSTATE_OK;
+            }
+        }
         if (version) {
             *found = version->exists;
             *row = (struct store_row){
@@ -108,7 +124,6 @@ static enum sqlstate row_get(struct store *store, struct scope *scope, const str
             *found = false;
             return SQLSTATE_OK;
         }
-        enum sqlstate failed = SQLSTATE_OK;
         bool still = true;
         if (answer != TREE_FOUND) {
             failed = fetch(rows, answer, missing, key, error);
@@ -125,21 +140,59 @@ static enum sqlstate row_get(struct store *store, struct scope *scope, const str
     }
 }
 
-static enum sqlstate row_newest(struct store *store, struct bytes key, struct store_newest *newest,
-                                struct error *error)
+/* Takes over into *newest what the spills have of a key: first of commits, if that is newer than the history's `committed`, then
+ * of the transaction itself, unless it has an open version in memory. */
+static enum sqlstate newest_spilled(struct spill_look *of_commits, struct spill_look *own,
+                                    const struct version *committed, struct store_newest *newest, bool *known,
+                                    bool *again, struct error *error)
 {
-    struct row_store *rows = row_store_of(store);
+    enum sqlstate failed = spill_look(of_commits, committed, again, error);
+    if (!failed && of_commits->there) {
+        *known = true;
+        newest->scn = of_commits->found.scn;
+        if (!newest->transaction)
+            newest->exists = of_commits->found.exists;
+    }
+    if (failed || *again || newest->transaction)
+        return failed;
+    failed = spill_look(own, NULL, again, error);
+    if (!failed && own->there) {
+        *known = true;
+        newest->transaction = own->snapshot->transaction;
+        newest->exists = own->found.exists;
+    }
+    return failed;
+}
+
+/* *scope is opened when something needs memory; the caller closes it. */
+static enum sqlstate find_newest(struct row_store *rows, struct scope **scope, uint64_t transaction,
+                                 struct bytes key, struct store_newest *newest, struct error *error)
+{
+    const struct snapshot commits = {.scn = SCN_NEWEST};
+    const struct snapshot own = {.transaction = transaction, .own_effects = UINT32_MAX};
+    struct spill_look of_commits = {.rows = rows, .snapshot = &commits, .key = key};
+    struct spill_look of_own = {.rows = rows, .snapshot = &own, .key = key};
     for (;;) {
+        enum sqlstate failed = SQLSTATE_OK;
         *newest = (struct store_newest){0};
         struct history_row *there = history_find(rows->history, key);
+        struct version *committed = there ? history_newest_committed(there) : NULL;
+        bool known = there != NULL, again = false;
         if (there) {
             newest->exists = there->newest->exists;
             if (version_settle(there->newest) == SCN_NONE)
                 newest->transaction = there->newest->writer->transaction;
-            struct version *committed = history_newest_committed(there);
             newest->scn = committed ? committed->scn : SCN_NONE;
-            return SQLSTATE_OK;
         }
+        if (!list_empty(&rows->spills)) {
+            if (!*scope)
+                *scope = of_commits.scope = of_own.scope = scope_open(rows->scope, "newest");
+            failed = newest_spilled(&of_commits, &of_own, committed, newest, &known, &again, error);
+        }
+        if (failed || (known && !again))
+            return failed;
+        if (again)
+            continue;
         struct tree_value value;
         uint64_t missing;
         enum tree_answer answer = tree_find(rows->tree, key, &value, &missing);
@@ -148,13 +201,31 @@ static enum sqlstate row_newest(struct store *store, struct bytes key, struct st
             newest->scn = newest->exists ? SCN_BOTTOM : SCN_NONE;
             return SQLSTATE_OK;
         }
-        enum sqlstate failed = fetch(rows, answer, missing, key, error);
+        failed = fetch(rows, answer, missing, key, error);
         if (failed)
             return failed;
     }
 }
 
-/* ---- scanning: a merge of history and tree, one leaf at a time ---- */
+static enum sqlstate row_newest(struct store *store, uint64_t transaction, struct bytes key,
+                                struct store_newest *newest, struct error *error)
+{
+    struct row_store *rows = row_store_of(store);
+    struct scope *scope = NULL;
+    enum sqlstate failed = find_newest(rows, &scope, transaction, key, newest, error);
+    if (scope)
+        scope_close(scope);
+    return failed;
+}
+
+/* ---- scanning: a merge of history, spills and tree, one leaf at a time ---- */
+
+/* A row of a spill that the snapshot sees. */
+struct above {
+    struct bytes key;
+    struct spilled version;
+    bool large; /* in an extent */
+};
 
 struct scan {
     struct row_store *rows;
@@ -168,11 +239,18 @@ struct scan {
     /* the history's side of the merge, as of now */
     struct history_place place;
     struct history_row *next;
+    /* the spills' side: what their leaves hold that lie at `from`, in order; none knows anything beyond `edge` */
+    struct scope *spilled; /* NULL when no spill concerns the scan */
+    struct above *above;
+    size_t above_count, above_room, above_at;
+    struct bytes edge;
+    bool edge_open;
+    struct spill *walked;
+    bool damaged;
     bool given;   /* cursor->at is the last key given */
     bool stopped; /* the sink has enough, or rows_left is 0 */
     bool ended;   /* the range is through */
     bool large;   /* stopped before a row in an extent, whose key is in `key` */
-    struct tree_value value;
     uint8_t key[STORE_KEY_BYTES_MAX];
     size_t key_size;
 };
@@ -192,48 +270,199 @@ static bool give(struct scan *scan, struct bytes key, struct bytes row, uint64_t
     return !scan->stopped;
 }
 
-/* Gives the history's rows before `key` (or all, without) that the snapshot sees; false when the scan is to stop. */
-static bool give_history(struct scan *scan, const struct bytes *key)
+/* Stops before a row in an extent. Gives false. */
+static bool stop_at_large(struct scan *scan, struct bytes key)
 {
-    for (; scan->next; scan->next = history_step(&scan->place, scan->cursor->backward)) {
-        struct bytes at = history_key(scan->next);
-        if (key && in_direction(scan, bytes_compare(at, *key)) >= 0)
+    scan->large = true;
+    if (key.size)
+        memcpy(scan->key, key.data, key.size);
+    scan->key_size = key.size;
+    return false;
+}
+
+/* The next key of history or spills; false when there is none. */
+static bool next_over(const struct scan *scan, struct bytes *key)
+{
+    const struct above *above = scan->above_at < scan->above_count ? &scan->above[scan->above_at] : NULL;
+    if (scan->next)
+        *key = history_key(scan->next);
+    if (above && (!scan->next || in_direction(scan, bytes_compare(above->key, *key)) < 0))
+        *key = above->key;
+    return scan->next || above;
+}
+
+/* Goes past the next key of history and spills, giving its row when the snapshot sees a version there. *decided: it does.
+ * False when the scan is to stop. */
+static bool give_over(struct scan *scan, bool *decided)
+{
+    struct above *above = scan->above_at < scan->above_count ? &scan->above[scan->above_at] : NULL;
+    int order = !above        ? -1
+                : !scan->next ? 1
+                              : in_direction(scan, bytes_compare(history_key(scan->next), above->key));
+    struct version *version = order <= 0 ? history_visible(scan->next, scan->snapshot) : NULL;
+    struct bytes key = order <= 0 ? history_key(scan->next) : above->key;
+    if (order < 0)
+        above = NULL;
+    /* An own version in memory is newer than one in the spill; of the same commit, too. */
+    if (above && version &&
+        (version->scn == SCN_NONE || (above->version.scn != SCN_NONE && version->scn >= above->version.scn)))
+        above = NULL;
+    *decided = version || above;
+    bool goes_on = true;
+    if (above && above->large)
+        goes_on = stop_at_large(scan, key);
+    else if (above && above->version.exists)
+        goes_on = give(scan, key, above->version.row, above->version.scn);
+    else if (!above && version && version->exists)
+        goes_on = give(scan, key, version_row(version), version->scn);
+    if (order <= 0)
+        scan->next = history_step(&scan->place, scan->cursor->backward);
+    if (order >= 0)
+        scan->above_at++;
+    return goes_on;
+}
+
+/* Gives the rows of history and spills before `key` (or all, without; `with_it`: and that of the key); false when the scan is to
+ * stop. */
+static bool give_all_over(struct scan *scan, const struct bytes *key, bool with_it)
+{
+    struct bytes at;
+    bool decided;
+    while (next_over(scan, &at)) {
+        if (key && in_direction(scan, bytes_compare(at, *key)) >= with_it)
             return true;
         if (store_cursor_ends_before(scan->cursor, at)) {
             scan->ended = true;
             return false;
         }
-        struct version *version = history_visible(scan->next, scan->snapshot);
-        if (version && version->exists && !give(scan, at, version_row(version), version->scn))
+        if (!give_over(scan, &decided))
             return false;
     }
     return true;
 }
 
+/* Whether a key lies beyond what is known of the spills. */
+static bool beyond_edge(const struct scan *scan, struct bytes key)
+{
+    if (!scan->spilled || scan->edge_open)
+        return false;
+    int order = bytes_compare(key, scan->edge);
+    return scan->cursor->backward ? order < 0 : order >= 0;
+}
+
 static bool visit_tree_row(void *argument, struct bytes key, const struct tree_value *value)
 {
     struct scan *scan = argument;
-    if (!give_history(scan, &key))
+    struct bytes over;
+    bool decided = false;
+    if (beyond_edge(scan, key) || !give_all_over(scan, &key, false))
         return false;
     if (store_cursor_ends_before(scan->cursor, key)) {
         scan->ended = true;
         return false;
     }
-    struct version *version = NULL;
-    if (scan->next && bytes_compare(history_key(scan->next), key) == 0) {
-        version = history_visible(scan->next, scan->snapshot);
-        scan->next = history_step(&scan->place, scan->cursor->backward);
+    if (next_over(scan, &over) && bytes_compare(over, key) == 0 && !give_over(scan, &decided))
+        return false;
+    if (decided)
+        return true;
+    return value->extent ? stop_at_large(scan, key) : give(scan, key, value->inside, SCN_BOTTOM);
+}
+
+/* ---- the spills' side ---- */
+
+static bool gather_row(void *argument, struct bytes key, const struct tree_value *value)
+{
+    struct scan *scan = argument;
+    struct above above = {.large = value->extent != PAGE_NONE};
+    if (spill_has_folded(scan->walked, key))
+        return true;
+    above.version.scn = scan->walked->scn;
+    if (!above.large &&
+        !spill_pick(scan->walked, value->inside, scan->snapshot, &above.version, &scan->damaged))
+        return !scan->damaged;
+    if (scan->above_count == scan->above_room) {
+        size_t room = scan->above_room ? 2 * scan->above_room : 256;
+        struct above *grown = scope_alloc(scan->spilled, room * sizeof *grown);
+        if (scan->above_count)
+            memcpy(grown, scan->above, scan->above_count * sizeof *grown);
+        scan->above = grown;
+        scan->above_room = room;
     }
-    if (version)
-        return !version->exists || give(scan, key, version_row(version), version->scn);
-    if (!value->extent)
-        return give(scan, key, value->inside, SCN_BOTTOM);
-    scan->large = true;
-    scan->value = *value;
-    if (key.size)
-        memcpy(scan->key, key.data, key.size);
-    scan->key_size = key.size;
-    return false;
+    above.key = bytes_of(scope_copy(scan->spilled, key.data, key.size), key.size);
+    scan->above[scan->above_count++] = above;
+    return true;
+}
+
+/* Two spills' rows in one order; of the same key only the newer stays. An own one is the newest. */
+static void merge_above(struct scan *scan, struct above *left, size_t left_count)
+{
+    struct above *right = scan->above + left_count;
+    size_t right_count = scan->above_count - left_count, count = 0, l = 0, r = 0;
+    if (!left_count || !right_count)
+        return;
+    struct above *merged = scope_alloc(scan->spilled, scan->above_count * sizeof *merged);
+    while (l < left_count || r < right_count) {
+        int order = l == left_count    ? 1
+                    : r == right_count ? -1
+                                       : in_direction(scan, bytes_compare(left[l].key, right[r].key));
+        merged[count++] = order <= 0 ? left[l] : right[r];
+        l += order <= 0;
+        r += order >= 0;
+    }
+    scan->above = merged;
+    scan->above_count = count;
+    scan->above_room = scan->above_count;
+}
+
+static void narrow_edge(struct scan *scan, struct bytes edge)
+{
+    int order = scan->edge_open ? -1 : bytes_compare(edge, scan->edge);
+    if (scan->cursor->backward && !scan->edge_open)
+        order = -order;
+    if (order >= 0)
+        return;
+    scan->edge = edge.size ? bytes_of(scope_copy(scan->spilled, edge.data, edge.size), edge.size) : edge;
+    scan->edge_open = false;
+}
+
+/* Gathers what the leaves of spills at `from` hold. *again: a page had to be read first. */
+static enum sqlstate gather(struct scan *scan, bool *again, struct error *error)
+{
+    struct row_store *rows = scan->rows;
+    *again = false;
+    scan->above = NULL;
+    scan->above_count = scan->above_room = scan->above_at = 0;
+    scan->edge_open = true;
+    list_each (&rows->spills, at) {
+        struct spill *spill = container_of(at, struct spill, link);
+        if (!spill_concerns(spill, scan->snapshot))
+            continue;
+        if (!scan->spilled)
+            scan->spilled = scope_open(scan->cursor->scope, "spilled");
+        uint8_t bound[STORE_KEY_BYTES_MAX];
+        struct tree_walk walk = {.backward = scan->cursor->backward,
+                                 .ahead = true,
+                                 .visit = gather_row,
+                                 .argument = scan,
+                                 .bound = bound,
+                                 .from = scan->from,
+                                 .at_end = scan->at_end,
+                                 .exclusive = scan->exclusive};
+        uint64_t missing = tree_root(spill->tree).page;
+        size_t before = scan->above_count;
+        scan->walked = spill;
+        enum tree_answer answer = tree_walk_leaf(spill->tree, &walk, &missing);
+        if (answer == TREE_MISSING) {
+            *again = true;
+            return tree_fetch(spill->tree, missing, error);
+        }
+        if (answer == TREE_DAMAGED || scan->damaged)
+            return row_damaged(rows, missing, scan->from, error);
+        merge_above(scan, scan->above, before);
+        if (answer == TREE_FOUND && !walk.last)
+            narrow_edge(scan, bytes_of(bound, walk.bound_size));
+    }
+    return SQLSTATE_OK;
 }
 
 /* The row before which the walk stopped because it lies in an extent. */
@@ -253,7 +482,8 @@ static enum sqlstate give_large(struct scan *scan, struct error *error)
     return failed;
 }
 
-static enum sqlstate scan_leaf(struct scan *scan, struct error *error)
+/* What lies at `from` in one leaf of the tree, or up to the edge of what is known of the spills. */
+static enum sqlstate walk_leaf(struct scan *scan, struct error *error)
 {
     struct row_store *rows = scan->rows;
     struct store_cursor *cursor = scan->cursor;
@@ -276,7 +506,12 @@ static enum sqlstate scan_leaf(struct scan *scan, struct error *error)
         return SQLSTATE_OK;
     bool last = answer == TREE_ABSENT || walk.last;
     struct bytes edge = bytes_of(bound, walk.bound_size);
-    if (!give_history(scan, last ? NULL : &edge))
+    if (scan->spilled && !scan->edge_open && (last || beyond_edge(scan, edge))) {
+        edge = scan->edge;
+        last = false;
+    }
+    /* A leaf begins with its lower edge and ends before its upper one. */
+    if (!give_all_over(scan, last ? NULL : &edge, cursor->backward))
         return SQLSTATE_OK;
     if (last) {
         scan->ended = true;
@@ -284,12 +519,27 @@ static enum sqlstate scan_leaf(struct scan *scan, struct error *error)
     }
     /* Forward the next leaf begins at the edge; backward it ends before it. The place is kept in the scan's own memory, for
      * the cursor remembers rows that were given, not edges. */
-    memcpy(scan->key, bound, walk.bound_size);
-    scan->from = bytes_of(scan->key, walk.bound_size);
+    memcpy(scan->key, edge.data, edge.size);
+    scan->from = bytes_of(scan->key, edge.size);
     scan->at_end = false;
     scan->exclusive = cursor->backward;
     scan->ended = store_cursor_ends_before(cursor, scan->from) && !cursor->backward;
     return SQLSTATE_OK;
+}
+
+static enum sqlstate scan_leaf(struct scan *scan, struct error *error)
+{
+    if (list_empty(&scan->rows->spills))
+        return walk_leaf(scan, error);
+    bool again;
+    enum sqlstate failed = gather(scan, &again, error);
+    if (!failed && !again)
+        failed = walk_leaf(scan, error);
+    if (scan->spilled)
+        scope_close(scan->spilled);
+    scan->spilled = NULL;
+    scan->above_count = scan->above_at = 0;
+    return failed;
 }
 
 static enum sqlstate row_scan(struct store *store, const struct snapshot *snapshot,
@@ -328,12 +578,18 @@ static void row_apply(struct store *store, struct writer *writer, const struct e
 
 static bool row_rollback(struct store *store, struct writer *writer, uint32_t effects, size_t limit)
 {
-    return history_rollback(row_store_of(store)->history, writer, effects, limit);
+    struct row_store *rows = row_store_of(store);
+    if (!history_rollback(rows->history, writer, effects, limit))
+        return false;
+    spill_rollback(rows, writer, effects);
+    return true;
 }
 
 static void row_commit(struct store *store, struct writer *writer, uint64_t scn)
 {
-    history_commit(row_store_of(store)->history, writer, scn);
+    struct row_store *rows = row_store_of(store);
+    history_commit(rows->history, writer, scn);
+    spill_commit(rows, writer, scn);
 }
 
 static bool row_collect(struct store *store, uint64_t oldest)
@@ -343,23 +599,50 @@ static bool row_collect(struct store *store, uint64_t oldest)
     return more;
 }
 
+static bool has_room(const struct row_store *rows, size_t bytes)
+{
+    size_t limit = rows->memory_bytes;
+    return bytes <= limit && history_bytes(rows->history) <= limit - bytes;
+}
+
+/* Merges, folds what can be folded, and at last moves versions of open writers out. By whoever has the right to merge. */
+static enum sqlstate find_room(struct row_store *rows, size_t bytes, uint64_t scn, uint64_t oldest,
+                               struct error *error)
+{
+    /* Down to half, so that not every write comes by here. */
+    size_t limit = rows->memory_bytes, room = bytes < limit / 2 ? limit / 2 : 1;
+    bool folded = false;
+    enum sqlstate failed = row_merge(rows, scn, oldest, room, error);
+    while (!failed && !folded && !has_room(rows, bytes)) {
+        failed = spill_fold(rows, scn, oldest, &folded, error);
+        if (!failed)
+            failed = row_merge(rows, scn, oldest, room, error);
+    }
+    if (!failed && !has_room(rows, bytes))
+        failed = spill_out(rows, room, error);
+    return failed;
+}
+
 static enum sqlstate row_make_room(struct store *store, size_t bytes, uint64_t scn, uint64_t oldest,
                                    struct error *error)
 {
     struct row_store *rows = row_store_of(store);
-    size_t limit = rows->memory_bytes;
-    if (bytes <= limit && history_bytes(rows->history) <= limit - bytes)
+    if (has_room(rows, bytes))
         return SQLSTATE_OK;
-    /* Down to half, so that not every write comes by here. */
-    enum sqlstate failed = row_merge(rows, scn, oldest, bytes < limit / 2 ? limit / 2 : 1, error);
+    enum sqlstate failed = row_merge_begin(rows, error);
+    if (failed)
+        return failed;
+    if (!has_room(rows, bytes))
+        failed = find_room(rows, bytes, scn, oldest, error);
+    row_merge_end(rows);
     row_account(rows);
-    if (failed || (bytes <= limit && history_bytes(rows->history) <= limit - bytes))
+    if (failed || has_room(rows, bytes))
         return failed;
     failed = error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     error_add(error, ERROR_DETAIL,
               "Versions of rows that no one may drop yet take %zu bytes in shard %llu; the limit is %zu.",
-              history_bytes(rows->history), (unsigned long long)store->shard, limit);
-    error_add(error, ERROR_HINT, "End old transactions, or make this one smaller.");
+              history_bytes(rows->history), (unsigned long long)store->shard, rows->memory_bytes);
+    error_add(error, ERROR_HINT, "End old transactions, or write smaller rows.");
     return failed;
 }
 
@@ -370,14 +653,37 @@ static void row_changed(struct store *store, uint64_t since, struct bytes from,
     history_changed(row_store_of(store)->history, since, from, take, argument);
 }
 
+/* Between two pieces of a fold others may make room. */
+static enum sqlstate fold_all(struct row_store *rows, uint64_t scn, uint64_t oldest, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (bool done = false; !failed && !done;) {
+        failed = row_merge_begin(rows, error);
+        if (failed)
+            break;
+        failed = spill_fold(rows, scn, oldest, &done, error);
+        row_merge_end(rows);
+        fiber_yield(rows->world->scheduler);
+    }
+    return failed;
+}
+
 static enum sqlstate row_checkpoint(struct store *store, uint64_t scn, uint64_t oldest,
                                     struct store_checkpoint *done, struct error *error)
 {
     struct row_store *rows = row_store_of(store);
-    enum sqlstate failed = row_merge(rows, scn, oldest, 0, error);
+    enum sqlstate failed = fold_all(rows, scn, oldest, error);
+    if (!failed)
+        failed = row_merge_begin(rows, error);
+    if (failed)
+        return failed;
+    failed = row_merge(rows, scn, oldest, 0, error);
+    row_merge_end(rows);
     row_account(rows);
     struct tree_root root = tree_root(rows->tree);
-    *done = (struct store_checkpoint){.scn = scn, .rows = root.rows, .bytes = root.pages};
+    uint64_t lowest = spill_lowest(rows);
+    *done = (struct store_checkpoint){
+        .scn = lowest <= scn ? lowest - 1 : scn, .rows = root.rows, .bytes = root.pages};
     return failed;
 }
 
@@ -435,6 +741,8 @@ struct store *row_store_open(struct scope *scope, const struct row_store_options
     rows->history = history_open(scope);
     rows->tree = tree_open(scope, options->volume, &options->root);
     fiber_queue_init(&rows->merged);
+    list_init(&rows->spills);
+    list_init(&rows->spills_dead);
     row_account(rows);
     return &rows->store;
 }
@@ -448,11 +756,22 @@ bool row_store_dirty(const struct store *store, const struct tree_root *written)
 {
     struct row_store *rows = row_store_of((struct store *)store);
     struct tree_root now = tree_root(rows->tree);
-    return history_rows(rows->history) > 0 || now.page != written->page || now.rows != written->rows ||
-           now.extents != written->extents;
+    return history_rows(rows->history) > 0 || !list_empty(&rows->spills) || !list_empty(&rows->spills_dead) ||
+           now.page != written->page || now.rows != written->rows || now.extents != written->extents;
+}
+
+bool row_store_spilled(const struct store *store, uint64_t since)
+{
+    list_each (&row_store_of((struct store *)store)->spills, at) {
+        const struct spill *spill = container_of(at, struct spill, link);
+        if (spill->scn == SCN_NONE || spill->scn > since)
+            return true;
+    }
+    return false;
 }
 
 enum sqlstate row_store_drop(struct store *store, struct error *error)
 {
+    spill_drop_all(row_store_of(store));
     return tree_drop(row_store_of(store)->tree, error);
 }

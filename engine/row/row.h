@@ -24,6 +24,9 @@ struct tree_root row_store_root(const struct store *store);
 /* Whether anything has changed since the tree was last written down (a history with rows, or a changed root). */
 bool row_store_dirty(const struct store *store, const struct tree_root *written);
 
+/* Whether versions of a writer who committed above `since`, or is open, lie outside of the history. */
+bool row_store_spilled(const struct store *store, uint64_t since);
+
 /* Gives all pages of the tree back; the store is empty and of no use afterwards. Yields. */
 enum sqlstate row_store_drop(struct store *store, struct error *error);
 

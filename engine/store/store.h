@@ -111,7 +111,9 @@ struct store_sink {
 
 /* What a checkpoint made durable. */
 struct store_checkpoint {
-    uint64_t scn;   /* every commit of this shard up to here is in it */
+    uint64_t
+        scn; /* every commit of this shard up to here is in it: less than asked for when an old snapshot needs what the
+                     * rest would replace, and memory cannot hold that */
     uint64_t rows;  /* about how many rows it holds */
     uint64_t bytes; /* on disk */
 };
@@ -143,12 +145,13 @@ struct store_ops {
      * `rows_max` were given or the end (cursor->done). May yield between rows, not during take(). */
     enum sqlstate (*scan)(struct store *store, const struct snapshot *snapshot, struct store_cursor *cursor,
                           size_t rows_max, const struct store_sink *sink, struct error *error);
-    /* The newest version of a key. May yield. */
-    enum sqlstate (*newest)(struct store *store, struct bytes key, struct store_newest *newest,
-                            struct error *error);
+    /* The newest version of a key, as `transaction` must know it, which holds the row's lock or is about to give up: versions
+     * of other open writers may or may not be told. May yield. */
+    enum sqlstate (*newest)(struct store *store, uint64_t transaction, struct bytes key,
+                            struct store_newest *newest, struct error *error);
     /* Waits until there is memory for `bytes` more of versions, bringing committed ones up to `scn` to where they rest
-     * meanwhile (`scn` and `oldest` as for checkpoint); 53200 when that cannot be. Called before a statement writes. May
-     * yield. */
+     * meanwhile (`scn` and `oldest` as for checkpoint), and if that does not do, those of open writers to where there is room;
+     * 53200 when that cannot be. Called before a statement writes. May yield. */
     enum sqlstate (*make_room)(struct store *store, size_t bytes, uint64_t scn, uint64_t oldest,
                                struct error *error);
     /* Adds a version by an open writer; numbers it ++writer->effects. Neither yields nor fails. */
@@ -162,7 +165,8 @@ struct store_ops {
     /* Forgets versions no snapshot at or above `oldest` can see; bounded work, call again while it gives
      * true. */
     bool (*collect)(struct store *store, uint64_t oldest);
-    /* Gives every version that was committed above `since`, by key, those of a key from the oldest on (deletions with
+    /* Requires that no writer who ended above `since` was so large that its versions left memory (row_store_spilled).
+     * Gives every version that was committed above `since`, by key, those of a key from the oldest on (deletions with
      * *exists false), from key `from` on, until the taker stops it. Requires a snapshot held at `since`, so that none of
      * them was forgotten. Does not yield. */
     void (*changed)(struct store *store, uint64_t since, struct bytes from,

@@ -141,7 +141,7 @@ static void do_newest(struct run *run, const char *line, const char *key)
 {
     struct error error;
     struct store_newest newest;
-    must(run, run->store->ops->newest(run->store, bytes_of_text(key), &newest, &error), &error);
+    must(run, run->store->ops->newest(run->store, 0, bytes_of_text(key), &newest, &error), &error);
     say(run, "%s: %s, ", line, newest.exists ? "there" : "absent");
     for (int i = 1; i < TRANSACTIONS; i++)
         if (newest.transaction && run->writer[i].transaction == newest.transaction) {

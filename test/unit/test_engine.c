@@ -270,6 +270,159 @@ START_TEST(more_rows_than_memory_survive_crash_and_close)
 }
 END_TEST
 
+/* ---- one transaction larger than memory ---- */
+
+#define LARGE_ROWS 60000
+
+/* Rows of some 100 bytes: 60,000 of them are several times what the histories may take. */
+static void large_text(uint64_t i, const char *what, char row[160])
+{
+    snprintf(row, 160, "%s %0100llu", what, (unsigned long long)i);
+}
+
+static void write_large(struct transaction *t, uint64_t from, uint64_t to, uint64_t step, const char *what,
+                        bool new)
+{
+    char row[160];
+    for (uint64_t i = from; i < to; i += step) {
+        large_text(i, what, row);
+        ck_assert(new ? insert(t, 1, i, row) : update(t, 1, i, row));
+        if (i % 1000 == 0)
+            transaction_statement(t);
+    }
+}
+
+/* Every row must be what `what_of` says; NULL: not there. */
+static void check_large(struct transaction *t, struct scope *scope, const char *(*what_of)(uint64_t i))
+{
+    char row[160];
+    uint64_t rows = 0;
+    for (uint64_t i = 0; i < LARGE_ROWS; i++) {
+        rows += what_of(i) != NULL;
+        if (i % 37)
+            continue;
+        struct scope *inner = scope_open(scope, "one");
+        large_text(i, what_of(i) ? what_of(i) : "", row);
+        ck_assert_str_eq(get(t, inner, 1, i), what_of(i) ? row : "");
+        scope_close(inner);
+    }
+    ck_assert_uint_eq(count(t, 1, false), rows);
+    ck_assert_uint_eq(count(t, 1, true), rows);
+}
+
+static const char *nothing(uint64_t i)
+{
+    (void)i;
+    return NULL;
+}
+
+static const char *loaded(uint64_t i)
+{
+    return i < LARGE_ROWS / 2 ? "first" : NULL;
+}
+
+static const char *changed(uint64_t i)
+{
+    return i % 3 == 0 ? "second" : i % 3 == 1 && i < LARGE_ROWS / 2 ? NULL : loaded(i);
+}
+
+/* Inserts half of the rows, then takes more and more back. */
+static void large_insert(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    create(stage, world, scope, 1, TABLE_ROW);
+    struct transaction *old = begin(stage, world, scope, REPEATABLE_READ);
+    check_large(old, scope, nothing);
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    write_large(t, 0, LARGE_ROWS, 1, "gone", true);
+    transaction_rollback(t);
+    t = begin(stage, world, scope, READ_COMMITTED);
+    check_large(t, scope, nothing);
+    write_large(t, 0, LARGE_ROWS / 2, 1, "first", true);
+    uint64_t savepoint = transaction_savepoint(t);
+    write_large(t, LARGE_ROWS / 2, LARGE_ROWS, 1, "taken back", true);
+    write_large(t, 0, LARGE_ROWS, 5, "taken back, too", false);
+    must(transaction_rollback_to(t, savepoint, &error), &error);
+    check_large(t, scope, loaded);
+    write_large(t, LARGE_ROWS / 2, LARGE_ROWS, 2, "taken back again", true);
+    must(transaction_rollback_to(t, savepoint, &error), &error);
+    check_large(t, scope, loaded);
+    check_large(old, scope, nothing);
+    commit(t);
+    check_large(old, scope, nothing);
+    must(engine_checkpoint(world, stage->engine, &error), &error);
+    check_large(old, scope, nothing);
+    commit(old);
+    t = begin(stage, world, scope, SERIALIZABLE);
+    check_large(t, scope, loaded);
+    commit(t);
+    must(engine_checkpoint(world, stage->engine, &error), &error);
+    t = begin(stage, world, scope, READ_COMMITTED);
+    check_large(t, scope, loaded);
+    commit(t);
+}
+
+/* Updates, deletes and inserts over those, beside another writer and a reader from before; ends with the crash. */
+static void large_update(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    struct transaction *old = begin(stage, world, scope, REPEATABLE_READ);
+    check_large(old, scope, loaded);
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    for (uint64_t i = 0; i < LARGE_ROWS; i += 3) {
+        char row[160];
+        large_text(i, "second", row);
+        ck_assert(i < LARGE_ROWS / 2 ? update(t, 1, i, row) : insert(t, 1, i, row));
+        if (i + 1 < LARGE_ROWS / 2)
+            ck_assert(delete_row(t, 1, i + 1));
+        if (i % 3000 == 0)
+            transaction_statement(t);
+    }
+    struct transaction *other = begin(stage, world, scope, READ_COMMITTED);
+    for (uint64_t i = 2; i < 3000; i += 3)
+        ck_assert(update(other, 1, i, "third"));
+    transaction_rollback(other);
+    check_large(t, scope, changed);
+    commit(t);
+    check_large(old, scope, loaded);
+    /* Over what has just been committed, and is not folded, for `old` still needs what was before. */
+    for (uint64_t i = 0; i < 3000; i += 3) {
+        other = begin(stage, world, scope, REPEATABLE_READ);
+        ck_assert(update(other, 1, i, "over it"));
+        char row[160];
+        large_text(i, "second", row);
+        ck_assert(update(other, 1, i, row));
+        commit(other);
+    }
+    must(engine_checkpoint(world, stage->engine, &error), &error);
+    check_large(old, scope, loaded);
+    commit(old);
+}
+
+static void large_after(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct transaction *t = begin(stage, world, scope, REPEATABLE_READ);
+    check_large(t, scope, changed);
+    commit(t);
+    verify(stage, world);
+}
+
+START_TEST(one_transaction_may_be_larger_than_memory)
+{
+    for (uint32_t cores = 1; cores <= 2; cores++) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        stage.options.memory_bytes = 4 << 20;
+        play(&stage, large_insert, true);
+        play(&stage, large_update, true);
+        play(&stage, large_after, false);
+        play(&stage, large_after, true);
+        play(&stage, large_after, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
 struct numbers {
     uint64_t next, end;
     uint8_t key[8];
@@ -656,6 +809,7 @@ int main(void)
     tcase_add_test(tests, what_a_savepoint_took_back_stays_away_after_a_crash);
     tcase_add_test(tests, tables_are_made_and_dropped_in_transactions);
     tcase_add_test(tests, more_rows_than_memory_survive_crash_and_close);
+    tcase_add_test(tests, one_transaction_may_be_larger_than_memory);
     tcase_add_test(tests, a_table_loaded_in_bulk_is_there_after_its_commit_and_only_then);
     tcase_add_test(tests, rows_larger_than_pages_and_records_come_back_whole);
     tcase_add_test(tests, a_deadlock_over_cores_ends_within_50_ms_with_one_victim);

@@ -15,7 +15,7 @@ static void large_open(struct stand *stand)
     struct large *large = stand->state;
     large->cells = cells_open(stand, TABLE, ROWS, WITNESS_CHAIN);
     stand->options.memory_bytes = (size_t)dice_between(&stand->dice, 3, 12) << 20;
-    stand->row_bytes = (uint32_t)dice_between(&stand->dice, 200, 2000);
+    stand->row_bytes = (uint32_t)dice_between(&stand->dice, 200, 4000);
     if (stand->row_bytes_rare > 60000)
         stand->row_bytes_rare = 60000;
 }
@@ -34,7 +34,7 @@ static void write_many(struct client *client)
     bool saved = false;
     if (!deal_open(&deal, client))
         return;
-    uint64_t count = 50 + client_below(client, 700), from = client_below(client, ROWS);
+    uint64_t count = 50 + client_below(client, ROWS), from = client_below(client, ROWS);
     uint64_t step = 1 + client_below(client, 3);
     for (uint64_t i = 0, at = from; i < count && at < ROWS && !deal.broken; i++, at += step) {
         struct seen seen;

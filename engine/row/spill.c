@@ -1,0 +1,693 @@
+/* Spills: transactions larger than memory.
+ *
+ * When merging does not make enough room, versions of open writers leave the history for a temporary tree, one for each
+ * writer: the *spill*. Its rows are the row keys, its values what the writer has written there:
+ *
+ *     for each version, the newest first:   u32 number   u8 exists   u32 bytes   row        (little endian)
+ *
+ * Only the writer itself sees its spill while it is open, so for everybody else nothing changes. When it commits, the
+ * spill gets the SCN (O(1)): from then on reads look into the history, the committed spills and the tree, newest first.
+ * When it rolls back, the whole spill is void (O(1)), or the numbers above a savepoint are. Versions it has written since lie in
+ * the history, above those in the spill.
+ *
+ *     history   [#900 of open T9]   [SCN 90]     [SCN 75, SCN 60]
+ *     spills    T9: #3 #2           SCN 80       SCN 80              <- keys below `folded` have left it
+ *     tree                          old value    old value
+ *
+ * A committed spill is *folded*: leaf by leaf its versions go back into the history (at their place, by SCN) and are merged
+ * into the tree at once, as far as `folded` says. Two rules keep the order:
+ *
+ *   - Folding waits until all snapshots see the commit. So nothing has to be kept for older ones, and the history does not
+ *     grow by what memory could not hold before.
+ *   - No version of an unfolded key is merged that is newer than the spill (spill_cap): the tree would get the older one
+ *     afterwards. That costs no memory, for while a snapshot older than the spill is in use such versions could not leave
+ *     the history anyway.
+ *
+ * A checkpoint thus may have to leave commits out, and says so. All of it is gone after a restart: the log has it. */
+#include "engine/row/spill.h"
+
+#include "base/check.h"
+#include "base/codec.h"
+#include "base/log.h"
+#include "base/scope.h"
+
+/* Rows of one stretch; with a leaf or a few of them, about 100 us. */
+#define STRETCH_ROWS 512
+/* Rows of the history looked at in one stretch, taken or not. */
+#define STRETCH_LOOKS 8192
+/* Leaves folded before what came out of them is merged: some 100 KiB. */
+#define FOLD_LEAVES 8
+/* A writer with fewer versions in memory is spilled only when no larger one is left. */
+#define WRITER_VERSIONS_MIN 256
+
+#define VERSION_HEAD_BYTES 9
+
+/* ---- values ---- */
+
+static bool is_void(const struct spill *spill, uint32_t number)
+{
+    for (const struct spill_void *at = spill->voids; at; at = at->lower)
+        if (number > at->above && number <= at->upto)
+            return true;
+    return false;
+}
+
+bool spill_pick(const struct spill *spill, struct bytes value, const struct snapshot *snapshot,
+                struct spilled *found, bool *damaged)
+{
+    struct codec_reader in = codec_reader_of(value);
+    uint32_t upto = spill->scn == SCN_NONE ? snapshot->own_effects : UINT32_MAX;
+    while (codec_left(&in)) {
+        uint32_t number = codec_read_u32(&in);
+        bool exists = codec_read_u8(&in);
+        uint32_t bytes = codec_read_u32(&in);
+        struct bytes row = codec_read_view(&in, bytes);
+        if (in.failed) {
+            *damaged = true;
+            return false;
+        }
+        if (number > upto || is_void(spill, number))
+            continue;
+        *found = (struct spilled){.exists = exists, .row = row, .scn = spill->scn};
+        return true;
+    }
+    return false;
+}
+
+/* ---- reading ---- */
+
+static struct spill *spill_of(const struct row_store *rows, uint64_t transaction)
+{
+    list_each (&rows->spills, at) {
+        struct spill *spill = container_of(at, struct spill, link);
+        if (spill->transaction == transaction)
+            return spill;
+    }
+    return NULL;
+}
+
+static enum sqlstate bring_in(struct row_store *rows, enum tree_answer answer, struct tree *tree,
+                              uint64_t missing, struct bytes key, struct error *error)
+{
+    return answer == TREE_DAMAGED ? row_damaged(rows, missing, key, error) : tree_fetch(tree, missing, error);
+}
+
+/* Reads a value that lies in an extent; *still false when the spill has something else for the key afterwards. */
+static enum sqlstate read_extent(struct row_store *rows, struct scope *scope, uint64_t transaction,
+                                 struct bytes key, const struct tree_value *value, struct bytes *content,
+                                 bool *still, struct error *error)
+{
+    uint64_t extent = value->extent, size = value->size, missing;
+    void *memory;
+    enum sqlstate failed = scope_alloc_large(scope, size, 16, &memory, error);
+    if (failed)
+        return failed;
+    enum sqlstate unread = volume_extent_read(rows->volume, scope, extent, 0, memory, size, error);
+    *content = bytes_of(memory, size);
+    for (;;) {
+        struct spill *spill = spill_of(rows, transaction);
+        struct tree_value now = {0};
+        enum tree_answer answer = TREE_ABSENT;
+        if (spill && !spill_has_folded(spill, key))
+            answer = tree_find(spill->tree, key, &now, &missing);
+        if (answer <= TREE_FOUND) {
+            *still = answer == TREE_FOUND && now.extent == extent && now.size == size;
+            return *still ? unread : SQLSTATE_OK;
+        }
+        /* The page is the tree's only as long as the tree is there; nothing yields before the read begins. */
+        failed = bring_in(rows, answer, spill->tree, missing, key, error);
+        if (failed)
+            return failed;
+    }
+}
+
+static bool has_nothing(const struct spill_look *look, const struct spill *spill)
+{
+    const struct spill_nothing *at = look->nothing;
+    while (at && at->transaction != spill->transaction)
+        at = at->next;
+    return at;
+}
+
+/* The value lies in an extent, and reading it yields: either it is the answer, or everything is looked at again. */
+static enum sqlstate look_into_extent(struct spill_look *look, uint64_t transaction,
+                                      const struct tree_value *value, bool *again, struct error *error)
+{
+    struct bytes content;
+    bool still, damaged = false;
+    uint64_t extent = value->extent;
+    enum sqlstate failed =
+        read_extent(look->rows, look->scope, transaction, look->key, value, &content, &still, error);
+    *again = true;
+    if (failed || !still)
+        return failed;
+    look->there =
+        spill_pick(spill_of(look->rows, transaction), content, look->snapshot, &look->found, &damaged);
+    *again = !look->there;
+    if (damaged)
+        return row_damaged(look->rows, extent, look->key, error);
+    if (!look->there) {
+        struct spill_nothing *nothing = scope_alloc(look->scope, sizeof *nothing);
+        *nothing = (struct spill_nothing){.next = look->nothing, .transaction = transaction};
+        look->nothing = nothing;
+    }
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate look_into(struct spill_look *look, const struct spill *spill, bool *again,
+                               struct error *error)
+{
+    struct tree_value value;
+    uint64_t missing;
+    bool damaged = false;
+    enum tree_answer answer = tree_find(spill->tree, look->key, &value, &missing);
+    if (answer == TREE_ABSENT)
+        return SQLSTATE_OK;
+    if (answer != TREE_FOUND) {
+        *again = true;
+        return bring_in(look->rows, answer, spill->tree, missing, look->key, error);
+    }
+    if (value.extent)
+        return look_into_extent(look, spill->transaction, &value, again, error);
+    look->there = spill_pick(spill, value.inside, look->snapshot, &look->found, &damaged);
+    return damaged ? row_damaged(look->rows, tree_root(spill->tree).page, look->key, error) : SQLSTATE_OK;
+}
+
+enum sqlstate spill_look(struct spill_look *look, const struct version *version, bool *again,
+                         struct error *error)
+{
+    look->there = *again = false;
+    if (version && version->scn == SCN_NONE)
+        return SQLSTATE_OK; /* the reader's own, and newer than what it has spilled */
+    list_each (&look->rows->spills, at) {
+        const struct spill *spill = container_of(at, struct spill, link);
+        if (!spill_concerns(spill, look->snapshot))
+            continue;
+        if (spill->scn != SCN_NONE && version && version->scn >= spill->scn)
+            break;
+        if (spill_has_folded(spill, look->key) || has_nothing(look, spill))
+            continue;
+        enum sqlstate failed = look_into(look, spill, again, error);
+        if (failed || look->there || *again)
+            return failed;
+    }
+    return SQLSTATE_OK;
+}
+
+/* ---- the writer's end ---- */
+
+void spill_rollback(struct row_store *rows, const struct writer *writer, uint32_t effects)
+{
+    struct spill *spill = spill_of(rows, writer->transaction);
+    if (!spill || spill->highest <= effects)
+        return;
+    if (effects == 0) {
+        spill->writer = NULL;
+        list_remove(&spill->link);
+        list_append(&rows->spills_dead, &spill->link);
+        return;
+    }
+    uint32_t upto = spill->highest;
+    for (; spill->voids && spill->voids->above >= effects; spill->voids = spill->voids->lower)
+        upto = spill->voids->upto > upto ? spill->voids->upto : upto;
+    struct spill_void *made = scope_alloc(spill->scope, sizeof *made);
+    *made = (struct spill_void){.lower = spill->voids, .above = effects, .upto = upto};
+    spill->voids = made;
+    /* Nothing above is left in it: further rollbacks need no range until more is spilled. */
+    spill->highest = effects;
+}
+
+void spill_commit(struct row_store *rows, const struct writer *writer, uint64_t scn)
+{
+    struct spill *spill = spill_of(rows, writer->transaction);
+    if (!spill)
+        return;
+    spill->scn = scn;
+    spill->writer = NULL;
+    list_remove(&spill->link);
+    struct list_link *before = &rows->spills.head;
+    list_each (&rows->spills, at) {
+        const struct spill *other = container_of(at, struct spill, link);
+        if (other->scn == SCN_NONE || other->scn > scn)
+            continue;
+        before = at;
+        break;
+    }
+    list_insert_before(before, &spill->link);
+}
+
+uint64_t spill_cap(const struct row_store *rows, struct bytes key, uint64_t scn)
+{
+    list_each (&rows->spills, at) {
+        const struct spill *spill = container_of(at, struct spill, link);
+        if (spill->scn != SCN_NONE && spill->scn <= scn && !spill_has_folded(spill, key))
+            scn = spill->scn - 1;
+    }
+    return scn;
+}
+
+uint64_t spill_lowest(const struct row_store *rows)
+{
+    struct list_link *last = list_last(&rows->spills);
+    uint64_t scn = last ? container_of(last, struct spill, link)->scn : SCN_NONE;
+    return scn == SCN_NONE ? UINT64_MAX : scn;
+}
+
+/* ---- out of memory's way ---- */
+
+struct taken {
+    struct history_row *row;
+    uint32_t highest;
+};
+
+struct spill_pass {
+    struct row_store *rows;
+    struct spill *spill;
+    struct scope *scope, *stretch;
+    size_t inside_max;
+    /* this stretch */
+    struct history_place place;
+    struct history_row *at;
+    bool begun;
+    size_t looked, count;
+    struct taken taken[STRETCH_ROWS];
+    bool wants; /* the row at `at` is too large for a page */
+    bool stops; /* the row at `at` is for the next stretch */
+    bool damaged;
+    /* the row at `from` in an extent, prepared over yields; good if its newest number still is what it was */
+    bool prepared;
+    uint32_t number;
+    uint64_t extent, extent_size;
+    /* where the next stretch begins */
+    uint8_t from[STORE_KEY_BYTES_MAX];
+    size_t from_size;
+};
+
+/* Bytes of a row's value: the writer's versions in the history, and those that were spilled before. */
+static size_t value_bytes(const struct history_row *row, struct bytes old)
+{
+    size_t bytes = old.size;
+    for (const struct version *version = row->newest; version && version->scn == SCN_NONE;
+         version = version->older)
+        bytes += VERSION_HEAD_BYTES + version->row_bytes;
+    return bytes;
+}
+
+static struct bytes value_make(const struct history_row *row, struct bytes old, void *memory, size_t bytes)
+{
+    struct codec_writer out = codec_writer_of(memory, bytes);
+    for (const struct version *version = row->newest; version && version->scn == SCN_NONE;
+         version = version->older) {
+        codec_write_u32(&out, version->number);
+        codec_write_u8(&out, version->exists);
+        codec_write_u32(&out, version->row_bytes);
+        codec_write_raw(&out, version_row(version));
+    }
+    codec_write_raw(&out, old);
+    check(!out.failed && codec_written(&out).size == bytes);
+    return codec_written(&out);
+}
+
+static bool give_row(struct spill_pass *pass, struct tree_change *change)
+{
+    struct history_row *row = pass->at;
+    struct bytes key = history_key(row);
+    struct tree_value old = {0};
+    uint64_t missing;
+    /* The leaf is in memory: it is the one that is being changed, or a piece of it. If not, it will be the next time. */
+    enum tree_answer answer = tree_find(pass->spill->tree, key, &old, &missing);
+    if (answer > TREE_FOUND) {
+        pass->damaged = answer == TREE_DAMAGED;
+        pass->stops = true;
+        return false;
+    }
+    *change = (struct tree_change){.key = key};
+    if (pass->prepared && pass->number == row->newest->number &&
+        bytes_compare(key, bytes_of(pass->from, pass->from_size)) == 0) {
+        change->extent = pass->extent;
+        change->extent_size = pass->extent_size;
+        pass->prepared = false;
+    } else {
+        size_t bytes = value_bytes(row, old.inside);
+        if (old.extent || bytes > pass->inside_max) {
+            pass->wants = true;
+            return false;
+        }
+        change->value = value_make(row, old.inside, scope_alloc(pass->stretch, bytes), bytes);
+    }
+    pass->taken[pass->count++] = (struct taken){.row = row, .highest = row->newest->number};
+    return true;
+}
+
+static bool next_row(void *argument, struct bytes bound, bool bound_open, struct tree_change *change)
+{
+    struct spill_pass *pass = argument;
+    if (pass->wants || pass->stops || pass->count == STRETCH_ROWS)
+        return false;
+    if (!pass->begun) {
+        struct bytes from = bytes_of(pass->from, pass->from_size);
+        pass->at = history_seek(pass->rows->history, from, false, false, false, &pass->place);
+        pass->begun = true;
+    }
+    for (; pass->at && pass->looked < STRETCH_LOOKS; pass->at = history_step(&pass->place, false)) {
+        if (!bound_open && bytes_compare(history_key(pass->at), bound) >= 0)
+            return false;
+        pass->looked++;
+        struct writer *writer = history_open_writer(pass->at);
+        if (!writer || writer != pass->spill->writer)
+            continue;
+        if (!give_row(pass, change))
+            return false;
+        pass->at = history_step(&pass->place, false);
+        return true;
+    }
+    return false;
+}
+
+static bool always(void *argument, const struct tree_change *change, const struct tree_value *old)
+{
+    (void)argument;
+    (void)change;
+    (void)old;
+    return true;
+}
+
+static void unprepare(struct spill_pass *pass)
+{
+    struct volume *volume = pass->rows->volume;
+    if (pass->prepared)
+        volume_extent_free(volume, pass->extent, volume_extent_pages(volume, pass->extent_size));
+    pass->prepared = false;
+}
+
+/* Writes the value of the row at `from` into an extent. What is written is copied first: while the disk works the row may
+ * be written to again, or rolled back. */
+static enum sqlstate prepare(struct spill_pass *pass, struct error *error)
+{
+    struct row_store *rows = pass->rows;
+    struct volume *volume = rows->volume;
+    struct bytes key = bytes_of(pass->from, pass->from_size), old_bytes;
+    struct scope *scope = scope_open(pass->scope, "large row");
+    struct tree_value old = {0};
+    uint64_t missing;
+    enum tree_answer answer;
+    enum sqlstate failed = SQLSTATE_OK;
+    while (!failed && (answer = tree_find(pass->spill->tree, key, &old, &missing)) >= TREE_MISSING)
+        failed = bring_in(rows, answer, pass->spill->tree, missing, key, error);
+    old_bytes = old.inside;
+    if (!failed && old.extent) {
+        void *memory;
+        failed = scope_alloc_large(scope, old.size, 16, &memory, error);
+        if (!failed)
+            failed = volume_extent_read(volume, scope, old.extent, 0, memory, old.size, error);
+        old_bytes = bytes_of(memory, old.size);
+    }
+    struct history_row *row = history_find(rows->history, key);
+    if (!failed && row && history_open_writer(row) && history_open_writer(row) == pass->spill->writer) {
+        size_t bytes = value_bytes(row, old_bytes);
+        void *memory;
+        failed = scope_alloc_large(scope, bytes, 16, &memory, error);
+        if (!failed) {
+            struct bytes value = value_make(row, old_bytes, memory, bytes);
+            pass->number = row->newest->number;
+            pass->extent_size = bytes;
+            failed = volume_extent_new(volume, volume_extent_pages(volume, bytes), &pass->extent, error);
+            pass->prepared = !failed;
+            if (!failed)
+                failed = volume_extent_write(volume, scope, pass->extent, 0, value, error);
+        }
+    }
+    scope_close(scope);
+    return failed;
+}
+
+static void remember_from(struct spill_pass *pass, struct bytes key)
+{
+    if (key.size)
+        memmove(pass->from, key.data, key.size);
+    pass->from_size = key.size;
+}
+
+/* One stretch: a leaf of the spill gets its rows, and they leave the history. */
+static enum sqlstate spill_stretch(struct spill_pass *pass, bool *last, struct error *error)
+{
+    struct row_store *rows = pass->rows;
+    uint8_t bound[STORE_KEY_BYTES_MAX], from[STORE_KEY_BYTES_MAX];
+    size_t bound_size = 0, from_size = pass->from_size;
+    const struct tree_merge merge = {.next = next_row, .replaces = always, .argument = pass};
+    if (from_size)
+        memcpy(from, pass->from, from_size);
+    pass->looked = pass->count = 0;
+    pass->begun = pass->wants = pass->stops = false;
+    pass->stretch = scope_open(pass->scope, "stretch");
+    enum sqlstate failed =
+        tree_apply(pass->spill->tree, bytes_of(from, from_size), &merge, bound, &bound_size, last, error);
+    if (!failed) {
+        bool here = pass->at && (pass->looked == STRETCH_LOOKS || pass->count == STRETCH_ROWS ||
+                                 pass->wants || pass->stops);
+        unprepare(pass);
+        remember_from(pass, here ? history_key(pass->at) : bytes_of(bound, bound_size));
+        *last = *last && !here;
+        for (size_t i = 0; i < pass->count; i++) {
+            if (pass->taken[i].highest > pass->spill->highest)
+                pass->spill->highest = pass->taken[i].highest;
+            history_take_out(rows->history, pass->taken[i].row);
+        }
+    }
+    scope_close(pass->stretch);
+    if (!failed && pass->damaged)
+        failed = row_damaged(rows, tree_root(pass->spill->tree).page, bytes_of(pass->from, pass->from_size),
+                             error);
+    if (!failed && pass->wants)
+        failed = prepare(pass, error);
+    return failed;
+}
+
+static struct spill *spill_open(struct row_store *rows, struct writer *writer)
+{
+    struct spill *spill = spill_of(rows, writer->transaction);
+    if (spill)
+        return spill;
+    struct scope *scope = scope_open(rows->scope, "spill");
+    spill = scope_alloc_zeroed(scope, sizeof *spill);
+    spill->scope = scope;
+    spill->tree = tree_open_temporary(scope, rows->volume);
+    spill->writer = writer;
+    spill->transaction = writer->transaction;
+    list_link_init(&spill->link);
+    list_prepend(&rows->spills, &spill->link);
+    log_line(rows->world, LOG_DEBUG, "spill", "versions of transaction %llu in shard %llu leave memory",
+             (unsigned long long)writer->transaction, (unsigned long long)rows->store.shard);
+    return spill;
+}
+
+/* Everything of one writer, or as much as makes room. */
+static enum sqlstate spill_writer(struct row_store *rows, struct writer *writer, size_t room,
+                                  struct error *error)
+{
+    struct scope *scope = scope_open(rows->scope, "spilling");
+    struct spill_pass *pass = scope_alloc_zeroed(scope, sizeof *pass);
+    pass->rows = rows;
+    pass->scope = scope;
+    pass->spill = spill_open(rows, writer);
+    pass->inside_max = tree_inside_bytes_max(pass->spill->tree);
+    enum sqlstate failed = SQLSTATE_OK;
+    for (bool last = false; !failed && !last && history_bytes(rows->history) >= room;) {
+        failed = spill_stretch(pass, &last, error);
+        fiber_yield(rows->world->scheduler);
+        if (!pass->spill->writer)
+            break; /* it has ended */
+    }
+    unprepare(pass);
+    scope_close(scope);
+    return failed;
+}
+
+/* An open writer with at least so many versions in memory, or NULL. Yields now and then, but not behind its find. */
+static struct writer *find_writer(struct row_store *rows, uint64_t versions_min)
+{
+    uint8_t from[STORE_KEY_BYTES_MAX];
+    size_t from_size = 0;
+    for (;;) {
+        struct history_place place;
+        struct history_row *row =
+            history_seek(rows->history, bytes_of(from, from_size), false, false, false, &place);
+        for (size_t looked = 0; row && looked < STRETCH_LOOKS; looked++) {
+            struct writer *writer = history_open_writer(row);
+            if (writer && writer->versions >= versions_min)
+                return writer;
+            row = history_step(&place, false);
+        }
+        if (!row)
+            return NULL;
+        struct bytes key = history_key(row);
+        if (key.size)
+            memcpy(from, key.data, key.size);
+        from_size = key.size;
+        fiber_yield(rows->world->scheduler);
+    }
+}
+
+enum sqlstate spill_out(struct row_store *rows, size_t room, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint64_t least = WRITER_VERSIONS_MIN; !failed && least; least = least > 1 ? 1 : 0)
+        while (!failed && history_bytes(rows->history) >= room) {
+            struct writer *writer = find_writer(rows, least);
+            if (!writer)
+                break;
+            failed = spill_writer(rows, writer, room, error);
+        }
+    return failed;
+}
+
+/* ---- folding ---- */
+
+struct fold {
+    struct row_store *rows;
+    struct spill *spill;
+    bool damaged;
+    bool large; /* the walk stopped before a value in an extent */
+    struct tree_value value;
+    uint8_t key[STORE_KEY_BYTES_MAX];
+    size_t key_size;
+};
+
+static bool fold_value(struct fold *fold, struct bytes key, struct bytes value)
+{
+    static const struct snapshot everything = {.scn = SCN_NEWEST};
+    struct spilled found;
+    if (spill_pick(fold->spill, value, &everything, &found, &fold->damaged))
+        history_put_back(fold->rows->history, key, found.row, found.exists, fold->spill->scn);
+    return !fold->damaged;
+}
+
+static bool fold_row(void *argument, struct bytes key, const struct tree_value *value)
+{
+    struct fold *fold = argument;
+    if (!value->extent)
+        return fold_value(fold, key, value->inside);
+    fold->large = true;
+    fold->value = *value;
+    if (key.size)
+        memcpy(fold->key, key.data, key.size);
+    fold->key_size = key.size;
+    return false;
+}
+
+static void set_folded(struct spill *spill, struct bytes key)
+{
+    if (key.size)
+        memmove(spill->folded, key.data, key.size);
+    spill->folded_size = key.size;
+}
+
+/* The key behind the one that was folded last: with a zero byte more there is none between. */
+static void fold_behind(struct spill *spill, struct bytes key)
+{
+    set_folded(spill, key);
+    if (key.size < STORE_KEY_BYTES_MAX) {
+        spill->folded[spill->folded_size++] = 0;
+        return;
+    }
+    while (spill->folded_size && spill->folded[spill->folded_size - 1] == 0xff)
+        spill->folded_size--;
+    if (spill->folded_size)
+        spill->folded[spill->folded_size - 1]++;
+}
+
+/* A value in an extent comes back. Nobody changes a committed spill but who folds it. */
+static enum sqlstate fold_large(struct fold *fold, struct error *error)
+{
+    struct scope *scope = scope_open(fold->rows->scope, "large row");
+    struct bytes key = bytes_of(fold->key, fold->key_size);
+    void *memory;
+    enum sqlstate failed = scope_alloc_large(scope, fold->value.size, 16, &memory, error);
+    if (!failed)
+        failed = volume_extent_read(fold->rows->volume, scope, fold->value.extent, 0, memory,
+                                    fold->value.size, error);
+    if (!failed) {
+        fold_value(fold, key, bytes_of(memory, fold->value.size));
+        fold_behind(fold->spill, key);
+    }
+    fold->large = false;
+    scope_close(scope);
+    return failed;
+}
+
+/* One leaf from `folded` on goes back into the history. *last: it was the last one. */
+static enum sqlstate fold_leaf(struct fold *fold, bool *last, struct error *error)
+{
+    struct spill *spill = fold->spill;
+    uint8_t bound[STORE_KEY_BYTES_MAX], from[STORE_KEY_BYTES_MAX];
+    if (spill->folded_size)
+        memcpy(from, spill->folded, spill->folded_size);
+    struct tree_walk walk = {.from = bytes_of(from, spill->folded_size),
+                             .at_end = spill->folded_size == 0,
+                             .ahead = true,
+                             .visit = fold_row,
+                             .argument = fold,
+                             .bound = bound};
+    uint64_t missing;
+    enum tree_answer answer = tree_walk_leaf(spill->tree, &walk, &missing);
+    if (answer >= TREE_MISSING)
+        return bring_in(fold->rows, answer, spill->tree, missing, walk.from, error);
+    if (fold->damaged)
+        return row_damaged(fold->rows, tree_root(spill->tree).page, walk.from, error);
+    if (fold->large)
+        return fold_large(fold, error);
+    *last = answer == TREE_ABSENT || walk.last;
+    if (!*last)
+        set_folded(spill, bytes_of(bound, walk.bound_size));
+    return SQLSTATE_OK;
+}
+
+/* Nobody finds these any more. Pages that cannot be given back are lost until the next start, and no more. */
+static void drop_dead(struct row_store *rows)
+{
+    for (struct list_link *link; (link = list_take_first(&rows->spills_dead));) {
+        struct spill *spill = container_of(link, struct spill, link);
+        struct error error;
+        if (tree_drop(spill->tree, &error))
+            log_error(rows->world, LOG_WARN, "spill_drop", &error,
+                      "pages of a spill of shard %llu are lost until the next start",
+                      (unsigned long long)rows->store.shard);
+        scope_close(spill->scope);
+    }
+}
+
+enum sqlstate spill_fold(struct row_store *rows, uint64_t scn, uint64_t oldest, bool *done,
+                         struct error *error)
+{
+    drop_dead(rows);
+    uint64_t lowest = spill_lowest(rows);
+    *done = lowest > scn || lowest > oldest;
+    if (*done)
+        return SQLSTATE_OK;
+    enum sqlstate failed = SQLSTATE_OK;
+    struct spill *spill = container_of(list_last(&rows->spills), struct spill, link);
+    struct fold fold = {.rows = rows, .spill = spill};
+    bool last = false;
+    uint8_t begin[STORE_KEY_BYTES_MAX];
+    struct bytes from = bytes_of(begin, spill->folded_size);
+    if (from.size)
+        memcpy(begin, spill->folded, from.size);
+    spill->folding = true;
+    for (int i = 0; i < FOLD_LEAVES && !last && !failed; i++)
+        failed = fold_leaf(&fold, &last, error);
+    struct bytes to = bytes_of(spill->folded, spill->folded_size);
+    uint64_t commit = spill->scn;
+    if (!failed && last) {
+        list_remove(&spill->link);
+        list_append(&rows->spills_dead, &spill->link);
+    }
+    if (!failed)
+        failed = row_merge_range(rows, commit, oldest, from, to, last, error);
+    return failed;
+}
+
+void spill_drop_all(struct row_store *rows)
+{
+    list_splice(&rows->spills_dead, &rows->spills);
+    drop_dead(rows);
+}
