@@ -73,12 +73,13 @@ static bool same_root(const struct tree_root *a, const struct tree_root *b)
 }
 
 /* A shard whose root the roots tree does not have as it is, or NULL. Shards of open transactions are written, too: a bulk load
- * must be durable before its transaction commits; if it does not, nobody will ask for the root, and it goes at the drop. */
+ * must be durable before its transaction commits; if it does not, nobody will ask for the root, and it goes at the drop. So are
+ * those that are dropped: their pages may have changed in a merge that was under way, and the old root leads to freed ones. */
 static struct shard *changed_shard(struct engine_core *core, const struct core_volume *volume)
 {
     list_each (&core->shards, at) {
         struct shard *shard = container_of(at, struct shard, of_core);
-        if (shard->volume != volume || shard->dropped)
+        if (shard->volume != volume)
             continue;
         struct tree_root root = row_store_root(shard->store);
         if (!same_root(&root, &shard->written))
@@ -274,6 +275,19 @@ static bool a_volume_has_failed(struct engine_core *core)
     return false;
 }
 
+static void drop_what_could_not_be(struct engine_core *core)
+{
+    list_each (&core->shards, at) {
+        struct shard *shard = container_of(at, struct shard, of_core);
+        struct error error;
+        if (!shard->drop_later)
+            continue;
+        if (shard_drop(shard, &error))
+            log_error(core->world, LOG_DEBUG, "shard_drop", &error, "a shard is dropped later");
+        return; /* the list may have changed */
+    }
+}
+
 static void run_tending(void *argument)
 {
     struct engine_core *core = argument;
@@ -286,6 +300,7 @@ static void run_tending(void *argument)
         if (a_volume_has_failed(core))
             return;
         collect_all(core);
+        drop_what_could_not_be(core);
         if (core->world->core != 0 || log_port_stable(core->port) < core->checkpoint_at ||
             core->checkpointing)
             continue;

@@ -66,7 +66,8 @@ struct shard {
     struct tree_root written; /* as the volume's roots have it */
     uint64_t creator;         /* the transaction that makes it, while that is open; 0 */
     bool gone;                /* dropped or replaced: nothing new may begin */
-    bool dropped;             /* and the log has that for good: checkpoints need not keep it */
+    bool dropped;             /* and the log has that for good: checkpoints need not merge it */
+    bool drop_later;          /* there was no room for dropping it */
     uint32_t users;           /* fibers inside */
     bool gate;                /* closed to those who are not in yet: the shard is about to be replaced */
     struct fiber_queue opened;
@@ -279,7 +280,7 @@ struct shard *shard_by_number(const struct engine_core *core, uint64_t number);
 struct shard *shard_find(struct engine_core *core, const struct branch *branch, uint64_t table,
                          struct bytes key);
 /* Ends a shard nobody may use any more; its pages go back. Requires that no restart brings it back: what removed it from the
- * directory is stable, or nothing ever put it there. Yields. */
+ * directory is stable, or nothing ever put it there. When it fails, it is tried again by and by. Yields. */
 enum sqlstate shard_drop(struct shard *shard, struct error *error);
 enum sqlstate no_such_table(uint64_t table, struct error *error);
 

@@ -426,6 +426,18 @@ static enum sqlstate find_orphans(struct engine_core *core, struct core_volume *
     }
 }
 
+/* What is damaged of it stays in use: nobody needs it, and the node shall start. */
+static enum sqlstate drop_orphan(struct engine_core *core, struct core_volume *volume,
+                                 const struct tree_root *root, struct scope *scope, struct error *error)
+{
+    enum sqlstate failed = tree_drop(tree_open(scope, volume->volume, root), error);
+    if (failed != SQLSTATE_DATA_CORRUPTED)
+        return failed;
+    log_error(core->world, LOG_ERROR, "orphan_drop", error,
+              "pages of a dropped shard cannot be found in volume %u", volume->number);
+    return SQLSTATE_OK;
+}
+
 static enum sqlstate drop_orphans(struct engine_core *core, struct core_volume *volume, struct error *error)
 {
     struct orphans *orphans = scope_alloc(core->scope, sizeof *orphans);
@@ -436,7 +448,7 @@ static enum sqlstate drop_orphans(struct engine_core *core, struct core_volume *
             const struct tree_root none = {0};
             failed = volume_put_root(volume, orphans->shard[i], &none, error);
             if (!failed)
-                failed = tree_drop(tree_open(scope, volume->volume, &orphans->root[i]), error);
+                failed = drop_orphan(core, volume, &orphans->root[i], scope, error);
             scope_close(scope);
         }
         if (failed)

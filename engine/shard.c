@@ -217,35 +217,57 @@ struct shard *shard_open(struct engine_core *core, const struct shard_place *pla
     return shard;
 }
 
+/* Gives the tree's pages back. Until then the shard is in the list, so that checkpoints write its root as it is. */
+static enum sqlstate drop_rows(struct shard *shard, struct error *error)
+{
+    struct core_volume *volume = shard->volume;
+    const struct tree_root none = {0};
+    enum sqlstate failed = SQLSTATE_OK;
+    /* Root and pages go in one generation: a checkpoint between the two would leave a root to freed pages. */
+    if (shard->written.page != PAGE_NONE)
+        failed = volume_put_root(volume, shard->shard, &none, error);
+    if (failed)
+        return failed;
+    shard->written = none;
+    failed = row_store_drop(shard->store, error);
+    if (failed != SQLSTATE_DATA_CORRUPTED)
+        return failed;
+    log_error(shard->core->world, LOG_ERROR, "shard_drop", error,
+              "pages of dropped shard %llu cannot be found, and stay in use",
+              (unsigned long long)shard->shard);
+    return SQLSTATE_OK;
+}
+
 enum sqlstate shard_drop(struct shard *shard, struct error *error)
 {
     struct engine_core *core = shard->core;
-    check(shard->dropped && !shard->users);
-    list_remove(&shard->of_core);
-    map_remove_number(&core->by_number, shard->shard);
-    /* A transaction that has taken back what it wrote here, and the table with it, does not find the shard at its end. */
-    list_each (&core->branches, at)
-        branch_forget_shard(container_of(at, struct branch, of_core), shard);
-    /* Versions go with the shard's memory: nobody will settle them. */
-    list_each (&core->settling, at) {
-        struct branch_writer *writer = container_of(at, struct branch_writer, link);
-        if (writer->shard == shard) {
-            writer->shard = NULL;
-            writer->writer.versions = 0;
-        }
-    }
+    struct core_volume *volume = shard->volume;
     enum sqlstate failed = SQLSTATE_OK;
-    if (shard->volume) {
-        /* Root and pages go in one generation: a checkpoint between the two would leave a root to freed pages. */
-        const struct tree_root none = {0};
-        volume_hold(core, shard->volume);
-        if (shard->written.page != PAGE_NONE)
-            failed = volume_put_root(shard->volume, shard->shard, &none, error);
-        if (!failed)
-            failed = row_store_drop(shard->store, error);
-        volume_release(shard->volume);
+    check(shard->dropped);
+    if (volume) {
+        volume_hold(core, volume);
+        failed = drop_rows(shard, error);
     }
-    scope_close(shard->scope);
+    check(!shard->users);
+    shard->drop_later = failed;
+    if (!failed) {
+        list_remove(&shard->of_core);
+        map_remove_number(&core->by_number, shard->shard);
+        /* A transaction that has taken back what it wrote here, and the table with it, does not find the shard at its end. */
+        list_each (&core->branches, at)
+            branch_forget_shard(container_of(at, struct branch, of_core), shard);
+        /* Versions go with the shard's memory: nobody will settle them. */
+        list_each (&core->settling, at) {
+            struct branch_writer *writer = container_of(at, struct branch_writer, link);
+            if (writer->shard == shard) {
+                writer->shard = NULL;
+                writer->writer.versions = 0;
+            }
+        }
+        scope_close(shard->scope);
+    }
+    if (volume)
+        volume_release(volume);
     return failed;
 }
 
