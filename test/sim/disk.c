@@ -127,8 +127,24 @@ static enum sqlstate run(struct disk_operation *operation, uint64_t mean_ns, uin
     return operation_run(&operation->base, takes_ns, error);
 }
 
+static bool changes_something(const struct disk_operation *operation)
+{
+    switch (operation->deed) {
+    case DEED_READ:
+    case DEED_LIST:
+    case DEED_SPACE:
+        return false;
+    case DEED_OPEN:
+        return operation->flags & DISK_CREATE;
+    default:
+        return true;
+    }
+}
+
 static void record_landing(const struct disk_operation *operation, uint64_t figure)
 {
+    if (changes_something(operation))
+        process_wrote(operation->base.core->process);
     record_core(operation->base.core, TRACE_DISK_LAND,
                 (uint64_t)operation->deed << 56 ^ (uint64_t)operation->base.failed, figure, NULL);
 }

@@ -27,8 +27,11 @@ void disk_model_close(struct disk *disk)
 
 /* Some crashes lose all that was not synced and some nothing, as well as the mixtures: each finds other
  * mistakes. */
-static uint32_t mood(struct disk *disk, uint32_t ppm)
+static uint32_t mood(struct disk *disk, const struct sim_faults *faults)
 {
+    uint32_t ppm = faults->lost_ppm;
+    if (faults->lose_all)
+        return 1000000;
     switch (dice_below(&disk->dice, 4)) {
     case 0:
         return 0;
@@ -42,10 +45,9 @@ static uint32_t mood(struct disk *disk, uint32_t ppm)
 void disk_model_lose_power(struct disk *disk)
 {
     struct sim *sim = disk->node->sim;
-    struct power_loss loss = {
-        .dice = &disk->dice, .lost_ppm = mood(disk, sim->faults.lost_ppm), .unit = disk->unit};
+    struct power_loss loss = {.dice = &disk->dice, .lost_ppm = mood(disk, &sim->faults), .unit = disk->unit};
     loss.torn_ppm = loss.lost_ppm == 1000000 ? 0 : sim->faults.torn_ppm;
-    names_lose_power(disk, mood(disk, sim->faults.lost_ppm));
+    names_lose_power(disk, mood(disk, &sim->faults));
     list_each (&disk->inodes, at) {
         struct inode *inode = container_of(at, struct inode, link);
         if (inode->directory)

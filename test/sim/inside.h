@@ -85,6 +85,9 @@ struct sim_process {
     uint64_t starts;
     uint64_t yields;
     uint64_t crash_at_yields; /* 0 = none */
+    uint64_t writes;          /* operations on the disk that change something and have landed */
+    uint64_t crash_at_writes; /* 0 = none */
+    uint64_t crash_again;     /* so many writes behind that one; 0 = not */
     enum sim_crash crash_how;
     bool doomed; /* crashes as soon as no fiber runs */
     enum sim_crash doom;
@@ -97,6 +100,7 @@ struct sim_process {
     struct list wakes;        /* on their way to its cores */
     struct event restart;
     struct event doom_event;
+    struct event write_doom; /* after a write that was waited for */
     struct fault faults[PROCESS_FAULTS];
 };
 
@@ -175,6 +179,9 @@ void clock_reboot(struct clock *clock, uint64_t now_ns);
 void process_end_if_done(struct sim_process *process);
 
 /* Crashes it now; no fiber may run. */
+/* An operation on the disk that changes something has landed. */
+void process_wrote(struct sim_process *process);
+
 void process_crash(struct sim_process *process, enum sim_crash how);
 /* The same; whatever died is started again later, if `all` or it is to be respawned. */
 void process_crash_and_restart(struct sim_process *process, enum sim_crash how, bool all);

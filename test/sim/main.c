@@ -28,6 +28,8 @@ struct command {
     bool once; /* not twice */
     bool broken;
     uint64_t crash_at_every; /* 0 = no */
+    uint64_t crash_at_every_write;
+    uint64_t crash_from; /* the first of them is so much later */
     uint32_t jobs;
     struct play_options options; /* for all plays */
 };
@@ -42,7 +44,15 @@ static const char usage[] =
     "  --peace             no faults\n"
     "  --crash-at N        no other faults, but a crash at the N-th turn of the target's fibers\n"
     "  --crash-at-every N  plays with a crash at turn N, 2N, 3N ... until the workload ends before\n"
+    "  --crash-at-write N, --crash-at-every-write N\n"
+    "                      the same for changes on the disk, at the end of each; every one in three ways: "
+    "the process is\n"
+    "                      killed, power is lost with all that was not synced, or with some of it and then "
+    "once more\n"
+    "  --crash-from N      the first of those N later\n"
+    "  --crash-again N     and once more, N writes later\n"
     "  --kill              those crashes kill the process; without it, the machine loses power\n"
+    "  --lose-all          a loss of power takes all that was not synced\n"
     "  --limit MS          virtual milliseconds under faults\n"
     "  --jobs N            processes at a time, with --seeds\n";
 
@@ -62,6 +72,13 @@ static void print_replay(const struct command *command, const struct workload *w
     if (options->crash_at)
         printf(" --crash-at %" PRIu64 "%s", options->crash_at,
                options->crash_how == SIM_KILL ? " --kill" : "");
+    if (options->crash_at_write)
+        printf(" --crash-at-write %" PRIu64 "%s", options->crash_at_write,
+               options->crash_how == SIM_KILL ? " --kill" : "");
+    if (options->crash_again)
+        printf(" --crash-again %" PRIu64, options->crash_again);
+    if (options->lose_all)
+        printf(" --lose-all");
     if (options->limit_ns)
         printf(" --limit %llu", (unsigned long long)(options->limit_ns / SIM_MILLISECOND));
     printf(" --trace\n");
@@ -126,22 +143,90 @@ static uint32_t play_seed(const struct command *command, uint64_t seed, uint64_t
     return failed;
 }
 
+/* ---- crashes at every place ---- */
+
+/* Plays in a process of its own, whose end, too, is a finding. */
+static bool play_apart(const struct command *command, const struct workload *workload,
+                       const struct play_options *options, struct play_result *result)
+{
+    int ends[2], status = 0;
+    fflush(stdout);
+    if (pipe(ends)) {
+        perror("pipe");
+        exit(2);
+    }
+    pid_t process = fork();
+    if (process == 0) {
+        close(ends[0]);
+        bool right = play_and_compare(command, workload, options, result);
+        bool written = write(ends[1], result, sizeof *result) == sizeof *result;
+        fflush(stdout);
+        _exit(!right || !written);
+    }
+    close(ends[1]);
+    ssize_t got = process < 0 ? 0 : read(ends[0], result, sizeof *result);
+    close(ends[0]);
+    while (waitpid(process, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (got == sizeof *result && WIFEXITED(status))
+        return WEXITSTATUS(status) == 0;
+    *result = (struct play_result){.failed = true, .crashed = true};
+    printf("FAILED %s, seed %" PRIu64 ": the program itself stopped (status %d)\n", workload->name,
+           options->seed, status);
+    print_replay(command, workload, options);
+    return false;
+}
+
 /* Crashes at turn N, 2N, ... of the target's fibers. */
-static uint32_t crash_at_every(const struct command *command, const struct workload *workload)
+static uint32_t crash_at_every(const struct command *command, const struct workload *workload, uint64_t seed)
 {
     uint32_t failed = 0, plays = 0;
-    for (uint64_t turn = command->crash_at_every;; turn += command->crash_at_every) {
+    struct play_result result = {.crashed = true};
+    for (uint64_t turn = command->crash_from + command->crash_at_every; result.crashed && failed <= 10;
+         turn += command->crash_at_every, plays++) {
         struct play_options options = command->options;
-        struct play_result result;
-        options.seed = command->first;
+        options.seed = seed;
         options.crash_at = turn;
-        failed += !play_and_compare(command, workload, &options, &result);
-        plays++;
-        if (!result.totals.crashes || failed > 10)
-            break;
+        failed += !play_apart(command, workload, &options, &result);
     }
-    printf("%s: %u plays, a crash at every %" PRIu64 ". turn, %u failed\n", workload->name, plays,
-           command->crash_at_every, failed);
+    printf("%s, seed %" PRIu64 ": %u plays, a crash at every %" PRIu64 ". turn, %u failed\n", workload->name,
+           seed, plays, command->crash_at_every, failed);
+    return failed;
+}
+
+/* The same for what changes the disk, in three ways. How far behind the first crash the second one comes is another for each
+ * place, so that it meets all of the recovery. */
+static uint32_t crash_at_every_write(const struct command *command, const struct workload *workload,
+                                     uint64_t seed)
+{
+    uint32_t failed = 0, plays = 0;
+    struct play_result result = {.crashed = true};
+    for (uint64_t at = command->crash_from + command->crash_at_every_write; result.crashed && failed <= 10;
+         at += command->crash_at_every_write) {
+        for (int way = 0; way < 3; way++, plays++) {
+            struct play_options options = command->options;
+            options.seed = seed;
+            options.crash_at_write = at;
+            options.crash_how = way == 0 ? SIM_KILL : SIM_POWER;
+            options.lose_all = way == 1;
+            options.crash_again = way == 2 ? 1 + at * 7 % 41 : 0;
+            failed += !play_apart(command, workload, &options, &result);
+        }
+    }
+    printf("%s, seed %" PRIu64 ": %u plays, crashes at every %" PRIu64 ". write, %u failed\n", workload->name,
+           seed, plays, command->crash_at_every_write, failed);
+    return failed;
+}
+
+/* For all chosen workloads and seeds. */
+static uint32_t crash_everywhere(const struct command *command)
+{
+    uint32_t failed = 0;
+    for (uint64_t seed = command->first; seed <= command->last; seed++) {
+        const struct workload *workload = workload_find(command->workload);
+        failed += command->crash_at_every ? crash_at_every(command, workload, seed)
+                                          : crash_at_every_write(command, workload, seed);
+    }
     return failed;
 }
 
@@ -277,6 +362,14 @@ static bool read_valued(struct command *command, const char *option, const char 
         command->options.crash_at = number_of(option, value);
     else if (!strcmp(option, "--crash-at-every"))
         command->crash_at_every = number_of(option, value);
+    else if (!strcmp(option, "--crash-at-write"))
+        command->options.crash_at_write = number_of(option, value);
+    else if (!strcmp(option, "--crash-at-every-write"))
+        command->crash_at_every_write = number_of(option, value);
+    else if (!strcmp(option, "--crash-again"))
+        command->options.crash_again = number_of(option, value);
+    else if (!strcmp(option, "--crash-from"))
+        command->crash_from = number_of(option, value);
     else if (!strcmp(option, "--limit"))
         command->options.limit_ns = number_of(option, value) * SIM_MILLISECOND;
     else if (!strcmp(option, "--jobs"))
@@ -300,6 +393,8 @@ static bool read_flag(struct command *command, const char *option)
         command->options.peace = true;
     else if (!strcmp(option, "--kill"))
         command->options.crash_how = SIM_KILL;
+    else if (!strcmp(option, "--lose-all"))
+        command->options.lose_all = true;
     else if (!strcmp(option, "--broken"))
         command->broken = true;
     else
@@ -320,7 +415,8 @@ static void read_command(struct command *command, int argc, char **argv)
         refuse("unknown workload ", command->workload);
     if (command->jobs < 1 || command->jobs > 64)
         refuse("1 to 64 are wanted by ", "--jobs");
-    if (command->crash_at_every && (!command->workload || !workload_find(command->workload)))
+    if ((command->crash_at_every || command->crash_at_every_write) &&
+        (!command->workload || !workload_find(command->workload)))
         refuse("a workload is wanted by ", "--crash-at-every");
     if (command->trace) {
         command->options.trace = write_trace;
@@ -338,8 +434,8 @@ int main(int argc, char **argv)
     uint64_t events = 0;
     uint32_t failed;
     read_command(&command, argc, argv);
-    if (command.crash_at_every)
-        failed = crash_at_every(&command, workload_find(command.workload));
+    if (command.crash_at_every || command.crash_at_every_write)
+        failed = crash_everywhere(&command);
     else if (command.many)
         failed = play_seeds(&command);
     else

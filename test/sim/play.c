@@ -24,6 +24,9 @@ struct sim_process *play_target(struct play *play, uint32_t node, const struct s
     play->target = sim_start(play->sim, node, program);
     if (play->options->crash_at)
         sim_crash_after(play->target, play->options->crash_at, play->options->crash_how);
+    if (play->options->crash_at_write)
+        sim_crash_after_writes(play->target, play->options->crash_at_write, play->options->crash_again,
+                               play->options->crash_how);
     return play->target;
 }
 
@@ -35,8 +38,11 @@ void play_faults(struct play *play, uint64_t for_ns, bool (*until)(void *argumen
 void play_calm(struct play *play, uint64_t for_ns, bool (*until)(void *argument), void *argument,
                const char *what)
 {
+    struct sim_totals totals;
     if (sim_failure(play->sim))
         return;
+    sim_totals(play->sim, &totals);
+    play->crashed = totals.crashes > 0;
     sim_calm(play->sim);
     enum sim_end end = sim_run(play->sim, for_ns, until, argument);
     if (end == SIM_DEADLINE || end == SIM_IDLE)
@@ -61,7 +67,7 @@ void play_stop(struct play *play, struct sim_process *process)
 
 void play_draw_faults(const struct play_options *options, struct sim_faults *faults)
 {
-    if (options->peace || options->crash_at)
+    if (options->peace || options->crash_at || options->crash_at_write)
         sim_faults_none(faults);
     else
         sim_faults_draw(faults, options->seed);
@@ -75,12 +81,14 @@ void play(const struct workload *workload, const struct play_options *options, s
                                      .trace = options->trace,
                                      .trace_argument = options->trace_argument};
     play_draw_faults(options, &simulation.faults);
+    simulation.faults.lose_all = options->lose_all;
     struct play play = {.options = options, .sim = sim_open(&simulation)};
     workload->run(&play, workload);
     *result = (struct play_result){.failed = sim_failure(play.sim) != NULL, .virtual_ns = sim_now(play.sim)};
     if (result->failed)
         snprintf(result->words, sizeof result->words, "%s", sim_failure(play.sim));
     sim_totals(play.sim, &result->totals);
+    result->crashed = play.crashed;
     result->target_yields = play.target ? sim_yields(play.target) : 0;
     sim_close(play.sim);
 }

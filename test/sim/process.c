@@ -13,6 +13,7 @@
 
 static void restart_happens(struct event *event);
 static void doom_happens(struct event *event);
+static void write_doom_happens(struct event *event);
 
 struct sim_process *sim_start(struct sim *sim, uint32_t node, const struct sim_program *program)
 {
@@ -31,6 +32,7 @@ struct sim_process *sim_start(struct sim *sim, uint32_t node, const struct sim_p
     list_init(&process->wakes);
     process->restart.happen = restart_happens;
     process->doom_event.happen = doom_happens;
+    process->write_doom.happen = write_doom_happens;
     list_append(&sim->processes, &process->link);
     process_start(process);
     faults_open_process(process);
@@ -71,6 +73,7 @@ static void process_clear(struct sim_process *process)
     struct sim *sim = process->sim;
     wakes_forget(process);
     event_drop(&sim->queue, &process->doom_event);
+    event_drop(&sim->queue, &process->write_doom);
     memory_give(&sim->memory, process->cores, process->program.cores * sizeof *process->cores);
     process->cores = NULL;
     process->doomed = false;
@@ -177,6 +180,39 @@ static void doom_happens(struct event *event)
     process_crash(process, process->doom);
 }
 
+static void write_doom_happens(struct event *event)
+{
+    struct sim_process *process = container_of(event, struct sim_process, write_doom);
+    uint64_t again = process->crash_again;
+    process->crash_again = 0;
+    process->crash_at_writes = again ? process->writes + again : 0;
+    process_crash_and_restart(process, process->crash_how, false);
+}
+
+/* What is still in flight is broken off by the crash, and lands, or not, as part of it. */
+void process_wrote(struct sim_process *process)
+{
+    struct event_queue *queue = &process->sim->queue;
+    if (process->state != SIM_RUNNING)
+        return;
+    process->writes++;
+    if (process->crash_at_writes && process->writes >= process->crash_at_writes &&
+        !event_planned(&process->write_doom))
+        event_plan(queue, &process->write_doom, process->sim->now_ns);
+}
+
+void sim_crash_after_writes(struct sim_process *process, uint64_t writes, uint64_t again, enum sim_crash how)
+{
+    process->crash_at_writes = writes ? process->writes + writes : 0;
+    process->crash_again = again;
+    process->crash_how = how;
+}
+
+uint64_t sim_writes(const struct sim_process *process)
+{
+    return process->writes;
+}
+
 void sim_crash(struct sim_process *process, enum sim_crash how)
 {
     struct sim *sim = process->sim;
@@ -251,7 +287,8 @@ void sim_calm(struct sim *sim)
     sim_heal_all(sim);
     list_each (&sim->processes, at) {
         struct sim_process *process = container_of(at, struct sim_process, link);
-        process->crash_at_yields = 0;
+        process->crash_at_yields = process->crash_at_writes = 0;
+        event_drop(&sim->queue, &process->write_doom);
         sim_resume(process);
         bool down =
             process->state == SIM_CRASHED || (process->state == SIM_ENDED && process->program.respawn);

@@ -67,6 +67,7 @@ struct sim_faults {
     uint64_t rot_every_ns;    /* for each machine: a bit of an allowed file turns over */
     uint32_t lost_ppm;        /* of unsynced sectors at a loss of power; the others survive or are torn */
     uint32_t torn_ppm;        /* half old, half new */
+    bool lose_all;            /* every loss of power takes all that was not synced; otherwise only some do */
     /* network */
     uint64_t delay_ns; /* one way */
     uint64_t bytes_per_second;
@@ -194,6 +195,11 @@ void sim_lose_power(struct sim *sim, uint32_t node);
 
 /* Crashes it when its fibers have taken so many more turns; 0 = no more. */
 void sim_crash_after(struct sim_process *process, uint64_t yields, enum sim_crash how);
+
+/* Crashes it when so many more of its operations on the disk that change something have landed, before the fibers that wait for
+ * the last one hear of it; with `again` > 0 once more, so many later. It is started again as after a drawn crash; 0 = no more. */
+void sim_crash_after_writes(struct sim_process *process, uint64_t writes, uint64_t again, enum sim_crash how);
+uint64_t sim_writes(const struct sim_process *process); /* such operations, through all restarts */
 
 /* Starts it again over what its disk holds. Requires SIM_ENDED or SIM_CRASHED. */
 void sim_restart(struct sim_process *process);

@@ -399,6 +399,45 @@ START_TEST(test_a_crash_at_every_turn_gives_all_memory_back)
 }
 END_TEST
 
+struct writes {
+    uint32_t starts;
+    uint32_t heard[4]; /* since each start */
+};
+
+static void act_write_on(struct world *world, void *argument)
+{
+    struct writes *writes = argument;
+    struct error error = {0};
+    struct file *file;
+    uint64_t size;
+    writes->starts++;
+    must(disk_open(world, world->scope, "/f", DISK_CREATE, &file, &error), &error);
+    for (;;) {
+        must(disk_write(world, world->scope, file, "abcd", 4, 0, &error), &error);
+        must(disk_size(world, file, &size, &error), &error);
+        writes->heard[writes->starts - 1]++;
+    }
+}
+
+START_TEST(test_a_crash_after_a_write_comes_before_anybody_hears_of_it)
+{
+    struct writes writes = {0};
+    struct sim *sim = stage_open(7, 1);
+    struct sim_program program = {
+        .name = "writes", .cores = 1, .core_main = act_write_on, .argument = &writes, .respawn = true};
+    struct sim_process *process = sim_start(sim, 0, &program);
+    /* The first change is the creation. */
+    sim_crash_after_writes(process, 10, 5, SIM_KILL);
+    while (writes.starts < 3 || writes.heard[2] < 20)
+        stage_wait(sim, SIM_MILLISECOND);
+    ck_assert_uint_eq(writes.heard[0], 8);
+    ck_assert_uint_eq(writes.heard[1], 3);
+    ck_assert_uint_eq(writes.starts, 3);
+    ck_assert_int_eq(sim_state(process), SIM_RUNNING);
+    sim_close(sim);
+}
+END_TEST
+
 START_TEST(test_a_process_that_is_asked_to_stop_ends_on_all_cores)
 {
     struct sim *sim = stage_open((uint64_t)_i, 1);
@@ -838,6 +877,7 @@ int main(void)
     tcase_add_test(tests, test_who_yields_goes_on_after_all_who_were_ready);
     tcase_add_loop_test(tests, test_a_crash_gives_all_memory_back, 0, 5);
     tcase_add_test(tests, test_a_crash_at_every_turn_gives_all_memory_back);
+    tcase_add_test(tests, test_a_crash_after_a_write_comes_before_anybody_hears_of_it);
     tcase_add_loop_test(tests, test_a_process_that_is_asked_to_stop_ends_on_all_cores, 0, 3);
     tcase_add_test(tests, test_a_process_whose_mail_is_kept_cannot_end);
     tcase_add_test(tests, test_a_program_can_stop_its_process);

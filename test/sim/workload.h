@@ -16,9 +16,13 @@ struct workload;
 /* How to play. */
 struct play_options {
     uint64_t seed;
-    bool peace;               /* no faults at all */
-    uint64_t crash_at;        /* turn of the target's fibers at which it crashes; 0 = none */
-    enum sim_crash crash_how; /* for crash_at */
+    bool peace;        /* no faults at all */
+    uint64_t crash_at; /* turn of the target's fibers at which it crashes; 0 = none */
+    uint64_t
+        crash_at_write;   /* the same, when so many operations that change the disk have landed; 0 = none */
+    uint64_t crash_again; /* and once more, so many later; 0 = not */
+    enum sim_crash crash_how; /* for both */
+    bool lose_all;            /* a loss of power takes all that was not synced, always */
     uint64_t limit_ns;        /* virtual time under faults; 0 = the workload's own */
     enum log_level log_level;
     void (*trace)(void *argument, const char *line, size_t bytes);
@@ -31,6 +35,7 @@ struct play_result {
     struct sim_totals totals;
     uint64_t virtual_ns;
     uint64_t target_yields; /* turns of the target's fibers */
+    bool crashed;           /* something did before the calm: in an exact play, where the options say */
 };
 
 struct workload {
@@ -48,7 +53,15 @@ struct play {
     const struct play_options *options;
     struct sim *sim;
     struct sim_process *target;
+    bool crashed; /* something did, before it was asked for calm */
 };
+
+/* Whether crashes come where the play's options say, and no other faults. Such a play is repeated for each place, so it should be
+ * short. */
+static inline bool play_is_exact(const struct play *play)
+{
+    return play->options->crash_at || play->options->crash_at_write;
+}
 
 /* Starts a program that `crash_at` is about. */
 struct sim_process *play_target(struct play *play, uint32_t node, const struct sim_program *program);

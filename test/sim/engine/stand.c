@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Commits of a play that is repeated with a crash at each place. */
+#define BRIEF_COMMITS 40
+
 /* Longer than anything right takes, in calm weather and on the slowest simulated disk. */
 #define PATIENCE_NS (900 * SIM_SECOND)
 
@@ -109,11 +112,11 @@ static void tend(void *argument)
     struct stand *stand = client->stand;
     while (!stand->stopping && !fiber_canceled(client->world->scheduler)) {
         struct error error = {0};
-        client_sleep(client, 30 * SIM_MILLISECOND);
+        client_sleep(client, stand->brief ? 2 * SIM_MILLISECOND : 30 * SIM_MILLISECOND);
         if (stand->stopping)
             break;
         look_at_figures(client);
-        if (stand->tends && client_chance(client, 30)) {
+        if (stand->tends && client_chance(client, stand->brief ? 100 : 30)) {
             enum sqlstate failed = engine_checkpoint(client->world, stand->engine, &error);
             if (failed && !stand->faults && !stand->full)
                 stand_fail(stand, "a checkpoint failed: %s", error_text(&error, ERROR_MESSAGE));
@@ -275,6 +278,16 @@ static void draw(struct stand *stand)
     };
 }
 
+/* Little, but of everything: checkpoints, a segment that ends, rows of all sizes. */
+static void make_brief(struct stand *stand)
+{
+    stand->brief = stand->tends = true;
+    stand->clients = stand->cores > 2 ? 1 : 2;
+    stand->row_bytes_rare = 60000;
+    stand->options.segment_bytes = 512 << 10;
+    stand->options.checkpoint_log_bytes = 64 << 10;
+}
+
 static void stand_open(struct stand *stand, struct play *play, const struct scenario *scenario)
 {
     struct scope *scope = scope_open_root("engine workload", NULL);
@@ -291,6 +304,8 @@ static void stand_open(struct stand *stand, struct play *play, const struct scen
     const struct sim_faults *faults = sim_faults(play->sim);
     stand->faults = faults->read_error_ppm || faults->write_error_ppm || faults->sync_error_ppm;
     draw(stand);
+    if (play_is_exact(play))
+        make_brief(stand);
     scenario->open(stand);
 }
 
@@ -324,9 +339,9 @@ static bool has_ended(void *argument)
 static void under_faults(struct stand *stand, uint64_t for_ns)
 {
     struct dice *dice = &stand->dice;
-    bool fills = dice_below(dice, 4) == 0 && !stand->play->options->peace && !stand->play->options->crash_at;
+    bool fills = dice_below(dice, 4) == 0 && !stand->play->options->peace && !play_is_exact(stand->play);
     uint64_t slices = fills ? 6 : 1;
-    stand->goal = stand->scenario->commits;
+    stand->goal = stand->brief ? BRIEF_COMMITS : stand->scenario->commits;
     for (uint64_t i = 0; i < slices && !sim_failure(stand->sim) && !commits_reached(stand); i++) {
         bool full = fills && i % 2;
         if (full) {
@@ -403,8 +418,8 @@ void stand_run(struct play *play, const struct scenario *scenario, uint64_t for_
                                                       .argument = &stand,
                                                       .respawn = true});
     under_faults(&stand, for_ns);
-    stand.goal = stand.commits + 20;
-    play_calm(play, PATIENCE_NS, commits_reached, &stand, "20 more commits");
+    stand.goal = stand.commits + (stand.brief ? 3 : 20);
+    play_calm(play, PATIENCE_NS, commits_reached, &stand, "more commits");
     play_final(&stand);
     judge(&stand);
     stand_close(&stand);

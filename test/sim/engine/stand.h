@@ -34,6 +34,7 @@ struct stand {
     uint32_t clients;        /* on each core */
     uint32_t row_bytes;      /* rows are filled up to about so many */
     uint32_t row_bytes_rare; /* and one in a hundred to so many */
+    bool brief;              /* a short play, for it is repeated with a crash at each place */
     bool tends;              /* checkpoints, splits and moves at random */
     bool reshapes;
     uint32_t async_percent; /* of transactions */
