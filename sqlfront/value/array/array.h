@@ -115,6 +115,6 @@ const char *record_field_name(struct scope *scope, const struct type *type, cons
 /* ---- what the files bring ---- */
 
 extern const struct library array_operate_library, array_set_library, array_split_library,
-    array_aggregate_library, record_library, various_library;
+    array_format_library, array_aggregate_library, record_library, various_library;
 
 #endif
