@@ -121,7 +121,7 @@ struct expression {
     struct value constant; /* CONSTANT; bytes in the tree's scope */
     /* COLUMN: range index (from 0) in the query `level` levels up; AGGREGATE, GROUPING: `level` of the query it belongs to */
     uint32_t range, level;
-    int32_t number;        /* COLUMN: column from 1; PARAMETER: see above; FIELD; TIME; SYSTEM_COLUMN */
+    int32_t number; /* COLUMN: column from 1; PARAMETER: see above; FIELD; TIME; SYSTEM_COLUMN */
     const struct procedure
         *procedure; /* CALL, AGGREGATE, WINDOW, ANY, ALL, DISTINCT, NULLIF, IN_LIST, SET_CALL */
     const struct operator* operator; /* CALL in operator form, ANY, ALL */
@@ -409,6 +409,12 @@ struct expression *expression_column(struct scope *scope, uint32_t range, int32_
                                      const struct type *type, int32_t modifier, uint32_t collation);
 struct expression *expression_and(struct scope *scope, struct expression *a,
                                   struct expression *b); /* either may be NULL */
+
+/* A type as format_type() writes it, for errors and texts ("character varying(10)[]"). `modifier_given` false: without
+ * modifier. `view` may be NULL when the type and its element are built in. An identifier, quoted where it must be. */
+const char *type_text(struct catalog_view *view, struct scope *scope, const struct type *type,
+                      bool modifier_given, int32_t modifier);
+const char *identifier_text(struct scope *scope, const char *name);
 
 /* Texts as PostgreSQL's ruleutils writes them (pg_get_expr, pg_get_viewdef pretty form): deparse.c. */
 enum sqlstate expression_deparse(struct catalog_view *view, struct scope *scope,

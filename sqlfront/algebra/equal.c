@@ -4,6 +4,11 @@
 
 static bool query_equal(const struct query *a, const struct query *b);
 
+static bool type_same(const struct type *a, const struct type *b)
+{
+    return a == b || (a && b && a->oid == b->oid);
+}
+
 static bool value_same(const struct type *type, const struct value *a, const struct value *b)
 {
     if (a->null || b->null)
@@ -35,7 +40,7 @@ static bool node_equal(const struct expression *a, const struct expression *b)
     return a->kind == b->kind && a->test == b->test && a->subquery_kind == b->subquery_kind &&
            a->parameter_source == b->parameter_source && a->strategy == b->strategy && a->slice == b->slice &&
            a->nested == b->nested && a->distinct_not == b->distinct_not && a->star == b->star &&
-           a->distinct == b->distinct && a->type == b->type && a->modifier == b->modifier &&
+           a->distinct == b->distinct && type_same(a->type, b->type) && a->modifier == b->modifier &&
            a->collation == b->collation && a->arguments == b->arguments && a->range == b->range &&
            a->level == b->level && a->number == b->number && a->procedure == b->procedure &&
            a->window == b->window && a->orders == b->orders &&

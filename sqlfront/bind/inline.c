@@ -1,0 +1,154 @@
+/* SQL functions are bound, not called: the body's query stands in the call's place with the arguments in it. A body that is
+ * one expression becomes that expression; any other becomes a subquery. */
+#include "sqlfront/bind/binder.h"
+
+#include <strings.h>
+
+/* An argument that may be written down several times: nothing that runs twice would cost or change anything. */
+static bool may_repeat(const struct expression *argument)
+{
+    return argument->kind == EXPRESSION_CONSTANT || argument->kind == EXPRESSION_COLUMN ||
+           argument->kind == EXPRESSION_PARAMETER ||
+           !(expression_facts(argument) & (FACT_VOLATILE | FACT_SUBQUERY | FACT_AGGREGATE | FACT_WINDOW));
+}
+
+static struct binder *body_binder(struct level *level, const struct procedure *procedure,
+                                  struct expression **arguments)
+{
+    struct binder *binder = level->binder, *inner = memory(binder, sizeof *inner);
+    struct binder_request *request = memory(binder, sizeof *request);
+    *request = *binder->request;
+    request->text = NULL;
+    request->parameters = 0;
+    request->parameter_types = NULL;
+    request->parameters_fixed = true;
+    *inner = *binder;
+    inner->request = request;
+    inner->text = NULL;
+    inner->depth++;
+    inner->body_of = procedure;
+    inner->body_arguments = arguments;
+    return inner;
+}
+
+/* RETURN x, as new-style bodies are shown, is SELECT x. */
+static const SelectStmt *body_parse(struct level *level, const struct procedure *procedure)
+{
+    struct binder *binder = level->binder;
+    struct text text = text_in(binder->scope);
+    const char *source = procedure->source, *whole;
+    struct parsed *parsed;
+    while (*source == ' ' || *source == '\n' || *source == '\t' || *source == '\r')
+        source++;
+    if (strncasecmp(source, "RETURN ", 7) == 0)
+        text_format(&text, "SELECT %s", source + 7);
+    else if (strncasecmp(source, "BEGIN ATOMIC", 12) == 0)
+        text_bytes(&text, bytes_of(source + 12, strlen(source) - 12 - (strlen(source) > 15 ? 3 : 0)));
+    else
+        text_append(&text, source);
+    if (text_end(&text, &whole, binder->error) ||
+        parse_text(binder->request->world, binder->scope, whole, &parsed, binder->error))
+        return NULL;
+    if (parsed->count != 1 || !IsA(parsed_statement(parsed, 0)->stmt, SelectStmt))
+        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, -1,
+                    "SQL function \"%s\" is more than one SELECT, which is not supported", procedure->name);
+    return (const SelectStmt *)parsed_statement(parsed, 0)->stmt;
+}
+
+static bool is_one_expression(const SelectStmt *select)
+{
+    return select->op == SETOP_NONE && !select->valuesLists && !select->fromClause && !select->whereClause &&
+           !select->groupClause && !select->havingClause && !select->distinctClause &&
+           !select->windowClause && !select->sortClause && !select->limitCount && !select->limitOffset &&
+           !select->withClause && list_length(select->targetList) == 1;
+}
+
+static struct expression *body_result(struct level *level, struct expression *body,
+                                      const struct expression *call)
+{
+    struct expression *to;
+    if (!coerce_to_target(level, body, call->type, -1, COERCE_ASSIGN, FORM_IMPLICIT, -1, &to))
+        return NULL;
+    if (!to)
+        return fail(level->binder, SQLSTATE_DATATYPE_MISMATCH, -1,
+                    "return type mismatch in function declared to return %s",
+                    type_name(level->binder, call->type));
+    return to;
+}
+
+/* A strict function gives null for a null argument before its body is looked at. */
+static struct expression *strict_guard(struct level *level, const struct expression *call,
+                                       struct expression *body)
+{
+    struct binder *binder = level->binder;
+    struct expression *any = NULL;
+    for (uint32_t i = 0; call->procedure->strict && i < call->arguments; i++) {
+        const struct expression *argument = call->argument[i];
+        if (argument->kind == EXPRESSION_CONSTANT && !argument->constant.null)
+            continue;
+        struct expression *test = make(binder, EXPRESSION_TEST, builtin(TYPE_BOOL), -1);
+        test->test = TEST_NULL;
+        argument_add(binder, test, call->argument[i]);
+        any = any ? make_boolean_list(binder, EXPRESSION_OR, any, test, -1) : test;
+    }
+    if (!any)
+        return body;
+    struct expression *made = make(binder, EXPRESSION_CASE, body->type, call->position);
+    struct expression *null = make(binder, EXPRESSION_CONSTANT, body->type, -1);
+    null->constant = value_null();
+    made->modifier = body->modifier;
+    argument_add(binder, made, any);
+    argument_add(binder, made, null);
+    argument_add(binder, made, body);
+    return made;
+}
+
+/* $1 is seen from one query further down there. */
+static struct expression *as_subquery(struct level *level, struct expression *call, const SelectStmt *select)
+{
+    struct binder *binder = level->binder;
+    struct expression **arguments = memory(binder, (call->arguments + 1) * sizeof(struct expression *));
+    for (uint32_t i = 0; i < call->arguments; i++)
+        arguments[i] = column_at_level(binder, call->argument[i], 1, call->argument[i]->position);
+    struct binder *inner = body_binder(level, call->procedure, arguments);
+    struct query *query = query_bind(inner, NULL, (const Node *)select, false);
+    if (!query)
+        return NULL;
+    if (query_columns(query) != 1)
+        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, call->position,
+                    "SQL function \"%s\" gives rows, which is not supported here", call->procedure->name);
+    if (!query->limit)
+        query->limit = make_integer(binder, 1, TYPE_INT8);
+    struct expression *made =
+        make(binder, EXPRESSION_SUBQUERY, query_column(query, 0)->expression->type, call->position);
+    made->subquery_kind = SUBQUERY_SCALAR;
+    made->query = query;
+    level->query->has_subqueries = true;
+    return made;
+}
+
+struct expression *function_inline(struct level *level, struct expression *call)
+{
+    struct binder *binder = level->binder;
+    if (binder->depth >= BIND_DEPTH_MAX)
+        return fail(binder, SQLSTATE_STATEMENT_TOO_COMPLEX, call->position, "stack depth limit exceeded");
+    const SelectStmt *select = body_parse(level, call->procedure);
+    if (!select)
+        return NULL;
+    bool simple = is_one_expression(select);
+    for (uint32_t i = 0; i < call->arguments; i++)
+        simple &= may_repeat(call->argument[i]);
+    struct expression *body;
+    if (simple) {
+        struct binder *inner = body_binder(level, call->procedure, call->argument);
+        struct level *own = level_open(inner, NULL);
+        const ResTarget *target = linitial(select->targetList);
+        body = expression_bind(own, target->val, PLACE_OTHER);
+        level->query->has_subqueries |= own->query->has_subqueries;
+    } else {
+        body = as_subquery(level, call, select);
+    }
+    if (!body || !(body = body_result(level, body, call)))
+        return NULL;
+    return strict_guard(level, call, body);
+}
