@@ -378,13 +378,28 @@ static bool changes_something(const struct plan *plan)
         return false;
     if (plan->kind == PLAN_MODIFY || plan->kind == PLAN_LOCK)
         return true;
-    for (uint32_t i = 0; i < plan->inputs; i++)
+    for (uint32_t i = 0; i < plan->inputs && plan->append; i++)
         if (changes_something(plan->append[i]))
             return true;
     for (uint32_t i = 0; i < plan->commons; i++)
         if (changes_something(plan->common[i]))
             return true;
     return changes_something(plan->input[0]) || changes_something(plan->input[1]);
+}
+
+/* How many inputs each node has, for those who walk plans. */
+static void count_inputs(struct plan *plan)
+{
+    if (!plan)
+        return;
+    for (uint32_t i = 0; i < plan->inputs && plan->append; i++)
+        count_inputs(plan->append[i]);
+    for (uint32_t i = 0; i < plan->commons; i++)
+        count_inputs(plan->common[i]);
+    count_inputs(plan->input[0]);
+    count_inputs(plan->input[1]);
+    if (!plan->append)
+        plan->inputs = (plan->input[0] != NULL) + (plan->input[1] != NULL);
 }
 
 enum sqlstate plan_query(struct planner_request *request, const struct query *query, struct planned **planned,
@@ -399,6 +414,7 @@ enum sqlstate plan_query(struct planner_request *request, const struct query *qu
         return failed;
     struct planned *done = scope_alloc_zeroed(request->scope, sizeof *done);
     done->plan = path->plan;
+    count_inputs(done->plan);
     done->kind = query->kind;
     done->outer_parameters = planner->outer_parameters;
     done->common_slots = planner->common_slots;

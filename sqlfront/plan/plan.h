@@ -180,7 +180,7 @@ struct plan {
     const struct window *window;     /* offsets without columns */
     uint32_t partition_keys;         /* of key[]: first those, then the order's */
 
-    struct expression *limit, *offset; /* LIMIT; SORT: limit = top-N, without columns */
+    struct expression *limit, *offset; /* LIMIT; SORT: only so many rows are wanted. Without columns */
 
     uint32_t parameters; /* APPLY, NESTED loops that hand values down: execution slot ... */
     const uint32_t *parameter;

@@ -670,6 +670,20 @@ static bool constant_int(const struct expression *expression, double *value)
     return true;
 }
 
+/* How many rows a sort below has to keep: limit and offset together. NULL = all. */
+static struct expression *kept_rows(struct planner *planner, struct expression *limit,
+                                    struct expression *offset)
+{
+    double rows, skipped;
+    if (!offset)
+        return limit;
+    if (!constant_int(limit, &rows) || !constant_int(offset, &skipped) || rows + skipped > 1e9 || rows < 0 ||
+        skipped < 0)
+        return NULL;
+    return expression_constant(planner->scope, limit->type,
+                               value_integer(limit->constant.i + offset->constant.i));
+}
+
 static enum sqlstate level_limit(struct level *level, struct path **path, struct error *error)
 {
     struct planner *planner = level->planner;
@@ -696,9 +710,7 @@ static enum sqlstate level_limit(struct level *level, struct path **path, struct
                 return failed;
         }
     } else if ((*path)->plan->kind == PLAN_SORT && limit && !(*path)->plan->limit) {
-        /* Only that many need be kept. */
-        (*path)->plan->limit = limit;
-        (*path)->plan->offset = offset;
+        (*path)->plan->limit = kept_rows(planner, limit, offset);
     }
     double rows;
     if (constant_int(limit, &rows) && rows < plan->rows) {
