@@ -422,6 +422,11 @@ struct value *tuple_make(struct scope *scope, uint32_t relation)
     return values;
 }
 
+uint32_t tuple_columns(uint32_t relation)
+{
+    return system_relation_find(relation)->columns;
+}
+
 struct value tuple_text(struct scope *scope, const char *text)
 {
     size_t size = strlen(text);

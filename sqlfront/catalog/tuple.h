@@ -61,6 +61,8 @@ enum sqlstate tuple_delete(const struct tuple_access *access, uint32_t relation,
 /* All columns null, in the scope. */
 struct value *tuple_make(struct scope *scope, uint32_t relation);
 
+uint32_t tuple_columns(uint32_t relation);
+
 /* A name as a value; copied into the scope. */
 struct value tuple_text(struct scope *scope, const char *text);
 /* A value of bytes as a zero-terminated text in the scope; NULL for null. */

@@ -65,20 +65,21 @@ static struct generation *generation_current(struct catalog *catalog, uint32_t d
     }
     generations_sweep(catalog, version);
     struct generation *made = generation_make(catalog, catalog->scope, database, version);
-    made->kept = true;
     list_append(&catalog->generations, &made->link);
     return made;
 }
 
+/* A view holds its generation's scope, so that this outlives it whichever of them the end of a core closes first. */
 static void view_release(void *argument)
 {
     struct catalog_view *view = argument;
     struct generation *generation = view->generation;
-    if (generation->kept && --generation->holds == 0 &&
-        generation->version != catalog_version(view->catalog)) {
+    struct scope *scope = generation->scope;
+    if (--generation->holds == 0 && generation->version != catalog_version(view->catalog)) {
         list_remove(&generation->link);
-        scope_close(generation->scope);
+        scope_close(scope);
     }
+    scope_release(scope);
 }
 
 enum sqlstate catalog_view_open(struct catalog *catalog, struct scope *scope, struct transaction *transaction,
@@ -100,6 +101,7 @@ enum sqlstate catalog_view_open(struct catalog *catalog, struct scope *scope, st
     } else {
         made->generation = generation_current(catalog, session->database, version);
         made->generation->holds++;
+        scope_hold(made->generation->scope);
         scope_undo(scope, view_release, made);
     }
     *view = made;

@@ -12,7 +12,6 @@ struct generation {
     uint32_t database;
     uint64_t version;
     uint32_t holds;
-    bool kept; /* in the catalog's list */
     struct scope *scope;
     struct map relations, relation_names; /* names: bytes "schema/name" */
     struct map types, type_names;

@@ -1,0 +1,125 @@
+/* Which statement goes where, and how it is called when it is done. */
+#include "sqlfront/define/define.h"
+
+#include "sqlfront/define/inside.h"
+
+#include <stdio.h>
+
+/* The words behind CREATE, ALTER, DROP, ... for a kind of thing. */
+static const char *kind_tag(ObjectType type)
+{
+    switch (type) {
+    case OBJECT_TABLE:
+        return "TABLE";
+    case OBJECT_VIEW:
+        return "VIEW";
+    case OBJECT_MATVIEW:
+        return "MATERIALIZED VIEW";
+    case OBJECT_INDEX:
+        return "INDEX";
+    case OBJECT_SEQUENCE:
+        return "SEQUENCE";
+    case OBJECT_SCHEMA:
+        return "SCHEMA";
+    case OBJECT_TYPE:
+    case OBJECT_ATTRIBUTE:
+        return "TYPE";
+    case OBJECT_DOMAIN:
+        return "DOMAIN";
+    case OBJECT_FUNCTION:
+        return "FUNCTION";
+    case OBJECT_PROCEDURE:
+        return "PROCEDURE";
+    case OBJECT_ROUTINE:
+        return "ROUTINE";
+    case OBJECT_DATABASE:
+        return "DATABASE";
+    case OBJECT_ROLE:
+        return "ROLE";
+    case OBJECT_EXTENSION:
+        return "EXTENSION";
+    case OBJECT_TRIGGER:
+        return "TRIGGER";
+    case OBJECT_RULE:
+        return "RULE";
+    case OBJECT_POLICY:
+        return "POLICY";
+    case OBJECT_AGGREGATE:
+        return "AGGREGATE";
+    case OBJECT_OPERATOR:
+        return "OPERATOR";
+    default:
+        return "TABLE"; /* columns and constraints of tables */
+    }
+}
+
+static void tag(struct work *work, const char *verb, const char *kind)
+{
+    snprintf(work->result->tag, sizeof work->result->tag, "%s%s%s", verb, *kind ? " " : "", kind);
+}
+
+#define RUN(kind, name, verb, what) \
+    case T_##kind:                  \
+        tag(work, verb, what);      \
+        return name(work, (const kind *)statement, error)
+
+static enum sqlstate run(struct work *work, const Node *statement, struct error *error)
+{
+    switch (nodeTag(statement)) {
+        RUN(CreateStmt, define_create_table, "CREATE", "TABLE");
+        RUN(IndexStmt, define_index, "CREATE", "INDEX");
+        RUN(CreateSeqStmt, define_create_sequence, "CREATE", "SEQUENCE");
+        RUN(AlterSeqStmt, define_alter_sequence, "ALTER", "SEQUENCE");
+        RUN(DropStmt, define_drop, "DROP", kind_tag(((const DropStmt *)statement)->removeType));
+    case T_CreateTableAsStmt: {
+        enum sqlstate failed = define_create_table_as(work, (const CreateTableAsStmt *)statement, error);
+        if (((const CreateTableAsStmt *)statement)->into->skipData)
+            tag(work, "CREATE TABLE AS", "");
+        else
+            snprintf(work->result->tag, sizeof work->result->tag, "SELECT %llu",
+                     (unsigned long long)work->result->rows);
+        return failed;
+    }
+    default:
+        return not_supported(error, "this statement");
+    }
+}
+
+bool define_handles(const struct Node *statement)
+{
+    switch (nodeTag(statement)) {
+    case T_CreateStmt:
+    case T_CreateTableAsStmt:
+    case T_IndexStmt:
+    case T_CreateSeqStmt:
+    case T_AlterSeqStmt:
+    case T_DropStmt:
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum sqlstate define_execute(const struct define_request *request, struct define_result *result,
+                             struct error *error)
+{
+    struct catalog_view *outside = request->environment->catalog;
+    struct work work = {
+        .request = request,
+        .result = result,
+        .scope = request->scope,
+        .access = {.catalog = request->catalog,
+                   .transaction = request->transaction,
+                   .database = request->session->database},
+        .session = request->session,
+    };
+    *result = (struct define_result){.changed = request->changed};
+    enum sqlstate failed = catalog_view_open(request->catalog, request->scope, request->transaction,
+                                             request->session, request->changed, &work.view, error);
+    if (!failed) {
+        request->environment->catalog = work.view;
+        failed = run(&work, (const Node *)request->statement, error);
+    }
+    request->environment->catalog = outside;
+    return failed;
+}

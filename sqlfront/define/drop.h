@@ -1,0 +1,16 @@
+/* Taking away the rows of one thing, once all that depends on it is gone. */
+#ifndef SYNOD_SQLFRONT_DEFINE_DROP_H
+#define SYNOD_SQLFRONT_DEFINE_DROP_H
+
+#include "sqlfront/define/inside.h"
+
+/* Removes the rows, files, dependencies and comments of a thing. That it is gone already is no error. */
+enum sqlstate object_remove(struct work *work, struct object object, struct error *error);
+
+/* A function by name and argument types; `word` for messages. */
+enum sqlstate function_named(struct work *work, const ObjectWithArgs *function, const char *word,
+                             bool missing_ok, const struct procedure **found, struct error *error);
+
+enum sqlstate owner_forget(struct work *work, struct object object, struct error *error);
+
+#endif
