@@ -1,0 +1,386 @@
+/* What the files of the session share. One session is one client's; all of it belongs to the core it lives on. */
+#ifndef SYNOD_SQLFRONT_INSIDE_H
+#define SYNOD_SQLFRONT_INSIDE_H
+
+#include "base/check.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/map.h"
+#include "base/scope.h"
+#include "base/text.h"
+#include "sqlfront/bind/bind.h"
+#include "sqlfront/catalog/catalog.h"
+#include "sqlfront/parse/parse.h"
+#include "sqlfront/plan/plan.h"
+#include "sqlfront/run/run.h"
+#include "sqlfront/session.h"
+#include "sqlfront/settings.h"
+
+/* Statements a session keeps for the case that the same text comes again; beyond that the longest unused one goes. Each is some
+ * ten kilobytes; an application has a few dozen that count. */
+#define STATEMENTS_KEPT_MAX 128
+/* Longer texts (bulk INSERTs) are hardly ever the same twice. */
+#define STATEMENT_KEPT_BYTES_MAX (16 * 1024)
+/* What pg_stat_activity shows of a statement: PostgreSQL's track_activity_query_size. */
+#define ACTIVITY_BYTES 1024
+/* Parameters of a statement: the protocol's bound. */
+#define PARAMETERS_MAX 65535
+/* Rows behind it that a cursor not declared SCROLL keeps, so that small ones can be read backward. */
+#define CURSOR_PAST_ROWS_MAX 4096
+
+#define US_FROM_1970_TO_2000 946684800000000L
+#define NS_PER_MS            1000000UL
+
+/* ---- all sessions ---- */
+
+/* All cores of a node. */
+struct sessions_shared {
+    struct sessions *core[CORES_MAX]; /* each published by its core before that core's first session */
+};
+
+struct sessions {
+    struct world *world;
+    struct scope *scope;
+    struct sessions_options options;
+    struct sessions_shared *shared;
+    struct list all; /* session.link */
+    uint32_t count;
+    uint32_t sequence; /* of the last process id */
+    struct map_seed seed;
+    int64_t started; /* us since 2000 */
+};
+
+/* ---- statements ---- */
+
+struct Node;
+struct RawStmt;
+
+/* A plan that can be run, as long as somebody holds it. */
+struct recipe {
+    struct scope *scope;
+    uint32_t holders;
+    struct catalog_view *view; /* holds the descriptors; its transaction may be long over */
+    struct query *query;
+    struct planned *planned;
+    struct session_shape shape; /* count 0 and columns NULL = gives no rows */
+    uint32_t parameters;
+    const uint32_t *parameter_types;
+    uint64_t catalog_version;
+    uint64_t settings_generation;
+    bool own; /* made while this transaction had changed the catalog: not to be used again */
+};
+
+/* A statement's text, parsed; with the latest recipe. */
+struct statement {
+    struct scope *scope;
+    struct statement *source; /* whose text and tree these are, held; NULL = own */
+    struct list_link link;    /* in session.kept, newest last, when `kept` */
+    uint32_t holders;
+    bool kept;       /* in the cache */
+    const char *key; /* text, then the given parameter types: what the cache finds it by */
+    size_t key_bytes;
+    const char *text; /* the whole source; positions are in it */
+    const struct parsed *parsed;
+    struct bytes own_text;
+    const struct Node *node; /* NULL = empty */
+    uint32_t given;          /* parameter types given by the client */
+    const uint32_t *given_types;
+    bool plannable; /* SELECT, INSERT, UPDATE, DELETE, MERGE */
+    bool timeless;  /* its text has no 'now' or the like: a recipe may be used again */
+    struct recipe *recipe;
+    const struct type **first_types; /* of the result, when it was first bound: must not change */
+    uint32_t first_count;
+};
+
+/* A prepared statement by name. */
+struct prepared {
+    const char *name;
+    struct scope *scope;
+    struct statement *statement;
+    bool from_sql;
+    int64_t time;
+    struct session_shape shape; /* of utilities that give rows */
+    uint32_t parameters;
+    uint32_t *parameter_types;
+};
+
+/* ---- portals ---- */
+
+/* Rows kept in memory. */
+struct spool;
+
+enum portal_state { PORTAL_READY, PORTAL_RUNNING, PORTAL_DONE, PORTAL_FAILED };
+
+struct portal {
+    const char *name;
+    struct list_link link; /* in session.portals_made, oldest first */
+    struct session *session;
+    struct scope *scope;
+    struct statement *statement;
+    struct recipe *recipe; /* NULL of utilities */
+    bool nameless;         /* cannot be found: of EXECUTE and the like */
+    char tag[64];          /* how it went */
+    uint8_t state;
+    bool is_cursor, scroll, no_scroll, hold, binary;
+    uint32_t parameters;
+    struct value *values;
+    struct session_shape shape; /* with the formats asked for */
+    struct execution *execution;
+    struct scope *running; /* of the execution */
+    const struct batch *batch;
+    uint32_t batch_at; /* rows of the batch that were given */
+    struct spool *spool;
+    uint64_t spool_first; /* place of the spool's first row in the result */
+    uint64_t at;          /* rows before the cursor: 0 = before the first */
+    bool complete;        /* everything is in the spool, the execution is over */
+    bool past_end;        /* the cursor stands behind the last row */
+    uint64_t rows;        /* given so far, for the tag */
+    uint64_t depth;       /* savepoints when it was made */
+    int64_t time;
+};
+
+/* ---- transactions ---- */
+
+enum transaction_state { TRANSACTION_NONE, TRANSACTION_IMPLICIT, TRANSACTION_OPEN, TRANSACTION_FAILED };
+
+struct savepoint {
+    struct savepoint *below;
+    const char *name;
+    bool begun;      /* the engine's transaction had begun */
+    uint64_t number; /* the engine's */
+    uint64_t settings_mark;
+    uint64_t depth; /* 1 = lowest */
+    bool catalog_changed;
+};
+
+/* A lock taken by pg_advisory_lock(): held by a transaction of its own, which lasts until it is given back. */
+struct advisory {
+    struct list_link link;
+    struct scope *scope;
+    struct lock_object object;
+    bool shared, of_transaction;
+    uint32_t count;
+};
+
+struct session {
+    struct list_link link; /* in sessions.all */
+    struct sessions *sessions;
+    struct world *world;
+    struct scope *scope;
+    struct session_options options;
+    uint32_t process, key;
+    bool superuser;
+    bool reporting; /* the client is told of settings from now on */
+
+    struct catalog_session identity;
+    const char *database, *role, *session_role, *login_role;
+    struct environment environment;
+    struct settings settings;
+    uint32_t *path; /* identity.search_path */
+    uint64_t path_version, path_generation;
+
+    /* transaction.c */
+    uint8_t state; /* enum transaction_state */
+    struct scope *transaction_scope;
+    struct transaction *transaction; /* NULL = not begun yet */
+    struct deferred *deferred;
+    struct savepoint *savepoint; /* innermost */
+    bool catalog_changed;
+    bool statements_run; /* something was asked of the data: the isolation is fixed */
+    bool read_only;
+    enum isolation isolation;
+    uint64_t async_scn; /* of the last commit that was not waited for */
+    struct list advisory_locks;
+
+    /* statement.c */
+    struct map prepared, portals, kept_statements;
+    struct list kept; /* statement.link, longest unused first */
+    uint32_t kept_count;
+    struct list portals_made; /* portal.link */
+
+    /* the statement under way */
+    struct fiber *fiber; /* NULL = idle */
+    uint32_t depth;      /* of statements within statements (EXECUTE, DO) */
+    struct fiber_timer statement_timer, idle_timer;
+
+    /* pg_stat_activity */
+    char activity[ACTIVITY_BYTES];
+    uint32_t activity_bytes;
+    int64_t backend_start, transaction_start, query_start, state_change;
+};
+
+/* ---- session.c ---- */
+
+int64_t session_now(struct session *session); /* us since 2000-01-01 */
+
+/* A notice, unless client_min_messages is above it. */
+void session_notice(struct session *session, enum session_severity severity, enum sqlstate state,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));
+void session_notice_error(struct session *session, enum session_severity severity, const struct error *notice);
+
+/* Opens a view of the catalog for the scope, in the session's transaction (begun if need be), and puts it into the
+ * environment. Yields. */
+enum sqlstate session_view(struct session *session, struct scope *scope, struct catalog_view **view,
+                           struct error *error);
+
+/* The session's role changes (SET ROLE, SET SESSION AUTHORIZATION). Yields. */
+enum sqlstate session_set_role(struct session *session, const char *name, struct error *error);
+enum sqlstate session_set_authorization(struct session *session, const char *name, struct error *error);
+
+/* ---- transaction.c ---- */
+
+/* A command begins: an implicit transaction if none is open. */
+void transaction_enter(struct session *session);
+
+/* The engine's transaction, begun if it has not been. Does not yield. */
+enum sqlstate transaction_take(struct session *session, struct transaction **transaction,
+                               struct error *error);
+
+/* The statement failed: rolls back what has to be. Yields. */
+void transaction_fail(struct session *session);
+
+/* Ends the transaction: commits, or rolls back when it has failed (*rolled_back). Yields. */
+enum sqlstate transaction_end(struct session *session, bool *rolled_back, struct error *error);
+void transaction_abort(struct session *session);
+
+struct TransactionStmt;
+enum sqlstate transaction_statement_run(struct session *session, const struct TransactionStmt *statement,
+                                        const char **tag, struct error *error);
+
+/* 25001, 25P01 of statements that need to be alone, or in a transaction block. */
+enum sqlstate transaction_require_none(struct session *session, const char *statement, struct error *error);
+enum sqlstate transaction_require_block(struct session *session, const char *statement, struct error *error);
+
+/* Whether the transaction is one that the user began. */
+static inline bool transaction_is_block(const struct session *session)
+{
+    return session->state == TRANSACTION_OPEN || session->state == TRANSACTION_FAILED;
+}
+
+/* Whether `statement` may be run in a failed transaction. */
+bool transaction_is_exit(const struct Node *statement);
+
+/* ---- statement.c ---- */
+
+/* Parses a text of one statement, or finds it among the kept ones. 42601 when it holds several (*several, may be NULL). Held
+ * once for the caller. Does not yield. */
+enum sqlstate statement_find(struct session *session, const char *text, const uint32_t *types, uint32_t given,
+                             bool *several, struct statement **statement, struct error *error);
+/* A whole text of several statements; they are had by statement_of_text(). Held once for the caller. Does not yield. */
+enum sqlstate statements_parse(struct session *session, const char *text, struct statement **source,
+                               uint32_t *count, struct error *error);
+/* One of them. Held once for the caller. */
+struct statement *statement_of_text(struct session *session, struct statement *source, uint32_t index);
+/* A statement within another one (EXPLAIN, DECLARE, PREPARE, COPY (query)). Held once for the caller. */
+struct statement *statement_within(struct session *session, struct statement *outer, const struct Node *node);
+void statement_hold(struct statement *statement);
+void statement_release(struct session *session, struct statement *statement);
+
+/* The statement's recipe, made if there is none that still holds. `view` is one of now. The recipe is held for the caller.
+ * Yields. */
+enum sqlstate statement_recipe(struct session *session, struct statement *statement,
+                               struct catalog_view *view, struct recipe **recipe, struct error *error);
+void recipe_release(struct recipe *recipe);
+
+/* Privileges, read only: what must hold each time a recipe is run. Yields. */
+enum sqlstate recipe_check(struct session *session, const struct recipe *recipe, struct catalog_view *view,
+                           struct error *error);
+
+/* Forgets the kept statements (DISCARD PLANS), and recipes that were made of this transaction's own catalog. */
+void statements_forget(struct session *session);
+void statements_forget_own(struct session *session);
+
+/* Prepared statements by name. */
+struct prepared *prepared_find(struct session *session, const char *name);
+enum sqlstate prepared_make(struct session *session, const char *name, struct statement *statement,
+                            bool from_sql, struct error *error);
+void prepared_drop(struct session *session, struct prepared *prepared);
+void prepared_drop_all(struct session *session);
+
+/* ---- portal.c ---- */
+
+struct portal *portal_find(struct session *session, const char *name);
+
+/* Makes a portal; `name` NULL = one that cannot be found. 42P03 when the name is taken and is not "". The statement is held
+ * by it. */
+enum sqlstate portal_make(struct session *session, const char *name, struct statement *statement,
+                          struct portal **portal, struct error *error);
+void portal_drop(struct portal *portal);
+
+/* Starts a portal's plan with the parameters in portal->values. Yields. */
+enum sqlstate portal_start(struct portal *portal, struct error *error);
+
+/* The next rows, at most `most` (0 = what there is); rows->rows = 0 at the end. Valid until the next call. Yields. */
+enum sqlstate portal_pull(struct portal *portal, uint32_t most, struct session_rows *rows,
+                          struct error *error);
+
+/* Puts everything that is still to come into the spool and ends the execution. Yields. */
+enum sqlstate portal_settle(struct portal *portal, struct error *error);
+/* The same for all that are under way, before something else is run in the transaction. Yields. */
+enum sqlstate portals_settle(struct session *session, const struct portal *but, struct error *error);
+
+/* At the end of a transaction (or of savepoints above `depth`): those made in it go, WITH HOLD ones stay if it commits. */
+void portals_drop(struct session *session, uint64_t depth, bool committed);
+
+/* FETCH and MOVE: rows go to the sink when `send`. Yields. */
+struct FetchStmt;
+enum sqlstate portal_fetch(struct session *session, const struct FetchStmt *fetch, const char **tag,
+                           struct scope *scope, struct error *error);
+struct DeclareCursorStmt;
+enum sqlstate portal_declare(struct session *session, struct statement *outer,
+                             const struct DeclareCursorStmt *declare, const struct portal *by,
+                             struct error *error);
+
+/* Runs a portal's plan into the sink for at most rows_max rows (0 = all); portal->tag says how it went, unless there is more.
+ * Yields. */
+enum sqlstate portal_send(struct portal *portal, uint32_t rows_max, bool *more, struct error *error);
+
+/* Runs a portal likewise, and tells the sink: complete or suspended. Yields. */
+enum sqlstate portal_run(struct portal *portal, uint32_t rows_max, struct error *error);
+
+/* ---- spool.c ---- */
+
+struct spool *spool_open(struct scope *scope, const struct session_shape *shape);
+enum sqlstate spool_add(struct spool *spool, const struct session_rows *rows, struct error *error);
+uint64_t spool_count(const struct spool *spool);
+struct scope *spool_scope(const struct spool *spool);
+/* Rows from `at` on, at most `most`, as many as lie together. */
+void spool_rows(const struct spool *spool, uint64_t at, uint32_t most, struct session_rows *rows);
+
+/* ---- utility.c ---- */
+
+/* Runs a statement that is no SELECT, INSERT, UPDATE, DELETE or MERGE; rows it gives go into the sink. `portal` is the one it
+ * is run by. Yields. */
+enum sqlstate utility_run(struct session *session, struct portal *portal, const char **tag,
+                          struct error *error);
+
+/* The shape of what it would give; NULL = no rows. Yields. */
+enum sqlstate utility_shape(struct session *session, struct scope *scope, const struct statement *statement,
+                            const struct session_shape **shape, struct error *error);
+
+/* Sends one row of texts (NULL = null) with the portal's shape. Yields. */
+enum sqlstate sink_text_row(struct session *session, const struct session_shape *shape,
+                            const char *const *texts, struct error *error);
+
+/* ---- others ---- */
+
+struct VariableSetStmt;
+enum sqlstate variable_set_run(struct session *session, const struct VariableSetStmt *set, const char **tag,
+                               struct error *error);
+
+/* explain.c */
+struct ExplainStmt;
+enum sqlstate explain_run(struct session *session, struct portal *portal, const struct ExplainStmt *explain,
+                          struct error *error);
+
+/* copy.c */
+struct CopyStmt;
+enum sqlstate copy_run(struct session *session, struct portal *portal, const struct CopyStmt *copy,
+                       uint64_t *rows, struct error *error);
+
+/* advisory.c: gives all session-level locks back; ends those of the transaction. */
+void advisory_release_all(struct session *session);
+void advisory_transaction_over(struct session *session);
+
+#endif
