@@ -159,7 +159,9 @@ struct advisory {
     struct list_link link;
     struct scope *scope;
     struct lock_object object;
+    struct transaction *transaction; /* that holds it */
     bool shared, of_transaction;
+    bool owed; /* held by the session's own transaction for the time being, to be taken when that is over */
     uint32_t count;
 };
 
@@ -172,6 +174,7 @@ struct session {
     uint32_t process, key;
     bool superuser;
     bool reporting; /* the client is told of settings from now on */
+    bool several;   /* the query under way holds several statements */
 
     struct catalog_session identity;
     const char *database, *role, *session_role, *login_role;
@@ -251,6 +254,9 @@ enum sqlstate transaction_statement_run(struct session *session, const struct Tr
 /* 25001, 25P01 of statements that need to be alone, or in a transaction block. */
 enum sqlstate transaction_require_none(struct session *session, const char *statement, struct error *error);
 enum sqlstate transaction_require_block(struct session *session, const char *statement, struct error *error);
+
+/* The isolation was chosen anew: a transaction of the engine's that nothing was asked of yet is begun again. Yields. */
+void transaction_renew(struct session *session);
 
 /* Whether the transaction is one that the user began. */
 static inline bool transaction_is_block(const struct session *session)
@@ -359,15 +365,31 @@ enum sqlstate utility_run(struct session *session, struct portal *portal, const 
 enum sqlstate utility_shape(struct session *session, struct scope *scope, const struct statement *statement,
                             const struct session_shape **shape, struct error *error);
 
+/* What PostgreSQL calls a statement by that defines something. */
+const char *node_words(const struct Node *node);
+
+/* The session's temporary tables go. Yields. */
+enum sqlstate temporary_drop(struct session *session, struct error *error);
+
+/* Runs a query of our own in the session's transaction and gives the values of its first row (of the scope; null when there is
+ * none). Yields. */
+enum sqlstate internal_row(struct session *session, struct scope *scope, const char *sql, uint32_t columns,
+                           struct value *values, bool *found, struct error *error);
+
 /* Sends one row of texts (NULL = null) with the portal's shape. Yields. */
 enum sqlstate sink_text_row(struct session *session, const struct session_shape *shape,
                             const char *const *texts, struct error *error);
 
 /* ---- others ---- */
 
+/* activity.c: cancels (or ends) the session with that process id, on whichever core. Yields. */
+enum sqlstate sessions_signal(struct session *session, uint32_t process, bool terminate, bool *found,
+                              struct error *error);
+
+
 struct VariableSetStmt;
-enum sqlstate variable_set_run(struct session *session, const struct VariableSetStmt *set, const char **tag,
-                               struct error *error);
+enum sqlstate variable_set_run(struct session *session, struct scope *scope, const struct VariableSetStmt *set,
+                               const char **tag, struct error *error);
 
 /* explain.c */
 struct ExplainStmt;
@@ -379,8 +401,9 @@ struct CopyStmt;
 enum sqlstate copy_run(struct session *session, struct portal *portal, const struct CopyStmt *copy,
                        uint64_t *rows, struct error *error);
 
-/* advisory.c: gives all session-level locks back; ends those of the transaction. */
+/* advisory.c: gives all session-level locks back; the transaction is about to end, is over. May yield. */
 void advisory_release_all(struct session *session);
+void advisory_transaction_ends(struct session *session);
 void advisory_transaction_over(struct session *session);
 
 #endif

@@ -422,6 +422,7 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
 
 void session_close(struct session *session)
 {
+    struct error error = {0};
     if (session->state != TRANSACTION_NONE)
         transaction_abort(session);
     portals_drop(session, 0, false);
@@ -430,6 +431,7 @@ void session_close(struct session *session)
     advisory_release_all(session);
     statements_forget(session);
     prepared_drop_all(session);
+    (void)temporary_drop(session, &error);
     fiber_close_scope(session->world->scheduler, session->scope);
 }
 
@@ -597,11 +599,13 @@ static enum sqlstate query_many(struct session *session, const char *text, struc
     enum sqlstate failed = statements_parse(session, text, &source, &count, error);
     if (failed)
         return failed;
+    session->several = true;
     for (uint32_t i = 0; i < count && !failed; i++) {
         struct statement *statement = statement_of_text(session, source, i);
         failed = query_one(session, statement, error);
         statement_release(session, statement);
     }
+    session->several = false;
     statement_release(session, source);
     return failed ? failed : implicit_commit(session, error);
 }

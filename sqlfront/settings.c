@@ -63,6 +63,14 @@ const char *settings_get(const struct settings *settings, const char *name)
     return value ? value->current : setting ? setting->preset : NULL;
 }
 
+enum setting_source settings_source(const struct settings *settings, const struct setting *setting,
+                                    const char **reset)
+{
+    const struct setting_value *value = value_find(settings, setting, setting->name);
+    *reset = value && value->reset ? value->reset : setting->preset;
+    return value ? (enum setting_source)value->source : SOURCE_DEFAULT;
+}
+
 /* ---- texts that come and go ---- */
 
 /* Texts are blocks of their own, so that a session that sets something for each of its million transactions does not grow. One
@@ -293,8 +301,8 @@ static void value_take(struct settings *settings, struct setting_value *value, c
     value->current = current;
     if (!changed)
         return;
-    settings->generation++;
     if (value->setting) {
+        settings->generation += setting_binds(value->setting);
         setting_apply(settings->session, value->setting, current);
         reported(settings, value->setting, current);
     }

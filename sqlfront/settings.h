@@ -77,6 +77,10 @@ const struct setting *setting_find(const char *name);
 /* What holds now, in the setting's unit; NULL for a custom setting that is not there. */
 const char *settings_get(const struct settings *settings, const char *name);
 
+/* Where the value comes from, and what RESET would give. */
+enum setting_source settings_source(const struct settings *settings, const struct setting *setting,
+                                    const char **reset);
+
 enum setting_scope { SET_SESSION, SET_LOCAL, SET_START };
 
 /* Sets; `value` NULL = back to what RESET gives. 42704, 22023, 55P02, 42501, 25001. May yield. */
@@ -103,6 +107,8 @@ bool boolean_read(const char *text, bool *value);
 /* settings_apply.c: checks a value, gives it as it is to be kept (of the scope), and refuses what cannot be: 22023. */
 enum sqlstate setting_check(struct session *session, struct scope *scope, const struct setting *setting,
                             const char *value, const char **kept, struct error *error);
+/* Whether bound statements depend on it. */
+bool setting_binds(const struct setting *setting);
 /* Lets the value take effect. */
 void setting_apply(struct session *session, const struct setting *setting, const char *value);
 

@@ -79,11 +79,27 @@ enum sqlstate transaction_take(struct session *session, struct transaction **tra
     return failed;
 }
 
+void transaction_renew(struct session *session)
+{
+    if (!session->transaction || session->statements_run || session->savepoint)
+        return;
+    fiber_shield_begin(session->world->scheduler);
+    transaction_rollback(session->transaction);
+    fiber_shield_end(session->world->scheduler);
+    session->environment.catalog = NULL;
+    advisory_transaction_ends(session);
+    fiber_close_scope(session->world->scheduler, session->transaction_scope);
+    session->transaction_scope = NULL;
+    session->transaction = NULL;
+    session->deferred = NULL;
+}
+
 /* What is left to do when a transaction is over, however it ended. */
 static void transaction_over(struct session *session, bool committed)
 {
     if (session->catalog_changed)
         statements_forget_own(session);
+    advisory_transaction_ends(session);
     if (session->transaction_scope)
         fiber_close_scope(session->world->scheduler, session->transaction_scope);
     session->transaction_scope = NULL;
@@ -130,11 +146,13 @@ static enum sqlstate savepoint_restore(struct session *session, const struct sav
     fiber_shield_end(session->world->scheduler);
     if (!savepoint->begun && session->transaction) {
         session->environment.catalog = NULL;
+        advisory_transaction_ends(session);
         fiber_close_scope(session->world->scheduler, session->transaction_scope);
         session->transaction_scope = NULL;
         session->transaction = NULL;
         session->deferred = NULL;
     }
+    advisory_transaction_ends(session); /* which of them are left the engine knows */
     session->catalog_changed = savepoint->catalog_changed;
     session->path_version = 0;
     settings_undo_to(&session->settings, savepoint->settings_mark);
@@ -163,6 +181,7 @@ void transaction_fail(struct session *session)
     transaction_rollback(session->transaction);
     fiber_shield_end(session->world->scheduler);
     session->environment.catalog = NULL;
+    advisory_transaction_ends(session);
     fiber_close_scope(session->world->scheduler, session->transaction_scope);
     session->transaction_scope = NULL;
     session->transaction = NULL;
@@ -218,8 +237,14 @@ enum sqlstate transaction_end(struct session *session, bool *rolled_back, struct
     portals_drop(session, 0, true);
     bool committed = true;
     if (session->transaction) {
+        bool changed = session->catalog_changed;
+        struct catalog *catalog = session->sessions->options.catalog;
         bool async = strcmp(settings_get(&session->settings, "synchronous_commit"), "off") == 0;
+        if (changed)
+            catalog_commit_begin(catalog);
         failed = transaction_commit(session->transaction, error);
+        if (changed)
+            catalog_commit_end(catalog);
         committed = !failed;
         if (committed && async && transaction_scn(session->transaction))
             session->async_scn = transaction_scn(session->transaction);

@@ -1,0 +1,431 @@
+/* What goes on: pg_stat_activity, pg_locks, pg_prepared_statements, pg_cursors, pg_settings as set-returning functions. The
+ * sessions of other cores are asked by mail, which copies what is to be shown. */
+#include "sqlfront/inside.h"
+
+#include "sqlfront/functions.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct session *session_of(const struct call *call)
+{
+    return call->environment->session;
+}
+
+/* ---- sessions of all cores ---- */
+
+/* A session as others see it. */
+struct sight {
+    uint32_t process, database, role;
+    char application[64], address[NET_ADDRESS_TEXT_BYTES], query[ACTIVITY_BYTES + 1];
+    const char *state;
+    int64_t transaction_start, query_start, backend_start, state_change;
+    struct {
+        struct lock_object object;
+        bool shared;
+    } lock[16];
+    uint32_t locks;
+};
+
+struct sight_mail {
+    struct mail mail;
+    struct sessions_shared *shared;
+    uint32_t room, count;
+    struct sight *sight;
+};
+
+static void sight_take(const struct session *session, struct sight *sight)
+{
+    bool active = session->fiber != NULL;
+    *sight = (struct sight){
+        .process = session->process,
+        .database = session->identity.database,
+        .role = session->identity.session_role,
+        .state = active                                  ? "active"
+                 : session->state == TRANSACTION_FAILED ? "idle in transaction (aborted)"
+                 : session->state != TRANSACTION_NONE   ? "idle in transaction"
+                                                        : "idle",
+        .transaction_start = session->transaction_start,
+        .query_start = session->query_start,
+        .backend_start = session->backend_start,
+        .state_change = session->state_change,
+    };
+    snprintf(sight->application, sizeof sight->application, "%s",
+             settings_get(&session->settings, "application_name"));
+    snprintf(sight->address, sizeof sight->address, "%s", session->options.client_address);
+    memcpy(sight->query, session->activity, session->activity_bytes);
+    list_each (&session->advisory_locks, at) {
+        const struct advisory *held = container_of(at, struct advisory, link);
+        if (sight->locks == sizeof sight->lock / sizeof sight->lock[0])
+            break;
+        sight->lock[sight->locks].object = held->object;
+        sight->lock[sight->locks++].shared = held->shared;
+    }
+}
+
+static void sight_deliver(struct world *here, struct mail *mail)
+{
+    struct sight_mail *asked = container_of(mail, struct sight_mail, mail);
+    const struct sessions *sessions = asked->shared->core[here->core];
+    asked->count = 0;
+    if (sessions)
+        list_each (&sessions->all, at) {
+            if (asked->count < asked->room)
+                sight_take(container_of(at, struct session, link), &asked->sight[asked->count]);
+            asked->count++;
+        }
+    mail_return(here, mail);
+}
+
+/* Asks a core for its sessions, twice when there were more than room. */
+static enum sqlstate sight_ask(struct session *session, struct scope *scope, uint32_t core,
+                               struct sight_mail **answer, struct error *error)
+{
+    uint32_t room = 64;
+    for (;;) {
+        struct sight_mail *asked = scope_alloc_zeroed(scope, sizeof *asked);
+        void *memory;
+        enum sqlstate failed = scope_alloc_large(scope, room * sizeof(struct sight), 16, &memory, error);
+        if (failed)
+            return failed;
+        *asked = (struct sight_mail){.mail = {.deliver = sight_deliver},
+                                     .shared = session->sessions->shared,
+                                     .room = room,
+                                     .sight = memory};
+        failed = mail_call(session->world, scope, core, &asked->mail, error);
+        *answer = asked;
+        if (failed || asked->count <= room)
+            return failed;
+        room = asked->count + 64;
+    }
+}
+
+/* All sessions, as they were when the function was opened. */
+struct sights {
+    struct sight_mail *core[CORES_MAX];
+    uint32_t cores, at_core, at;
+    uint32_t at_lock;
+    int64_t only; /* 0 = all */
+};
+
+static enum sqlstate sights_open(struct call *call, const struct value *arguments)
+{
+    struct session *session = session_of(call);
+    struct sights *sights = scope_alloc_zeroed(call->scope_lasting, sizeof *sights);
+    sights->cores = session->world->cores;
+    sights->only = call->arguments && arguments && !arguments[0].null ? arguments[0].i : 0;
+    call->memory = sights;
+    for (uint32_t core = 0; core < sights->cores; core++) {
+        enum sqlstate failed =
+            sight_ask(session, call->scope_lasting, core, &sights->core[core], call->error);
+        if (failed)
+            return failed;
+    }
+    return SQLSTATE_OK;
+}
+
+static const struct sight *sights_next(struct sights *sights)
+{
+    for (; sights->at_core < sights->cores; sights->at_core++, sights->at = 0)
+        while (sights->at < sights->core[sights->at_core]->count) {
+            const struct sight *sight = &sights->core[sights->at_core]->sight[sights->at++];
+            if (!sights->only || sights->only == sight->process)
+                return sight;
+        }
+    return NULL;
+}
+
+static struct value time_value(int64_t time)
+{
+    return time ? value_integer(time) : value_null();
+}
+
+static enum sqlstate address_values(struct call *call, const char *address, struct value *host, struct value *port)
+{
+    char text[64];
+    int number;
+    const char *colon = strrchr(address, ':');
+    const struct type *type = type_builtin(TYPE_INET);
+    *host = value_null();
+    *port = value_null();
+    if (!colon || sscanf(colon + 1, "%d", &number) != 1)
+        return SQLSTATE_OK;
+    bool v6 = *address == '[';
+    snprintf(text, sizeof text, "%.*s", (int)(colon - address) - 2 * v6, address + v6);
+    *port = value_integer(number);
+    return type->ops->in(call->environment, call->scope, type, -1, bytes_of_text(text), host, call->error);
+}
+
+static enum sqlstate activity_next(struct call *call, struct value *results, bool *end)
+{
+    enum { COLUMNS = 30 };
+    const struct sight *sight = sights_next(call->memory);
+    *end = !sight;
+    if (!sight)
+        return SQLSTATE_OK;
+    for (uint32_t i = 0; i < COLUMNS; i++)
+        results[i] = value_null();
+    results[0] = value_integer(sight->database);
+    results[1] = value_integer(sight->process);
+    results[2] = value_integer(sight->role);
+    results[3] = value_text(sight->application);
+    results[4] = value_text(sight->state);
+    results[5] = value_text(sight->query);
+    if (strncmp(sight->state, "idle", 4) == 0) {
+        results[6] = value_text("Client");
+        results[7] = value_text("ClientRead");
+    }
+    results[8] = time_value(sight->transaction_start);
+    results[9] = time_value(sight->query_start);
+    results[10] = time_value(sight->backend_start);
+    results[11] = time_value(sight->state_change);
+    results[17] = value_text("client backend");
+    results[18] = value_boolean(false);
+    results[25] = value_boolean(false);
+    results[27] = value_boolean(false);
+    return address_values(call, sight->address, &results[12], &results[14]);
+}
+
+static enum sqlstate locks_next(struct call *call, struct value *results, bool *end)
+{
+    enum { COLUMNS = 16 };
+    struct sights *sights = call->memory;
+    for (; sights->at_core < sights->cores; sights->at_core++, sights->at = 0)
+        for (; sights->at < sights->core[sights->at_core]->count; sights->at++, sights->at_lock = 0) {
+            const struct sight *sight = &sights->core[sights->at_core]->sight[sights->at];
+            if (sights->at_lock >= sight->locks)
+                continue;
+            uint32_t at = sights->at_lock++;
+            const struct lock_object *object = &sight->lock[at].object;
+            char *transaction = scope_alloc(call->scope, 32);
+            for (uint32_t i = 0; i < COLUMNS; i++)
+                results[i] = value_null();
+            snprintf(transaction, 32, "%u/%u", sight->process, 1U);
+            results[0] = value_text("advisory");
+            results[1] = value_integer((uint32_t)object->high);
+            results[7] = value_integer((uint32_t)(object->low >> 32));
+            results[8] = value_integer((uint32_t)object->low);
+            results[9] = value_integer((int64_t)(object->high >> 32));
+            results[10] = value_text(transaction);
+            results[11] = value_integer(sight->process);
+            results[12] = value_text(sight->lock[at].shared ? "ShareLock" : "ExclusiveLock");
+            results[13] = value_boolean(true);
+            results[14] = value_boolean(false);
+            *end = false;
+            return SQLSTATE_OK;
+        }
+    *end = true;
+    return SQLSTATE_OK;
+}
+
+/* ---- signals ---- */
+
+struct signal_mail {
+    struct mail mail;
+    struct sessions_shared *shared;
+    uint32_t process;
+    bool terminate, found;
+};
+
+static void signal_deliver(struct world *here, struct mail *mail)
+{
+    struct signal_mail *asked = container_of(mail, struct signal_mail, mail);
+    struct sessions *sessions = asked->shared->core[here->core];
+    if (sessions)
+        list_each (&sessions->all, at) {
+            struct session *session = container_of(at, struct session, link);
+            if (session->process != asked->process)
+                continue;
+            asked->found = true;
+            if (asked->terminate && session->options.terminate)
+                session->options.terminate(session->options.argument, SQLSTATE_ADMIN_SHUTDOWN,
+                                           "terminating connection due to administrator command");
+            else if (session->fiber)
+                fiber_cancel(session->fiber, SQLSTATE_QUERY_CANCELED,
+                             "canceling statement due to user request");
+        }
+    mail_return(here, mail);
+}
+
+enum sqlstate sessions_signal(struct session *session, uint32_t process, bool terminate, bool *found,
+                              struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    *found = false;
+    struct scope *work = scope_open(session->scope, "signal");
+    for (uint32_t core = 0; core < session->world->cores && !failed && !*found; core++) {
+        struct signal_mail *asked = scope_alloc_zeroed(work, sizeof *asked);
+        *asked = (struct signal_mail){.mail = {.deliver = signal_deliver},
+                                      .shared = session->sessions->shared,
+                                      .process = process,
+                                      .terminate = terminate};
+        failed = mail_call(session->world, work, core, &asked->mail, error);
+        *found = asked->found;
+    }
+    scope_close(work);
+    return failed;
+}
+
+/* ---- this session's things ---- */
+
+struct walk {
+    size_t at;
+    struct list_link *link;
+};
+
+static enum sqlstate walk_open(struct call *call, const struct value *arguments)
+{
+    (void)arguments;
+    struct walk *walk = scope_alloc_zeroed(call->scope_lasting, sizeof *walk);
+    walk->link = session_of(call)->portals_made.head.next;
+    call->memory = walk;
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate prepared_next(struct call *call, struct value *results, bool *end)
+{
+    struct session *session = session_of(call);
+    struct walk *walk = call->memory;
+    const struct map_entry *entry;
+    do
+        entry = map_next(&session->prepared, &walk->at);
+    while (entry && entry->key.size == 0);
+    *end = !entry;
+    if (!entry)
+        return SQLSTATE_OK;
+    const struct prepared *prepared = entry->value;
+    const struct type *array = type_builtin(TYPE_ARRAY_OF_REGTYPE);
+    struct text text = text_in(call->scope);
+    const char *whole;
+    text_append(&text, "{");
+    for (uint32_t i = 0; i < prepared->parameters; i++)
+        text_format(&text, "%s%u", i ? "," : "", prepared->parameter_types[i]);
+    text_append(&text, "}");
+    enum sqlstate failed = text_end(&text, &whole, call->error);
+    results[0] = value_text(prepared->name);
+    results[1] = value_text(prepared->statement->text);
+    results[2] = value_integer(prepared->time);
+    results[4] = value_boolean(prepared->from_sql);
+    results[5] = value_integer(0);
+    results[6] = value_integer(0);
+    return failed ? failed
+                  : array->ops->in(call->environment, call->scope, array, -1, bytes_of_text(whole), &results[3],
+                                   call->error);
+}
+
+static enum sqlstate cursors_next(struct call *call, struct value *results, bool *end)
+{
+    struct session *session = session_of(call);
+    struct walk *walk = call->memory;
+    for (; walk->link != &session->portals_made.head; walk->link = walk->link->next) {
+        const struct portal *portal = container_of(walk->link, struct portal, link);
+        if (portal->nameless)
+            continue;
+        walk->link = walk->link->next;
+        results[0] = value_text(portal->name);
+        results[1] = value_text(portal->statement->text);
+        results[2] = value_boolean(portal->hold);
+        results[3] = value_boolean(portal->binary);
+        results[4] = value_boolean(portal->scroll);
+        results[5] = value_integer(portal->time);
+        *end = false;
+        return SQLSTATE_OK;
+    }
+    *end = true;
+    return SQLSTATE_OK;
+}
+
+/* ---- pg_settings ---- */
+
+static struct value text_or_null(const char *text)
+{
+    return text ? value_text(text) : value_null();
+}
+
+static struct value number_value(struct call *call, const struct setting *setting, double number)
+{
+    if (setting->kind != SETTING_INTEGER && setting->kind != SETTING_REAL)
+        return value_null();
+    char *text = scope_alloc(call->scope, 40);
+    snprintf(text, 40, setting->kind == SETTING_INTEGER ? "%.0f" : "%g", number);
+    return value_text(text);
+}
+
+static enum sqlstate choices_value(struct call *call, const struct setting *setting, struct value *value)
+{
+    const struct type *type = type_builtin(TYPE_ARRAY_OF_TEXT);
+    struct text text = text_in(call->scope);
+    const char *whole;
+    *value = value_null();
+    if (!setting->choices)
+        return SQLSTATE_OK;
+    for (const char *const *choice = setting->choices; *choice; choice++)
+        text_format(&text, "%s\"%s\"", choice == setting->choices ? "{" : ",", *choice);
+    text_append(&text, "}");
+    enum sqlstate failed = text_end(&text, &whole, call->error);
+    return failed ? failed
+                  : type->ops->in(call->environment, call->scope, type, -1, bytes_of_text(whole), value, call->error);
+}
+
+static enum sqlstate settings_next(struct call *call, struct value *results, bool *end)
+{
+    static const char *const contexts[] = {"internal", "postmaster", "sighup",   "superuser-backend",
+                                           "backend",  "superuser",  "user"};
+    static const char *const kinds[] = {[SETTING_BOOLEAN] = "bool",
+                                        [SETTING_INTEGER] = "integer",
+                                        [SETTING_REAL] = "real",
+                                        [SETTING_STRING] = "string",
+                                        [SETTING_ENUM] = "enum"};
+    static const char *const sources[] = {"default", "client", "session"};
+    struct walk *walk = call->memory;
+    const struct settings *settings = &session_of(call)->settings;
+    while (walk->at < settings_count && settings_table[walk->at].flags & SETTING_HIDDEN)
+        walk->at++;
+    *end = walk->at == settings_count;
+    if (*end)
+        return SQLSTATE_OK;
+    const struct setting *setting = &settings_table[walk->at++];
+    const char *reset;
+    enum setting_source source = settings_source(settings, setting, &reset);
+    results[0] = value_text(setting->name);
+    results[1] = value_text(settings_get(settings, setting->name));
+    results[2] = text_or_null(setting->unit);
+    results[3] = value_text(setting->category);
+    results[4] = text_or_null(setting->description);
+    results[5] = text_or_null(setting->detail);
+    results[6] = value_text(contexts[setting->context]);
+    results[7] = value_text(kinds[setting->kind]);
+    results[8] = value_text(sources[source]);
+    results[9] = number_value(call, setting, setting->low);
+    results[10] = number_value(call, setting, setting->high);
+    results[12] = value_text(setting->preset);
+    results[13] = value_text(reset);
+    results[14] = value_null();
+    results[15] = value_null();
+    results[16] = value_boolean(false);
+    return choices_value(call, setting, &results[11]);
+}
+
+static enum sqlstate nothing_next(struct call *call, struct value *results, bool *end)
+{
+    (void)call;
+    (void)results;
+    *end = true;
+    return SQLSTATE_OK;
+}
+
+const struct set_function session_set_functions[] = {
+    {.name = "pg_stat_get_activity", .open = sights_open, .next = activity_next},
+    {.name = "pg_lock_status", .open = sights_open, .next = locks_next},
+    {.name = "pg_prepared_statement", .open = walk_open, .next = prepared_next},
+    {.name = "pg_cursor", .open = walk_open, .next = cursors_next},
+    {.name = "show_all_settings", .open = walk_open, .next = settings_next},
+    {.name = "pg_prepared_xact", .open = walk_open, .next = nothing_next},
+    {.name = "pg_listening_channels", .open = walk_open, .next = nothing_next},
+    {.name = "show_all_file_settings", .open = walk_open, .next = nothing_next},
+    {.name = "pg_stat_get_wal_senders", .open = walk_open, .next = nothing_next},
+    {.name = "pg_get_replication_slots", .open = walk_open, .next = nothing_next},
+    {.name = "pg_stat_get_progress_info", .open = walk_open, .next = nothing_next},
+    {0},
+};

@@ -1,0 +1,27 @@
+/* What functions.c gathers. */
+#ifndef SYNOD_SQLFRONT_FUNCTIONS_H
+#define SYNOD_SQLFRONT_FUNCTIONS_H
+
+#include "sqlfront/value/value.h"
+
+struct session;
+
+#define FUNCTION(name) \
+    enum sqlstate name(struct call *call, const struct value *arguments, struct value *result)
+
+FUNCTION(function_advisory_lock);
+FUNCTION(function_advisory_lock_shared);
+FUNCTION(function_try_advisory_lock);
+FUNCTION(function_try_advisory_lock_shared);
+FUNCTION(function_advisory_xact_lock);
+FUNCTION(function_advisory_xact_lock_shared);
+FUNCTION(function_try_advisory_xact_lock);
+FUNCTION(function_try_advisory_xact_lock_shared);
+FUNCTION(function_advisory_unlock);
+FUNCTION(function_advisory_unlock_shared);
+FUNCTION(function_advisory_unlock_all);
+
+/* activity.c: pg_stat_activity and the like. */
+extern const struct set_function session_set_functions[];
+
+#endif
