@@ -42,7 +42,7 @@ static void sight_take(const struct session *session, struct sight *sight)
         .process = session->process,
         .database = session->identity.database,
         .role = session->identity.session_role,
-        .state = active                                  ? "active"
+        .state = active                                 ? "active"
                  : session->state == TRANSACTION_FAILED ? "idle in transaction (aborted)"
                  : session->state != TRANSACTION_NONE   ? "idle in transaction"
                                                         : "idle",
@@ -141,7 +141,8 @@ static struct value time_value(int64_t time)
     return time ? value_integer(time) : value_null();
 }
 
-static enum sqlstate address_values(struct call *call, const char *address, struct value *host, struct value *port)
+static enum sqlstate address_values(struct call *call, const char *address, struct value *host,
+                                    struct value *port)
 {
     char text[64];
     int number;
@@ -310,8 +311,8 @@ static enum sqlstate prepared_next(struct call *call, struct value *results, boo
     results[5] = value_integer(0);
     results[6] = value_integer(0);
     return failed ? failed
-                  : array->ops->in(call->environment, call->scope, array, -1, bytes_of_text(whole), &results[3],
-                                   call->error);
+                  : array->ops->in(call->environment, call->scope, array, -1, bytes_of_text(whole),
+                                   &results[3], call->error);
 }
 
 static enum sqlstate cursors_next(struct call *call, struct value *results, bool *end)
@@ -365,12 +366,13 @@ static enum sqlstate choices_value(struct call *call, const struct setting *sett
     text_append(&text, "}");
     enum sqlstate failed = text_end(&text, &whole, call->error);
     return failed ? failed
-                  : type->ops->in(call->environment, call->scope, type, -1, bytes_of_text(whole), value, call->error);
+                  : type->ops->in(call->environment, call->scope, type, -1, bytes_of_text(whole), value,
+                                  call->error);
 }
 
 static enum sqlstate settings_next(struct call *call, struct value *results, bool *end)
 {
-    static const char *const contexts[] = {"internal", "postmaster", "sighup",   "superuser-backend",
+    static const char *const contexts[] = {"internal", "postmaster", "sighup", "superuser-backend",
                                            "backend",  "superuser",  "user"};
     static const char *const kinds[] = {[SETTING_BOOLEAN] = "bool",
                                         [SETTING_INTEGER] = "integer",

@@ -20,7 +20,8 @@ static struct session *session_of(const struct call *call)
 }
 
 /* PostgreSQL tells keys of one 64-bit number from those of two 32-bit numbers. */
-static struct lock_object object_of(struct session *session, const struct call *call, const struct value *arguments)
+static struct lock_object object_of(struct session *session, const struct call *call,
+                                    const struct value *arguments)
 {
     struct lock_object object = {.class = LOCK_CLASS_ADVISORY, .high = session->identity.database};
     if (call->arguments == 2) {
@@ -49,7 +50,8 @@ static struct advisory *advisory_find(struct session *session, const struct lock
 static bool advisory_covers(struct session *session, const struct lock_object *object, bool shared)
 {
     return advisory_find(session, object, false, false) || advisory_find(session, object, false, true) ||
-           (shared && (advisory_find(session, object, true, false) || advisory_find(session, object, true, true)));
+           (shared &&
+            (advisory_find(session, object, true, false) || advisory_find(session, object, true, true)));
 }
 
 static struct advisory *advisory_note(struct session *session, struct scope *scope,
@@ -62,8 +64,8 @@ static struct advisory *advisory_note(struct session *session, struct scope *sco
     return held;
 }
 
-static enum sqlstate object_lock(struct transaction *transaction, const struct lock_object *object, bool shared,
-                                 enum advisory_how how, bool *granted, struct error *error)
+static enum sqlstate object_lock(struct transaction *transaction, const struct lock_object *object,
+                                 bool shared, enum advisory_how how, bool *granted, struct error *error)
 {
     enum lock_outcome outcome = LOCK_GRANTED;
     enum sqlstate failed =
@@ -89,8 +91,8 @@ static enum sqlstate session_lock(struct session *session, const struct lock_obj
     for (; *timeout >= '0' && *timeout <= '9'; timeout++)
         options.lock_timeout_ns = options.lock_timeout_ns * 10 + (uint64_t)(*timeout - '0') * NS_PER_MS;
     bool covered = advisory_covers(session, object, shared);
-    enum sqlstate failed = transaction_begin(session->world, session->sessions->options.engine, scope, &options,
-                                             &transaction, error);
+    enum sqlstate failed = transaction_begin(session->world, session->sessions->options.engine, scope,
+                                             &options, &transaction, error);
     *granted = covered;
     if (!failed && !covered)
         failed = object_lock(transaction, object, shared, how, granted, error);
@@ -184,15 +186,16 @@ static enum sqlstate lock_transaction(struct call *call, const struct value *arg
     return failed;
 }
 
-static enum sqlstate unlock(struct call *call, const struct value *arguments, bool shared, struct value *result)
+static enum sqlstate unlock(struct call *call, const struct value *arguments, bool shared,
+                            struct value *result)
 {
     struct session *session = session_of(call);
     const struct lock_object object = object_of(session, call, arguments);
     struct advisory *held = advisory_find(session, &object, shared, false);
     *result = value_boolean(held != NULL);
     if (!held)
-        session_notice(session, SESSION_WARNING, SQLSTATE_WARNING,
-                       "you don't own a lock of type %s", shared ? "ShareLock" : "ExclusiveLock");
+        session_notice(session, SESSION_WARNING, SQLSTATE_WARNING, "you don't own a lock of type %s",
+                       shared ? "ShareLock" : "ExclusiveLock");
     else if (--held->count == 0)
         advisory_drop(session, held);
     return SQLSTATE_OK;
@@ -203,12 +206,14 @@ enum sqlstate function_advisory_lock(struct call *call, const struct value *argu
     return lock_session(call, arguments, false, ADVISORY_WAIT, result);
 }
 
-enum sqlstate function_advisory_lock_shared(struct call *call, const struct value *arguments, struct value *result)
+enum sqlstate function_advisory_lock_shared(struct call *call, const struct value *arguments,
+                                            struct value *result)
 {
     return lock_session(call, arguments, true, ADVISORY_WAIT, result);
 }
 
-enum sqlstate function_try_advisory_lock(struct call *call, const struct value *arguments, struct value *result)
+enum sqlstate function_try_advisory_lock(struct call *call, const struct value *arguments,
+                                         struct value *result)
 {
     return lock_session(call, arguments, false, ADVISORY_TRY, result);
 }
@@ -219,7 +224,8 @@ enum sqlstate function_try_advisory_lock_shared(struct call *call, const struct 
     return lock_session(call, arguments, true, ADVISORY_TRY, result);
 }
 
-enum sqlstate function_advisory_xact_lock(struct call *call, const struct value *arguments, struct value *result)
+enum sqlstate function_advisory_xact_lock(struct call *call, const struct value *arguments,
+                                          struct value *result)
 {
     return lock_transaction(call, arguments, false, ADVISORY_WAIT, result);
 }

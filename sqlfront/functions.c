@@ -54,8 +54,8 @@ static enum sqlstate version(struct call *call, const struct value *arguments, s
 static enum sqlstate current_setting(struct call *call, const struct value *arguments, struct value *result)
 {
     const char *shown;
-    enum sqlstate failed = settings_show(&session_of(call)->settings, call->scope, text_of(call, &arguments[0]),
-                                         &shown, call->error);
+    enum sqlstate failed = settings_show(&session_of(call)->settings, call->scope,
+                                         text_of(call, &arguments[0]), &shown, call->error);
     if (!failed)
         *result = value_text(scope_copy_text(call->scope, shown));
     return failed;
@@ -274,7 +274,8 @@ static enum sqlstate temporary_schema(struct call *call, const struct value *arg
 
 /* ---- transactions ---- */
 
-static enum sqlstate transaction_number(struct call *call, const struct value *arguments, struct value *result)
+static enum sqlstate transaction_number(struct call *call, const struct value *arguments,
+                                        struct value *result)
 {
     struct transaction *transaction;
     (void)arguments;
@@ -289,7 +290,8 @@ static enum sqlstate transaction_number(struct call *call, const struct value *a
 static enum sqlstate cancel_backend(struct call *call, const struct value *arguments, struct value *result)
 {
     bool found;
-    enum sqlstate failed = sessions_signal(session_of(call), (uint32_t)arguments[0].i, false, &found, call->error);
+    enum sqlstate failed =
+        sessions_signal(session_of(call), (uint32_t)arguments[0].i, false, &found, call->error);
     if (!failed && !found)
         session_notice(session_of(call), SESSION_WARNING, SQLSTATE_WARNING,
                        "PID %d is not a PostgreSQL server process", (int)arguments[0].i);
@@ -300,7 +302,8 @@ static enum sqlstate cancel_backend(struct call *call, const struct value *argum
 static enum sqlstate terminate_backend(struct call *call, const struct value *arguments, struct value *result)
 {
     bool found;
-    enum sqlstate failed = sessions_signal(session_of(call), (uint32_t)arguments[0].i, true, &found, call->error);
+    enum sqlstate failed =
+        sessions_signal(session_of(call), (uint32_t)arguments[0].i, true, &found, call->error);
     if (!failed && !found)
         session_notice(session_of(call), SESSION_WARNING, SQLSTATE_WARNING,
                        "PID %d is not a PostgreSQL server process", (int)arguments[0].i);
@@ -330,7 +333,10 @@ static enum sqlstate no_notify(struct call *call, const struct value *arguments,
 
 /* ---- the list ---- */
 
-#define ASKS(source, does) {.name = source, .run = does, .flags = FUNCTION_SESSION}
+#define ASKS(source, does)                                     \
+    {                                                          \
+        .name = source, .run = does, .flags = FUNCTION_SESSION \
+    }
 #define LOCKS(source, does) ASKS("pg_" source "_int8", does), ASKS("pg_" source "_int4", does)
 
 static const struct function functions[] = {

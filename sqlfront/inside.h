@@ -123,6 +123,7 @@ struct portal {
     char tag[64];          /* how it went */
     uint8_t state;
     bool is_cursor, scroll, no_scroll, hold, binary;
+    bool analyze, keep; /* EXPLAIN ANALYZE: figures are taken; the execution is kept after its end */
     uint32_t parameters;
     struct value *values;
     struct session_shape shape; /* with the formats asked for */
@@ -204,7 +205,8 @@ struct session {
 
     /* the statement under way */
     struct fiber *fiber; /* NULL = idle */
-    uint32_t depth;      /* of statements within statements (EXECUTE, DO) */
+    struct copy *copy;   /* the COPY FROM under way */
+    uint32_t copy_range; /* place of its source in the statement being bound */
     struct fiber_timer statement_timer, idle_timer;
 
     /* pg_stat_activity */
@@ -220,7 +222,8 @@ int64_t session_now(struct session *session); /* us since 2000-01-01 */
 /* A notice, unless client_min_messages is above it. */
 void session_notice(struct session *session, enum session_severity severity, enum sqlstate state,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
-void session_notice_error(struct session *session, enum session_severity severity, const struct error *notice);
+void session_notice_error(struct session *session, enum session_severity severity,
+                          const struct error *notice);
 
 /* Opens a view of the catalog for the scope, in the session's transaction (begun if need be), and puts it into the
  * environment. Yields. */
@@ -386,10 +389,9 @@ enum sqlstate sink_text_row(struct session *session, const struct session_shape 
 enum sqlstate sessions_signal(struct session *session, uint32_t process, bool terminate, bool *found,
                               struct error *error);
 
-
 struct VariableSetStmt;
-enum sqlstate variable_set_run(struct session *session, struct scope *scope, const struct VariableSetStmt *set,
-                               const char **tag, struct error *error);
+enum sqlstate variable_set_run(struct session *session, struct scope *scope,
+                               const struct VariableSetStmt *set, const char **tag, struct error *error);
 
 /* explain.c */
 struct ExplainStmt;

@@ -40,8 +40,7 @@ enum sqlstate portal_make(struct session *session, const char *name, struct stat
     portal->depth = session->savepoint ? session->savepoint->depth : 0;
     portal->time = session->environment.statement_time;
     enum sqlstate failed =
-        nameless ? SQLSTATE_OK
-                 : map_put(&session->portals, bytes_of_text(portal->name), portal, NULL, error);
+        nameless ? SQLSTATE_OK : map_put(&session->portals, bytes_of_text(portal->name), portal, NULL, error);
     if (failed) {
         scope_close(scope);
         return failed;
@@ -160,6 +159,7 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
         .environment = &session->environment,
         .parameters = portal->values,
         .parameter_count = portal->parameters,
+        .analyze = portal->analyze,
         .isolation = session->isolation,
         .deferred = session->deferred,
     };
@@ -194,7 +194,10 @@ static enum sqlstate execution_pull(struct portal *portal, uint32_t most, struct
     }
     if (!portal->batch) {
         portal->rows = execution_rows(portal->execution);
-        execution_end(portal);
+        if (portal->keep)
+            portal->complete = true;
+        else
+            execution_end(portal);
         return SQLSTATE_OK;
     }
     const struct batch *batch = portal->batch;
@@ -268,8 +271,10 @@ enum sqlstate portals_settle(struct session *session, const struct portal *but, 
 
 static void tag_write(struct portal *portal, uint64_t given)
 {
-    static const char *const words[] = {[QUERY_SELECT] = "SELECT ", [QUERY_INSERT] = "INSERT 0 ",
-                                        [QUERY_UPDATE] = "UPDATE ", [QUERY_DELETE] = "DELETE ",
+    static const char *const words[] = {[QUERY_SELECT] = "SELECT ",
+                                        [QUERY_INSERT] = "INSERT 0 ",
+                                        [QUERY_UPDATE] = "UPDATE ",
+                                        [QUERY_DELETE] = "DELETE ",
                                         [QUERY_MERGE] = "MERGE "};
     uint8_t kind = portal->recipe->query->kind;
     snprintf(portal->tag, sizeof portal->tag, "%s%" PRIu64, words[kind],
@@ -341,12 +346,12 @@ enum sqlstate portal_declare(struct session *session, struct statement *outer,
         return failed;
     }
     if (scroll && declare->options & CURSOR_OPT_NO_SCROLL)
-        return error_set(error, SQLSTATE_PACK('4', '2', 'P', '1', '1'), "cannot specify both SCROLL and NO SCROLL");
+        return error_set(error, SQLSTATE_PACK('4', '2', 'P', '1', '1'),
+                         "cannot specify both SCROLL and NO SCROLL");
     if (declare->options & CURSOR_OPT_ASENSITIVE && declare->options & CURSOR_OPT_INSENSITIVE)
         return error_set(error, SQLSTATE_PACK('4', '2', 'P', '1', '1'),
                          "cannot specify both ASENSITIVE and INSENSITIVE");
-    struct statement *statement =
-        statement_within(session, outer, (const struct Node *)declare->query);
+    struct statement *statement = statement_within(session, outer, (const struct Node *)declare->query);
     statement->given = outer->given;
     statement->given_types = outer->given_types;
     if (!statement->plannable || !IsA(declare->query, SelectStmt)) {
@@ -367,9 +372,11 @@ enum sqlstate portal_declare(struct session *session, struct statement *outer,
     if (by->parameters) {
         portal->values = scope_alloc(portal->scope, by->parameters * sizeof *portal->values);
         for (uint32_t i = 0; i < by->parameters && !failed; i++)
-            failed = value_copy(portal->scope, session->environment.type_find(&session->environment,
-                                                                              by->recipe ? by->recipe->parameter_types[i] : TYPE_TEXT),
-                                &by->values[i], &portal->values[i], error);
+            failed = value_copy(
+                portal->scope,
+                session->environment.type_find(&session->environment,
+                                               by->recipe ? by->recipe->parameter_types[i] : TYPE_TEXT),
+                &by->values[i], &portal->values[i], error);
     }
     if (!failed)
         failed = portal_start(portal, error);
@@ -434,7 +441,8 @@ static enum sqlstate fetch_give(struct fetch *fetch, uint64_t from, uint64_t cou
     struct session_sink *sink = portal->session->options.sink;
     while (count > 0) {
         struct session_rows rows;
-        spool_rows(portal->spool, from - portal->spool_first, count > UINT32_MAX ? 0 : (uint32_t)count, &rows);
+        spool_rows(portal->spool, from - portal->spool_first, count > UINT32_MAX ? 0 : (uint32_t)count,
+                   &rows);
         rows.shape = &portal->shape;
         enum sqlstate failed = fetch->send ? sink->ops->rows(sink, &rows, error) : SQLSTATE_OK;
         if (failed)

@@ -111,10 +111,8 @@ void sessions_cancel(struct sessions *sessions, uint32_t process, uint32_t key)
         return;
     struct scope *scope = scope_open(sessions->scope, "cancel");
     struct cancel_mail *cancel = scope_alloc_zeroed(scope, sizeof *cancel);
-    *cancel = (struct cancel_mail){.mail = {.deliver = cancel_deliver},
-                                   .shared = sessions->shared,
-                                   .process = process,
-                                   .key = key};
+    *cancel = (struct cancel_mail){
+        .mail = {.deliver = cancel_deliver}, .shared = sessions->shared, .process = process, .key = key};
     (void)mail_call(world, scope, core, &cancel->mail, &error);
     scope_close(scope);
 }
@@ -198,7 +196,8 @@ static enum sqlstate path_resolve(struct session *session, struct catalog_view *
                 found[count++] = identity->temporary_schema;
             continue;
         }
-        enum sqlstate failed = catalog_schema(view, strcmp(name, "$user") == 0 ? session->role : name, &oid, error);
+        enum sqlstate failed =
+            catalog_schema(view, strcmp(name, "$user") == 0 ? session->role : name, &oid, error);
         if (failed)
             return failed;
         bool seen = oid == 0;
@@ -443,9 +442,7 @@ void session_identity(const struct session *session, uint32_t *process, uint32_t
 
 char session_status(const struct session *session)
 {
-    return session->state == TRANSACTION_OPEN     ? 'T'
-           : session->state == TRANSACTION_FAILED ? 'E'
-                                                  : 'I';
+    return session->state == TRANSACTION_OPEN ? 'T' : session->state == TRANSACTION_FAILED ? 'E' : 'I';
 }
 
 struct environment *session_environment(struct session *session)
@@ -468,8 +465,7 @@ static void statement_late(void *argument)
 {
     struct session *session = argument;
     if (session->fiber)
-        fiber_cancel(session->fiber, SQLSTATE_QUERY_CANCELED,
-                     "canceling statement due to statement timeout");
+        fiber_cancel(session->fiber, SQLSTATE_QUERY_CANCELED, "canceling statement due to statement timeout");
 }
 
 static void session_idle_late(void *argument)
@@ -479,9 +475,8 @@ static void session_idle_late(void *argument)
     session->options.terminate(session->options.argument,
                                in_transaction ? SQLSTATE_PACK('2', '5', 'P', '0', '3')
                                               : SQLSTATE_IDLE_SESSION_TIMEOUT,
-                               in_transaction
-                                   ? "terminating connection due to idle-in-transaction timeout"
-                                   : "terminating connection due to idle-session timeout");
+                               in_transaction ? "terminating connection due to idle-in-transaction timeout"
+                                              : "terminating connection due to idle-session timeout");
 }
 
 /* The door calls: from here on the session is busy. */
@@ -492,8 +487,8 @@ static void command_begin(struct session *session, const char *text)
     fiber_timer_clear(scheduler, &session->idle_timer);
     uint64_t timeout_ms = setting_ms(session, "statement_timeout");
     if (timeout_ms && !session->statement_timer.place)
-        fiber_timer_set(scheduler, &session->statement_timer,
-                        session->world->now_ns + timeout_ms * NS_PER_MS, statement_late, session);
+        fiber_timer_set(scheduler, &session->statement_timer, session->world->now_ns + timeout_ms * NS_PER_MS,
+                        statement_late, session);
     session->environment.statement_time = session->query_start = session->state_change = session_now(session);
     if (!text)
         return;
@@ -737,7 +732,7 @@ static enum sqlstate parameter_read(struct session *session, struct portal *port
     enum sqlstate failed = format ? SQLSTATE_OK : encoding_check(bytes, error);
     if (!failed)
         failed = (format ? type->ops->receive : type->ops->in)(&session->environment, portal->scope, type, -1,
-                                                              bytes, value, error);
+                                                               bytes, value, error);
     if (failed) {
         struct error cause = *error;
         error_add(error, ERROR_CONTEXT, "unnamed portal parameter $%u", number + 1);
@@ -841,7 +836,8 @@ enum sqlstate session_execute(struct session *session, const char *name, uint32_
     command_begin(session, portal ? portal->statement->text : NULL);
     enum sqlstate failed = SQLSTATE_OK;
     if (!portal)
-        failed = error_set(error, SQLSTATE_PACK('3', '4', '0', '0', '0'), "portal \"%s\" does not exist", name);
+        failed =
+            error_set(error, SQLSTATE_PACK('3', '4', '0', '0', '0'), "portal \"%s\" does not exist", name);
     else if (!portal->statement->node)
         failed = session->options.sink->ops->complete(session->options.sink, NULL, error);
     else if (!(failed = failed_transaction(session, portal->statement->node, error))) {

@@ -139,10 +139,10 @@ static double unit_worth(const char *unit, bool *is_time)
         double worth;
         bool is_time;
     } units[] = {
-        {"B", 1, false},      {"kB", 1024, false}, {"8kB", 8192, false}, {"MB", 1048576, false},
-        {"GB", 1073741824.0, false}, {"TB", 1099511627776.0, false},
-        {"us", 1, true},      {"ms", 1000, true},  {"s", 1e6, true},     {"min", 60e6, true},
-        {"h", 3600e6, true},  {"d", 86400e6, true},
+        {"B", 1, false},        {"kB", 1024, false},         {"8kB", 8192, false},
+        {"MB", 1048576, false}, {"GB", 1073741824.0, false}, {"TB", 1099511627776.0, false},
+        {"us", 1, true},        {"ms", 1000, true},          {"s", 1e6, true},
+        {"min", 60e6, true},    {"h", 3600e6, true},         {"d", 86400e6, true},
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (strcmp(unit, units[i].name) == 0) {
@@ -279,9 +279,9 @@ static enum sqlstate value_read(struct settings *settings, struct scope *scope, 
     default:
         break;
     }
-    return failed ? failed
-                  : setting_check(settings->session, scope, setting, scope_copy_text(scope, *kept), kept,
-                                  error);
+    return failed
+               ? failed
+               : setting_check(settings->session, scope, setting, scope_copy_text(scope, *kept), kept, error);
 }
 
 /* ---- setting ---- */
@@ -332,8 +332,8 @@ static enum sqlstate may_set(struct settings *settings, const struct setting *se
 {
     switch (setting->context) {
     case CONTEXT_INTERNAL:
-        return error_set(error, SQLSTATE_PACK('5', '5', 'P', '0', '2'),
-                         "parameter \"%s\" cannot be changed", setting->name);
+        return error_set(error, SQLSTATE_PACK('5', '5', 'P', '0', '2'), "parameter \"%s\" cannot be changed",
+                         setting->name);
     case CONTEXT_POSTMASTER:
         return error_set(error, SQLSTATE_PACK('5', '5', 'P', '0', '2'),
                          "parameter \"%s\" cannot be changed without restarting the server", setting->name);
@@ -410,8 +410,9 @@ enum sqlstate settings_set(struct settings *settings, const char *name, const ch
 {
     const struct setting *setting = setting_find(name);
     const struct setting_value *had = value_find(settings, setting, name);
-    enum sqlstate failed = setting ? may_set(settings, setting, how, error)
-                                   : custom_check(name, value != NULL || had != NULL || strchr(name, '.'), error);
+    enum sqlstate failed = setting
+                               ? may_set(settings, setting, how, error)
+                               : custom_check(name, value != NULL || had != NULL || strchr(name, '.'), error);
     if (failed)
         return failed;
     bool resets = !value;
@@ -434,7 +435,8 @@ enum sqlstate settings_reset_all(struct settings *settings, struct error *error)
 {
     list_each (&settings->values, at) {
         struct setting_value *value = container_of(at, struct setting_value, link);
-        if (value->setting && (value->setting->flags & SETTING_KEPT || value->setting->context < CONTEXT_SUPERUSER))
+        if (value->setting &&
+            (value->setting->flags & SETTING_KEPT || value->setting->context < CONTEXT_SUPERUSER))
             continue;
         enum sqlstate failed = settings_set(settings, value->name, NULL, SET_SESSION, error);
         if (failed)
@@ -485,7 +487,8 @@ void settings_commit(struct settings *settings)
         text_drop(settings, undo->base);
         undo->next = settings->undo_free;
         settings->undo_free = undo;
-        bool same = value->base ? value->current && strcmp(value->current, value->base) == 0 : !value->current;
+        bool same =
+            value->base ? value->current && strcmp(value->current, value->base) == 0 : !value->current;
         if (!same)
             value_take(settings, value, text_keep(settings, value->base));
     }

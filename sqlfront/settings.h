@@ -66,7 +66,7 @@ struct settings {
     struct list values;
     struct setting_undo *undo; /* newest first */
     struct setting_undo *undo_free;
-    uint64_t generation;       /* grows when something changes that bound statements depend on */
+    uint64_t generation; /* grows when something changes that bound statements depend on */
 };
 
 void settings_open(struct settings *settings, struct session *session, struct scope *scope);

@@ -37,8 +37,8 @@ static enum sqlstate encoding_check(const struct setting *setting, const char *v
         *kept = "SQL_ASCII"; /* bytes as they are: what we have is UTF-8 */
         return SQLSTATE_OK;
     }
-    static const char *const others[] = {"latin", "iso8859", "win",  "koi8",  "euc",   "sjis",   "big5",
-                                         "gbk",   "gb18030", "uhc",  "johab", "mule",  "shiftjis"};
+    static const char *const others[] = {"latin", "iso8859", "win", "koi8",  "euc",  "sjis",    "big5",
+                                         "gbk",   "gb18030", "uhc", "johab", "mule", "shiftjis"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strncmp(plain, others[i], strlen(others[i])) == 0)
             return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED,
@@ -55,10 +55,10 @@ static bool date_word(const char *word, size_t size, struct date_words *words)
     static const struct {
         const char *word, *style, *order;
     } known[] = {
-        {"ISO", "ISO", NULL},           {"SQL", "SQL", NULL},      {"POSTGRES", "Postgres", NULL},
-        {"GERMAN", "German", NULL},     {"YMD", NULL, "YMD"},      {"DMY", NULL, "DMY"},
-        {"MDY", NULL, "MDY"},           {"EURO", NULL, "DMY"},     {"EUROPEAN", NULL, "DMY"},
-        {"US", NULL, "MDY"},            {"NONEURO", NULL, "MDY"},  {"NONEUROPEAN", NULL, "MDY"},
+        {"ISO", "ISO", NULL},       {"SQL", "SQL", NULL},     {"POSTGRES", "Postgres", NULL},
+        {"GERMAN", "German", NULL}, {"YMD", NULL, "YMD"},     {"DMY", NULL, "DMY"},
+        {"MDY", NULL, "MDY"},       {"EURO", NULL, "DMY"},    {"EUROPEAN", NULL, "DMY"},
+        {"US", NULL, "MDY"},        {"NONEURO", NULL, "MDY"}, {"NONEUROPEAN", NULL, "MDY"},
         {"DEFAULT", "ISO", "MDY"},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -165,9 +165,7 @@ static void date_style_apply(struct environment *environment, const char *value)
                               : strncmp(value, "SQL", 3) == 0      ? DATE_SQL
                               : strncmp(value, "Postgres", 8) == 0 ? DATE_POSTGRES
                                                                    : DATE_GERMAN;
-    environment->date_order = strstr(value, "DMY")   ? DATE_DMY
-                              : strstr(value, "YMD") ? DATE_YMD
-                                                     : DATE_MDY;
+    environment->date_order = strstr(value, "DMY") ? DATE_DMY : strstr(value, "YMD") ? DATE_YMD : DATE_MDY;
 }
 
 static void interval_style_apply(struct environment *environment, const char *value)

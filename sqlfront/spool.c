@@ -34,7 +34,8 @@ static enum sqlstate chunk_add(struct spool *spool, struct error *error)
     if (spool->chunks == spool->room) {
         size_t room = spool->room ? 2 * spool->room : 16;
         void *memory;
-        enum sqlstate failed = scope_alloc_large(spool->scope, room * sizeof *spool->chunk, 16, &memory, error);
+        enum sqlstate failed =
+            scope_alloc_large(spool->scope, room * sizeof *spool->chunk, 16, &memory, error);
         if (failed)
             return failed;
         if (spool->chunks)

@@ -285,6 +285,7 @@ static enum sqlstate recipe_fill(struct session *session, const struct statement
         .scope = scope,
         .view = recipe->view,
         .environment = &session->environment,
+        .engine = session->sessions->options.engine,
         .gather = strcmp(settings_get(&session->settings, "max_parallel_workers_per_gather"), "0") != 0,
     };
     failed = plan_query(&plan, recipe->query, &recipe->planned, error);
@@ -477,7 +478,8 @@ void prepared_drop_all(struct session *session)
 }
 
 /* Parameters and the shape of its rows; what the client is told must stay true. */
-static enum sqlstate prepared_describe(struct session *session, struct prepared *prepared, struct error *error)
+static enum sqlstate prepared_describe(struct session *session, struct prepared *prepared,
+                                       struct error *error)
 {
     struct statement *statement = prepared->statement;
     struct scope *work = scope_open(session->scope, "describe");

@@ -34,8 +34,10 @@ static enum isolation isolation_of(const char *name)
 static void characteristics_preset(struct session *session)
 {
     struct settings *settings = &session->settings;
-    settings_force(settings, "transaction_isolation", settings_get(settings, "default_transaction_isolation"));
-    settings_force(settings, "transaction_read_only", settings_get(settings, "default_transaction_read_only"));
+    settings_force(settings, "transaction_isolation",
+                   settings_get(settings, "default_transaction_isolation"));
+    settings_force(settings, "transaction_read_only",
+                   settings_get(settings, "default_transaction_read_only"));
     settings_force(settings, "transaction_deferrable",
                    settings_get(settings, "default_transaction_deferrable"));
 }
@@ -69,8 +71,9 @@ enum sqlstate transaction_take(struct session *session, struct transaction **tra
     for (; *lock_timeout >= '0' && *lock_timeout <= '9'; lock_timeout++)
         options.lock_timeout_ns = options.lock_timeout_ns * 10 + (uint64_t)(*lock_timeout - '0') * NS_PER_MS;
     session->transaction_scope = scope_open(session->scope, "transaction");
-    enum sqlstate failed = transaction_begin(session->world, session->sessions->options.engine,
-                                             session->transaction_scope, &options, &session->transaction, error);
+    enum sqlstate failed =
+        transaction_begin(session->world, session->sessions->options.engine, session->transaction_scope,
+                          &options, &session->transaction, error);
     if (!failed)
         failed = deferred_open(session->transaction_scope, &session->deferred, error);
     if (!failed)
@@ -296,7 +299,8 @@ static enum sqlstate end_run(struct session *session, const TransactionStmt *sta
     *tag = commit ? "COMMIT" : "ROLLBACK";
     if (!is_block) {
         if (chain)
-            return error_set(error, SQLSTATE_PACK('2', '5', 'P', '0', '1'), "%s can only be used in transaction blocks",
+            return error_set(error, SQLSTATE_PACK('2', '5', 'P', '0', '1'),
+                             "%s can only be used in transaction blocks",
                              commit ? "COMMIT AND CHAIN" : "ROLLBACK AND CHAIN");
         session_notice(session, SESSION_WARNING, SQLSTATE_PACK('2', '5', 'P', '0', '1'),
                        "there is no transaction in progress");
@@ -339,9 +343,9 @@ static enum sqlstate no_savepoint(const char *name, struct error *error)
 static enum sqlstate savepoint_run(struct session *session, const TransactionStmt *statement,
                                    const char **tag, struct error *error)
 {
-    *tag = statement->kind == TRANS_STMT_SAVEPOINT     ? "SAVEPOINT"
-           : statement->kind == TRANS_STMT_RELEASE     ? "RELEASE"
-                                                       : "ROLLBACK";
+    *tag = statement->kind == TRANS_STMT_SAVEPOINT ? "SAVEPOINT"
+           : statement->kind == TRANS_STMT_RELEASE ? "RELEASE"
+                                                   : "ROLLBACK";
     const char *words = statement->kind == TRANS_STMT_SAVEPOINT ? "SAVEPOINT"
                         : statement->kind == TRANS_STMT_RELEASE ? "RELEASE SAVEPOINT"
                                                                 : "ROLLBACK TO SAVEPOINT";
@@ -395,7 +399,8 @@ enum sqlstate transaction_statement_run(struct session *session, const Transacti
     case TRANS_STMT_ROLLBACK_TO:
         return savepoint_run(session, statement, tag, error);
     default:
-        return error_set(error, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE, "prepared transactions are disabled");
+        return error_set(error, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                         "prepared transactions are disabled");
     }
 }
 
@@ -403,15 +408,16 @@ enum sqlstate transaction_require_none(struct session *session, const char *stat
 {
     if (!transaction_is_block(session))
         return SQLSTATE_OK;
-    return error_set(error, SQLSTATE_ACTIVE_SQL_TRANSACTION, "%s cannot run inside a transaction block", statement);
+    return error_set(error, SQLSTATE_ACTIVE_SQL_TRANSACTION, "%s cannot run inside a transaction block",
+                     statement);
 }
 
 enum sqlstate transaction_require_block(struct session *session, const char *statement, struct error *error)
 {
     if (transaction_is_block(session))
         return SQLSTATE_OK;
-    return error_set(error, SQLSTATE_PACK('2', '5', 'P', '0', '1'), "%s can only be used in transaction blocks",
-                     statement);
+    return error_set(error, SQLSTATE_PACK('2', '5', 'P', '0', '1'),
+                     "%s can only be used in transaction blocks", statement);
 }
 
 bool transaction_is_exit(const struct Node *statement)

@@ -113,8 +113,7 @@ static enum sqlstate show_run(struct session *session, struct portal *portal, co
         if (setting->flags & SETTING_HIDDEN)
             continue;
         texts[0] = setting->name;
-        texts[1] =
-            setting_shown(portal->scope, setting, settings_get(&session->settings, setting->name));
+        texts[1] = setting_shown(portal->scope, setting, settings_get(&session->settings, setting->name));
         texts[2] = setting->description;
         enum sqlstate failed = sink_text_row(session, &portal->shape, texts, error);
         if (failed)
@@ -175,8 +174,9 @@ static enum sqlstate execute_arguments(struct session *session, struct portal *o
     uint32_t count = (uint32_t)list_length(arguments);
     struct catalog_view *view;
     if (count != prepared->parameters) {
-        enum sqlstate failed = error_set(error, SQLSTATE_SYNTAX_ERROR,
-                                         "wrong number of parameters for prepared statement \"%s\"", prepared->name);
+        enum sqlstate failed =
+            error_set(error, SQLSTATE_SYNTAX_ERROR,
+                      "wrong number of parameters for prepared statement \"%s\"", prepared->name);
         error_add(error, ERROR_DETAIL, "Expected %u parameters but got %u.", prepared->parameters, count);
         return failed;
     }
@@ -316,8 +316,8 @@ enum sqlstate temporary_drop(struct session *session, struct error *error)
 {
     if (!session->identity.temporary_schema)
         return SQLSTATE_OK;
-    enum sqlstate failed = define_end_session(session->world, session->sessions->options.catalog,
-                                              &session->identity, error);
+    enum sqlstate failed =
+        define_end_session(session->world, session->sessions->options.catalog, &session->identity, error);
     if (!failed)
         session->identity.temporary_schema = 0;
     session->path_version = 0;
@@ -335,10 +335,10 @@ static enum sqlstate relation_find(struct session *session, struct catalog_view 
     enum sqlstate failed = catalog_relation(view, name->schemaname, name->relname, relation, error);
     if (failed || *relation)
         return failed;
-    return name->schemaname ? error_set(error, SQLSTATE_UNDEFINED_TABLE, "relation \"%s.%s\" does not exist",
-                                        name->schemaname, name->relname)
-                            : error_set(error, SQLSTATE_UNDEFINED_TABLE, "relation \"%s\" does not exist",
-                                        name->relname);
+    return name->schemaname
+               ? error_set(error, SQLSTATE_UNDEFINED_TABLE, "relation \"%s.%s\" does not exist",
+                           name->schemaname, name->relname)
+               : error_set(error, SQLSTATE_UNDEFINED_TABLE, "relation \"%s\" does not exist", name->relname);
 }
 
 static enum sqlstate lock_run(struct session *session, const LockStmt *lock, struct error *error)
@@ -360,10 +360,9 @@ static enum sqlstate lock_run(struct session *session, const LockStmt *lock, str
                                relation->name);
             break;
         }
-        uint32_t wanted = lock->mode == LOCK_ACCESS_SHARE ? PRIVILEGE_SELECT
-                          : lock->mode == LOCK_ROW_EXCLUSIVE
-                              ? PRIVILEGE_INSERT
-                              : PRIVILEGE_UPDATE;
+        uint32_t wanted = lock->mode == LOCK_ACCESS_SHARE    ? PRIVILEGE_SELECT
+                          : lock->mode == LOCK_ROW_EXCLUSIVE ? PRIVILEGE_INSERT
+                                                             : PRIVILEGE_UPDATE;
         if (!session->superuser)
             failed = catalog_check_relation(view, relation, wanted, NULL, 0, error);
         const struct lock_object object = {
@@ -372,8 +371,8 @@ static enum sqlstate lock_run(struct session *session, const LockStmt *lock, str
             failed = transaction_lock_object(session->transaction, &object, (enum lock_mode)lock->mode,
                                              lock->nowait ? LOCK_NOWAIT : LOCK_WAIT, &outcome, error);
         if (failed == SQLSTATE_LOCK_NOT_AVAILABLE && lock->nowait)
-            failed = error_set(error, SQLSTATE_LOCK_NOT_AVAILABLE,
-                               "could not obtain lock on relation \"%s\"", relation->name);
+            failed = error_set(error, SQLSTATE_LOCK_NOT_AVAILABLE, "could not obtain lock on relation \"%s\"",
+                               relation->name);
     }
     fiber_close_scope(session->world->scheduler, work);
     return failed;
@@ -443,8 +442,8 @@ static enum sqlstate constraint_find(struct session *session, struct catalog_vie
         failed = error_set(error, SQLSTATE_PACK('4', '2', '7', '0', '4'), "constraint \"%s\" does not exist",
                            name->relname);
     if (!failed && !values[1].i)
-        failed = error_set(error, SQLSTATE_PACK('4', '2', '8', '0', '9'), "constraint \"%s\" is not deferrable",
-                           name->relname);
+        failed = error_set(error, SQLSTATE_PACK('4', '2', '8', '0', '9'),
+                           "constraint \"%s\" is not deferrable", name->relname);
     *oid = failed ? 0 : (uint32_t)values[0].i;
     scope_close(work);
     return failed;
@@ -495,7 +494,8 @@ enum sqlstate internal_row(struct session *session, struct scope *scope, const c
         uint32_t at = rows.selection ? rows.selection[0] : 0;
         *found = true;
         for (uint32_t c = 0; c < columns && !failed; c++)
-            failed = value_copy(scope, portal->shape.columns[c].type, &rows.columns[c][at], &values[c], error);
+            failed =
+                value_copy(scope, portal->shape.columns[c].type, &rows.columns[c][at], &values[c], error);
     }
     portal_drop(portal);
     return failed;
@@ -511,7 +511,8 @@ struct defining {
 static void define_notice(void *argument, enum define_severity severity, const struct error *notice)
 {
     const struct defining *defining = argument;
-    session_notice_error(defining->session, severity == DEFINE_WARNING ? SESSION_WARNING : SESSION_NOTICE, notice);
+    session_notice_error(defining->session, severity == DEFINE_WARNING ? SESSION_WARNING : SESSION_NOTICE,
+                         notice);
 }
 
 /* Runs a query for a definition, through a view that sees what it has defined. */
