@@ -261,14 +261,14 @@ enum sqlstate node_make_array_cast(struct program *program, struct node *node, s
     node->run = run_array_cast;
     node->arguments = 1;
     node->argument = scope_alloc(program->scope, sizeof node->argument[0]);
-    enum sqlstate failed = node_make(program, expression->argument[0], &node->argument[0], error);
+    enum sqlstate failed = step_make(program, expression->argument[0], &node->argument[0], error);
     if (!failed)
         failed = type_find(program, expression->type->element, &extra->element, error);
     if (failed)
         return failed;
     extra->subject.above = program->subject;
     program->subject = &extra->subject;
-    failed = node_make(program, expression->element, &extra->cast, error);
+    failed = step_make(program, expression->element, &extra->cast, error);
     program->subject = extra->subject.above;
     return failed;
 }

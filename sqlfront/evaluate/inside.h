@@ -76,7 +76,7 @@ struct node {
     uint16_t *selection[2];
 };
 
-enum sqlstate node_make(struct program *program, const struct expression *expression, struct node **node,
+enum sqlstate step_make(struct program *program, const struct expression *expression, struct node **node,
                         struct error *error);
 /* The values of a node for those rows: values[row]. */
 enum sqlstate node_values(struct node *node, struct frame *frame, struct rows rows,

@@ -172,7 +172,7 @@ enum sqlstate node_make_case(struct program *program, struct node *node, struct 
     struct case_extra *extra = scope_alloc_zeroed(program->scope, sizeof *extra);
     enum sqlstate failed = SQLSTATE_OK;
     check(expression->arguments % 2 == 1);
-    if (expression->subject && (failed = node_make(program, expression->subject, &extra->tested, error)))
+    if (expression->subject && (failed = step_make(program, expression->subject, &extra->tested, error)))
         return failed;
     if (expression->subject) {
         extra->subject.above = program->subject;
@@ -181,7 +181,7 @@ enum sqlstate node_make_case(struct program *program, struct node *node, struct 
     node->arguments = expression->arguments;
     node->argument = scope_alloc(program->scope, node->arguments * sizeof node->argument[0]);
     for (uint32_t i = 0; i < node->arguments && !failed; i++)
-        failed = node_make(program, expression->argument[i], &node->argument[i], error);
+        failed = step_make(program, expression->argument[i], &node->argument[i], error);
     if (expression->subject)
         program->subject = extra->subject.above;
     node->extra = extra;

@@ -29,7 +29,7 @@ static enum sqlstate make_arguments(struct program *program, struct node *node, 
     for (uint32_t i = 0; i < expression->arguments; i++) {
         if (expression->argument[i] == NULL)
             continue; /* a slice's bound that is not given */
-        enum sqlstate failed = node_make(program, expression->argument[i], &node->argument[i], error);
+        enum sqlstate failed = step_make(program, expression->argument[i], &node->argument[i], error);
         if (failed)
             return failed;
     }
@@ -132,7 +132,7 @@ static enum sqlstate make_computed(struct program *program, struct node *node, s
     return failed;
 }
 
-enum sqlstate node_make(struct program *program, const struct expression *expression, struct node **made,
+enum sqlstate step_make(struct program *program, const struct expression *expression, struct node **made,
                         struct error *error)
 {
     struct world *world = program->evaluation->environment->world;
@@ -162,7 +162,7 @@ enum sqlstate node_make(struct program *program, const struct expression *expres
         return SQLSTATE_OK;
     case EXPRESSION_RELABEL:
     case EXPRESSION_DOMAIN_VALUE:
-        return node_make(program, expression->argument[0], made, error);
+        return step_make(program, expression->argument[0], made, error);
     default:
         return make_computed(program, node, error);
     }
@@ -174,7 +174,7 @@ enum sqlstate program_make(struct scope *scope, struct evaluation *evaluation,
     *program = scope_alloc_zeroed(scope, sizeof **program);
     (*program)->scope = scope;
     (*program)->evaluation = evaluation;
-    return node_make(*program, expression, &(*program)->root, error);
+    return step_make(*program, expression, &(*program)->root, error);
 }
 
 /* ---- running ---- */
