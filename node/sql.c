@@ -64,6 +64,9 @@ enum sqlstate node_sql_start(struct node_sql *sql, struct world *world, struct s
     };
     enum sqlstate failed = engine_open(world, scope, &options, sql->engine, error);
     sql->started[world->core] = !failed;
+    /* What it tried and found missing is no failure. */
+    if (!failed)
+        error_clear(error);
     return failed;
 }
 
@@ -154,6 +157,8 @@ enum sqlstate node_sql_serve(struct node_sql *sql, struct world *world, struct s
         failed = sessions_open(world, scope, &options, &door.sessions, error);
     if (!failed)
         sql->door[world->core] = pgwire_open(world, scope, &door);
+    if (!failed)
+        error_clear(error);
     return failed;
 }
 

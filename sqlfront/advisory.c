@@ -5,6 +5,7 @@
  * itself: what it holds in one way it is given in the other. (A lock that it holds in its transaction only, and then asks for
  * as the session's, is taken for the session when the transaction is over.) Deadlocks through the session's locks are not found by the
  * detector, which sees several owners; lock_timeout and cancellation end them. */
+#include "sqlfront/functions.h"
 #include "sqlfront/inside.h"
 
 #include <string.h>

@@ -388,4 +388,9 @@ static const struct function functions[] = {
     {0},
 };
 
+uint32_t session_functions_count(void)
+{
+    return sizeof functions / sizeof functions[0] - 1;
+}
+
 const struct library session_library = {.functions = functions, .set_functions = session_set_functions};

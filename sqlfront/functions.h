@@ -21,6 +21,9 @@ FUNCTION(function_advisory_unlock);
 FUNCTION(function_advisory_unlock_shared);
 FUNCTION(function_advisory_unlock_all);
 
+/* How many there are. Whoever calls this has them linked in, to which the catalog only refers weakly. */
+uint32_t session_functions_count(void);
+
 /* activity.c: pg_stat_activity and the like. */
 extern const struct set_function session_set_functions[];
 

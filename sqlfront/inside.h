@@ -181,7 +181,8 @@ struct session {
     const char *database, *role, *session_role, *login_role;
     struct environment environment;
     struct settings settings;
-    uint32_t *path; /* identity.search_path */
+    struct scope *zone_scope; /* of a time zone made of a rule; NULL = none */
+    uint32_t *path;           /* identity.search_path */
     uint64_t path_version, path_generation;
 
     /* transaction.c */

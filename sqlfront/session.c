@@ -2,6 +2,7 @@
 #include "sqlfront/inside.h"
 
 #include "base/utf8.h"
+#include "sqlfront/functions.h"
 #include "sqlfront/parse/tree.h"
 
 #include <stdarg.h>
@@ -20,6 +21,7 @@ enum sqlstate sessions_open(struct world *world, struct scope *scope, const stru
                             struct sessions **sessions, struct error *error)
 {
     (void)error;
+    check(session_functions_count() > 0);
     struct sessions *made = scope_alloc_zeroed(scope, sizeof *made);
     made->world = world;
     made->scope = scope;

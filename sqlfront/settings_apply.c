@@ -1,6 +1,8 @@
 /* What settings mean: the values that some take beyond what their kind says, and what a value does to the session. */
 #include "sqlfront/inside.h"
 
+#include "sqlfront/value/time/zone.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,11 +96,14 @@ static enum sqlstate date_style_check(struct session *session, struct scope *sco
     return SQLSTATE_OK;
 }
 
-static enum sqlstate zone_check(const struct setting *setting, const char *value, const char **kept,
-                                struct error *error)
+static enum sqlstate zone_check(struct scope *scope, const struct setting *setting, const char *value,
+                                const char **kept, struct error *error)
 {
-    (void)kept;
-    return *value ? SQLSTATE_OK : refused(setting, value, NULL, error);
+    const struct time_zone *zone = zone_named(scope, bytes_of_text(value));
+    if (!zone)
+        return refused(setting, value, NULL, error);
+    *kept = zone->name;
+    return SQLSTATE_OK;
 }
 
 static enum sqlstate isolation_check(struct session *session, const char *value, struct error *error)
@@ -139,7 +144,7 @@ enum sqlstate setting_check(struct session *session, struct scope *scope, const 
     if (strcmp(name, "DateStyle") == 0)
         return date_style_check(session, scope, setting, value, kept, error);
     if (strcmp(name, "TimeZone") == 0)
-        return zone_check(setting, value, kept, error);
+        return zone_check(scope, setting, value, kept, error);
     if (strcmp(name, "transaction_isolation") == 0)
         return isolation_check(session, value, error);
     if (strcmp(name, "transaction_read_only") == 0)
@@ -168,6 +173,21 @@ static void date_style_apply(struct environment *environment, const char *value)
     environment->date_order = strstr(value, "DMY") ? DATE_DMY : strstr(value, "YMD") ? DATE_YMD : DATE_MDY;
 }
 
+/* Zones of tzdata are static; one that is made of a rule lives until the next. */
+static void zone_apply(struct session *session, const char *value)
+{
+    struct scope *before = session->zone_scope;
+    session->environment.zone = zone_find(bytes_of_text(value));
+    session->zone_scope = NULL;
+    if (!session->environment.zone) {
+        session->zone_scope = scope_open(session->scope, "zone");
+        session->environment.zone =
+            zone_named(session->zone_scope, bytes_of_text(scope_copy_text(session->zone_scope, value)));
+    }
+    if (before)
+        scope_close(before);
+}
+
 static void interval_style_apply(struct environment *environment, const char *value)
 {
     environment->interval_style = strcmp(value, "postgres") == 0           ? INTERVAL_POSTGRES
@@ -182,6 +202,8 @@ void setting_apply(struct session *session, const struct setting *setting, const
     const char *name = setting->name;
     if (strcmp(name, "DateStyle") == 0)
         date_style_apply(environment, value);
+    else if (strcmp(name, "TimeZone") == 0)
+        zone_apply(session, value);
     else if (strcmp(name, "IntervalStyle") == 0)
         interval_style_apply(environment, value);
     else if (strcmp(name, "extra_float_digits") == 0)
