@@ -1,0 +1,218 @@
+/* Executions: the door of the runner, and what all steps have in common. */
+#include "sqlfront/run/operator.h"
+
+#define MEMORY_GRANT_DEFAULT (256UL * 1024 * 1024)
+
+static const struct operation_ops *const operations[] = {
+    [PLAN_RESULT] = &result_ops,
+    [PLAN_EMPTY] = &empty_ops,
+    [PLAN_VALUES] = &values_ops,
+    [PLAN_SCAN] = &scan_ops,
+    [PLAN_FUNCTION] = &function_ops,
+    [PLAN_FILTER] = &filter_ops,
+    [PLAN_PROJECT] = &project_ops,
+    [PLAN_SET_PROJECT] = &set_project_ops,
+    [PLAN_HASH_JOIN] = &hash_join_ops,
+    [PLAN_MERGE_JOIN] = &merge_join_ops,
+    [PLAN_NESTED_JOIN] = &nested_join_ops,
+    [PLAN_LOOKUP_JOIN] = &lookup_join_ops,
+    [PLAN_APPLY] = &apply_ops,
+    [PLAN_AGGREGATE] = &aggregate_ops,
+    [PLAN_WINDOW] = &window_ops,
+    [PLAN_SORT] = &sort_ops,
+    [PLAN_UNIQUE] = &unique_ops,
+    [PLAN_LIMIT] = &limit_ops,
+    [PLAN_APPEND] = &append_ops,
+    [PLAN_SET_OPERATION] = &set_operation_ops,
+    [PLAN_RECURSIVE] = &recursive_ops,
+    [PLAN_WORK_TABLE] = &work_table_ops,
+    [PLAN_COMMON] = &common_ops,
+    [PLAN_COMMON_SCAN] = &common_scan_ops,
+    [PLAN_LOCK] = &lock_ops,
+    [PLAN_MODIFY] = &modify_ops,
+    [PLAN_GATHER] = &gather_ops,
+};
+#define OPERATIONS (sizeof operations / sizeof operations[0])
+
+/* ---- steps ---- */
+
+enum sqlstate operation_make(struct execution *execution, const struct plan *plan, struct operation **made,
+                             struct error *error)
+{
+    enum sqlstate failed = fiber_check_stack(execution->world->scheduler, error);
+    if (failed)
+        return failed;
+    check(plan->kind < OPERATIONS && operations[plan->kind], "plan node of kind %u", plan->kind);
+    const struct operation_ops *ops = operations[plan->kind];
+    struct operation *step = scope_alloc_zeroed(execution->scope, ops->bytes);
+    step->ops = ops;
+    step->plan = plan;
+    step->execution = execution;
+    step->scope = execution->scope;
+    step->batch.columns = plan->columns;
+    step->column = scope_alloc_zeroed(step->scope, (plan->columns + 1) * sizeof step->column[0]);
+    step->batch.column = step->column;
+    list_link_init(&step->of_execution);
+    list_append(&execution->steps, &step->of_execution);
+    *made = step;
+    for (uint32_t i = 0; i < plan->inputs && i < 2 && plan->kind != PLAN_APPEND; i++)
+        if (plan->input[i] && (failed = operation_make(execution, plan->input[i], &step->input[i], error)))
+            return failed;
+    return ops->open ? ops->open(step, error) : SQLSTATE_OK;
+}
+
+static void note_batch(struct operation *step, const struct batch *batch, uint64_t began)
+{
+    struct node_figures *figures = &step->figures;
+    if (step->execution->request.analyze) {
+        uint64_t took = world_now(operation_world(step)) - began;
+        if (figures->batches == 0)
+            figures->first_ns = took;
+        figures->time_ns += took;
+    }
+    figures->loops += figures->loops == 0;
+    figures->batches++;
+    if (batch)
+        figures->rows += batch->count;
+}
+
+enum sqlstate operation_next(struct operation *step, const struct batch **batch, struct error *error)
+{
+    struct world *world = operation_world(step);
+    uint64_t began = step->execution->request.analyze ? world_now(world) : 0;
+    *batch = NULL;
+    enum sqlstate failed = fiber_check_canceled(world->scheduler, error);
+    if (!failed)
+        failed = fiber_check_stack(world->scheduler, error);
+    if (!failed)
+        failed = scope_check_budget(step->scope, error);
+    if (failed)
+        return failed;
+    if (step->memory == NULL)
+        step->memory = scope_open(step->scope, "run");
+    failed = step->ops->next(step, batch, error);
+    if (!failed)
+        note_batch(step, *batch, began);
+    return failed;
+}
+
+enum sqlstate operation_restart_inputs(struct operation *step, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (int i = 0; i < 2 && !failed; i++)
+        if (step->input[i])
+            failed = operation_restart(step->input[i], error);
+    return failed;
+}
+
+enum sqlstate operation_restart(struct operation *step, struct error *error)
+{
+    step->figures.loops += step->figures.loops != 0;
+    if (step->memory) {
+        scope_close(step->memory);
+        step->memory = scope_open(step->scope, "run");
+    }
+    return step->ops->restart(step, error);
+}
+
+void operation_clear_scratch(struct operation *step)
+{
+    if (step->scratch)
+        scope_close(step->scratch);
+    step->scratch = scope_open(step->scope, "batch");
+}
+
+void operation_want_room(struct operation *step, uint32_t rows)
+{
+    uint32_t columns = step->plan->columns;
+    if (step->room_rows < rows) {
+        step->room_rows = rows <= 1 ? 1 : rows <= 32 ? 32 : BATCH_ROWS;
+        check(rows <= BATCH_ROWS);
+        step->room = scope_alloc(step->scope, (columns + 1) * sizeof step->room[0]);
+        for (uint32_t i = 0; i < columns; i++)
+            step->room[i] = scope_alloc(step->scope, step->room_rows * sizeof step->room[0][0]);
+    }
+    for (uint32_t i = 0; i < columns; i++)
+        step->column[i] = step->room[i];
+}
+
+enum sqlstate operation_program(struct operation *step, const struct expression *expression,
+                                struct program **program, struct error *error)
+{
+    *program = NULL;
+    if (expression == NULL)
+        return SQLSTATE_OK;
+    return program_make(step->scope, &step->execution->evaluation, expression, program, error);
+}
+
+enum sqlstate operation_programs(struct operation *step, struct expression *const *expressions,
+                                 uint32_t count, struct program ***programs, struct error *error)
+{
+    *programs = scope_alloc_zeroed(step->scope, (count + 1) * sizeof **programs);
+    for (uint32_t i = 0; i < count; i++) {
+        enum sqlstate failed = operation_program(step, expressions[i], &(*programs)[i], error);
+        if (failed)
+            return failed;
+    }
+    return SQLSTATE_OK;
+}
+
+enum sqlstate operation_constant(struct operation *step, struct scope *scope,
+                                 const struct expression *expression, struct value *value,
+                                 struct error *error)
+{
+    return evaluate_constant(scope, &step->execution->evaluation, expression, value, error);
+}
+
+/* ---- the door ---- */
+
+enum sqlstate execution_open(const struct execution_request *request, const struct planned *planned,
+                             struct execution **opened, struct error *error)
+{
+    struct scope *scope = request->scope;
+    struct execution *execution = scope_alloc_zeroed(scope, sizeof *execution);
+    uint32_t outers = planned->outer_parameters + 1;
+    execution->request = *request;
+    if (execution->request.memory_grant == 0)
+        execution->request.memory_grant = MEMORY_GRANT_DEFAULT;
+    execution->world = request->world;
+    execution->scope = scope;
+    execution->planned = planned;
+    execution->environment = request->environment;
+    execution->evaluation = (struct evaluation){.environment = request->environment,
+                                                .parameters = request->parameters,
+                                                .parameter_count = request->parameter_count,
+                                                .outer = scope_alloc(scope, outers * sizeof(struct value))};
+    for (uint32_t i = 0; i < outers; i++)
+        execution->evaluation.outer[i] = value_null();
+    execution->common = scope_alloc_zeroed(scope, (planned->common_slots + 1) * sizeof(struct common_rows *));
+    list_init(&execution->steps);
+    *opened = execution;
+    return operation_make(execution, planned->plan, &execution->root, error);
+}
+
+enum sqlstate execution_next(struct execution *execution, const struct batch **batch, struct error *error)
+{
+    enum sqlstate failed = operation_next(execution->root, batch, error);
+    if (!failed && *batch && execution->planned->plan->kind != PLAN_MODIFY)
+        execution->rows += (*batch)->count;
+    return failed;
+}
+
+uint64_t execution_rows(const struct execution *execution)
+{
+    return execution->rows;
+}
+
+bool execution_figures(const struct execution *execution, const struct plan *node,
+                       struct node_figures *figures)
+{
+    list_each (&execution->steps, at) {
+        const struct operation *step = container_of(at, struct operation, of_execution);
+        if (step->plan == node && step->figures.loops) {
+            *figures = step->figures;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,82 @@
+/* Rows by their keys: one hop when there is one key, one for each core when there are many. */
+#include "sqlfront/run/operator.h"
+
+struct fetch {
+    const struct reader *reader;
+    uint64_t table;
+    const struct bytes *keys;
+    struct row_room *room;
+    bool *found;
+    struct scope *scope;
+};
+
+/* What one fragment's sink needs. */
+struct fetch_part {
+    struct fetch *fetch;
+    struct scope *scope;
+    enum sqlstate failed;
+    struct error *error;
+};
+
+static void take(void *argument, uint32_t number, const struct store_row *row)
+{
+    struct fetch_part *part = argument;
+    struct fetch *fetch = part->fetch;
+    fetch->found[number] = row != NULL;
+    if (row == NULL || part->failed)
+        return;
+    enum sqlstate failed;
+    struct error error;
+    if (!reader_take(fetch->reader, part->scope, row, fetch->room, number, &failed, &error) && failed) {
+        part->failed = failed;
+        *part->error = error;
+    }
+}
+
+static enum sqlstate fetch_many(struct branch *branch, struct scope *scope, struct key_share *share,
+                                void *argument, struct error *error)
+{
+    struct fetch_part part = {.fetch = argument, .scope = scope, .error = error};
+    struct key_sink sink = {.take = take, .argument = &part};
+    while (share->done < share->count) {
+        enum sqlstate failed =
+            branch_get_keys(branch, scope, share, share->count - share->done, &sink, error);
+        if (failed)
+            return failed;
+    }
+    return part.failed;
+}
+
+static enum sqlstate fetch_one(struct branch *branch, struct scope *scope, void *argument,
+                               struct error *error)
+{
+    struct fetch *fetch = argument;
+    struct fetch_part part = {.fetch = fetch, .scope = scope, .error = error};
+    struct store_row row;
+    bool found;
+    enum sqlstate failed = branch_get(branch, scope, fetch->table, fetch->keys[0], &row, &found, error);
+    if (failed)
+        return failed;
+    take(&part, 0, found ? &row : NULL);
+    return part.failed;
+}
+
+enum sqlstate fetch_rows(struct operation *step, const struct reader *reader, uint64_t table,
+                         const struct bytes *keys, uint32_t count, struct row_room *room, bool *found,
+                         struct error *error)
+{
+    struct transaction *transaction = step->execution->request.transaction;
+    struct fetch fetch = {.reader = reader, .table = table, .keys = keys, .room = room, .found = found};
+    struct key_run run = {.table = table, .key = keys, .count = count, .run = fetch_many, .argument = &fetch};
+    for (;;) {
+        room->used = room->wanted = 0;
+        enum sqlstate failed = count == 1
+                                   ? transaction_run(transaction, table, keys[0], fetch_one, &fetch, error)
+                                   : transaction_run_keys(transaction, &run, error);
+        if (failed || room->wanted == 0)
+            return failed;
+        /* Somebody's bytes did not fit: once more, with twice the room. */
+        if ((failed = row_room_want(step->scope, room, 2 * (room->arena_size + room->wanted), error)))
+            return failed;
+    }
+}

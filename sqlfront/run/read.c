@@ -1,0 +1,218 @@
+/* Decoding stored rows and index entries into slots, where they are.
+ *
+ * The room belongs to the coordinator, which waits meanwhile; several fragments may fill different places of it at the
+ * same time and share the arena for what does not lie in the values. */
+#include "sqlfront/run/operator.h"
+
+static void add_column(struct reader *reader, uint32_t column, uint32_t slot)
+{
+    reader->want[reader->decoded] = (uint16_t)column;
+    reader->slot[reader->decoded++] = (uint16_t)slot;
+}
+
+static void add_system(struct reader *reader, int16_t number, uint32_t slot)
+{
+    reader->system[reader->systems] = number;
+    reader->system_slot[reader->systems++] = (uint16_t)slot;
+}
+
+/* Where in an index's entries a column stands: its place among the index's columns, -1 = not there. */
+static int entry_column(const struct index *index, int16_t attnum)
+{
+    for (uint32_t i = 0; i < index->columns; i++)
+        if (index->column[i] == attnum)
+            return (int)i;
+    return -1;
+}
+
+static void want_of_entry(struct reader *reader, const struct index *index, int16_t attnum, uint32_t slot)
+{
+    int at = entry_column(index, attnum);
+    check(at >= 0, "column %d is not in index %s", attnum, index->name);
+    if ((uint32_t)at >= index->key_columns) {
+        add_column(reader, (uint32_t)at - index->key_columns + 1, slot); /* 0 is the row's key */
+        return;
+    }
+    reader->part_slot[at] = (int32_t)slot;
+    if (reader->parts <= (uint32_t)at)
+        reader->parts = (uint32_t)at + 1;
+}
+
+/* Whether the index can answer alone: keys of some types do not give the value back. */
+static bool entries_suffice(const struct plan *plan)
+{
+    const struct index *index = plan->index;
+    if (!plan->index_only || index == NULL || index->clustered)
+        return false;
+    for (uint32_t i = 0; i < plan->wanted; i++) {
+        int at = plan->want[i] < 0 ? 0 : entry_column(index, plan->want[i]);
+        if (at < 0 || ((uint32_t)at < index->key_columns && plan->want[i] > 0 &&
+                       !key_is_exact(index->key_part[at].type)))
+            return false;
+    }
+    return true;
+}
+
+void reader_make(struct scope *scope, struct reader *reader, const struct plan *plan)
+{
+    uint32_t slots = plan->columns + 1;
+    *reader = (struct reader){.mode = entries_suffice(plan) ? READER_ENTRIES : READER_ROWS,
+                              .relation = plan->relation,
+                              .index = plan->index,
+                              .columns = plan->columns,
+                              .key_slot = plan->wants_key ? (int32_t)plan->columns - 1 : -1};
+    reader->want = scope_alloc(scope, slots * sizeof(uint16_t));
+    reader->slot = scope_alloc(scope, slots * sizeof(uint16_t));
+    reader->system = scope_alloc(scope, slots * sizeof(int16_t));
+    reader->system_slot = scope_alloc(scope, slots * sizeof(uint16_t));
+    reader->loose = scope_alloc_zeroed(scope, slots * sizeof(bool));
+    uint32_t parts = plan->index ? plan->index->key_columns + 1 : 1;
+    reader->part_slot = scope_alloc(scope, parts * sizeof(int32_t));
+    for (uint32_t i = 0; i < parts; i++)
+        reader->part_slot[i] = -1;
+    for (uint32_t i = 0; i < plan->columns; i++)
+        reader->loose[i] = plan->column[i]->kind == VALUE_BYTES || plan->column[i]->kind == VALUE_NUMERIC;
+    for (uint32_t i = 0; i < plan->wanted; i++) {
+        if (plan->want[i] < 0)
+            add_system(reader, plan->want[i], i);
+        else if (reader->mode == READER_ENTRIES)
+            want_of_entry(reader, plan->index, plan->want[i], i);
+        else
+            add_column(reader, (uint32_t)plan->want[i] - 1, i);
+    }
+}
+
+/* ---- memory for bytes ---- */
+
+enum sqlstate row_room_want(struct scope *scope, struct row_room *room, size_t arena_size,
+                            struct error *error)
+{
+    void *memory;
+    if (room->arena_size >= arena_size)
+        return SQLSTATE_OK;
+    size_t size = room->arena_size ? room->arena_size : 4096;
+    while (size < arena_size)
+        size *= 2;
+    enum sqlstate failed = scope_alloc_large(scope, size, 16, &memory, error);
+    if (failed)
+        return failed;
+    if (room->arena)
+        scope_free_large(scope, room->arena);
+    room->arena = memory;
+    room->arena_size = size;
+    return SQLSTATE_OK;
+}
+
+/* Room for the bytes of a row; NULL when the arena has not so much left. */
+static uint8_t *arena_take(struct row_room *room, size_t size)
+{
+    size_t at = __atomic_fetch_add(&room->used, size, __ATOMIC_RELAXED);
+    if (at + size <= room->arena_size)
+        return room->arena + at;
+    __atomic_fetch_sub(&room->used, size, __ATOMIC_RELAXED);
+    __atomic_store_n(&room->wanted, size, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+/* ---- rows ---- */
+
+static struct value system_value(const struct reader *reader, int16_t number, const struct store_row *row)
+{
+    uint64_t tail = 0;
+    size_t size = row->key.size < 6 ? row->key.size : 6;
+    switch (number) {
+    case SYSTEM_TABLEOID:
+        return value_integer(reader->relation->oid);
+    case SYSTEM_XMIN:
+        return value_integer((uint32_t)row->scn);
+    case SYSTEM_CTID: /* something that tells rows apart, mostly: we have no places */
+        memcpy(&tail, row->key.data + row->key.size - size, size);
+        return value_integer((int64_t)(__builtin_bswap64(tail) >> 16));
+    default:
+        return value_integer(0);
+    }
+}
+
+/* Values whose bytes lie in the row (or in `scope`) move to the arena. */
+static bool settle(const struct reader *reader, struct row_room *room, uint32_t at, struct bytes key)
+{
+    size_t size = reader->key_slot >= 0 ? key.size : 0;
+    for (uint32_t i = 0; i < reader->columns; i++) {
+        const struct value *value = &room->column[i][at];
+        if (reader->loose[i] && (int32_t)i != reader->key_slot && !value->null && !value->small)
+            size += value->size;
+    }
+    uint8_t *bytes = size ? arena_take(room, size) : NULL;
+    if (size && bytes == NULL)
+        return false;
+    for (uint32_t i = 0; i < reader->columns && size; i++) {
+        struct value *value = &room->column[i][at];
+        if (!reader->loose[i] || (int32_t)i == reader->key_slot || value->null || value->small ||
+            !value->size)
+            continue;
+        memcpy(bytes, value->p, value->size);
+        value->p = bytes;
+        bytes += value->size;
+    }
+    if (reader->key_slot >= 0) {
+        memcpy(bytes, key.data, key.size);
+        room->column[reader->key_slot][at] = value_bytes(bytes, key.size);
+    }
+    return true;
+}
+
+static enum sqlstate decode_parts(const struct reader *reader, struct scope *scope, struct bytes key,
+                                  struct row_room *room, uint32_t at, struct error *error)
+{
+    for (uint32_t i = 0; i < reader->parts; i++) {
+        struct value value;
+        enum sqlstate failed = key_decode(scope, &reader->index->key_part[i], &key, &value, error);
+        if (failed)
+            return failed;
+        if (reader->part_slot[i] >= 0)
+            room->column[reader->part_slot[i]][at] = value;
+    }
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate decode_row(const struct reader *reader, const struct row_layout *layout,
+                                struct bytes row, struct row_room *room, uint32_t at, struct error *error)
+{
+    struct value few[64], *values = few;
+    if (reader->decoded == 1)
+        return row_decode(layout, row, reader->want, 1, &room->column[reader->slot[0]][at], error);
+    for (uint32_t from = 0; from < reader->decoded; from += 64) {
+        uint32_t count = reader->decoded - from < 64 ? reader->decoded - from : 64;
+        enum sqlstate failed = row_decode(layout, row, reader->want + from, count, values, error);
+        if (failed)
+            return failed;
+        for (uint32_t i = 0; i < count; i++)
+            room->column[reader->slot[from + i]][at] = values[i];
+    }
+    return SQLSTATE_OK;
+}
+
+bool reader_take(const struct reader *reader, struct scope *scope, const struct store_row *row,
+                 struct row_room *room, uint32_t at, enum sqlstate *failed, struct error *error)
+{
+    struct bytes key = row->key;
+    struct value row_key;
+    *failed = SQLSTATE_OK;
+    if (reader->mode == READER_ROWS) {
+        *failed = decode_row(reader, reader->relation->layout, row->row, room, at, error);
+    } else {
+        if (reader->key_slot >= 0) {
+            *failed = row_decode(reader->index->layout, row->row, (uint16_t[]){0}, 1, &row_key, error);
+            key = value_view(&row_key);
+        }
+        if (!*failed && reader->decoded)
+            *failed = decode_row(reader, reader->index->layout, row->row, room, at, error);
+        if (!*failed && reader->parts)
+            *failed = decode_parts(reader, scope, row->key, room, at, error);
+    }
+    for (uint32_t i = 0; i < reader->systems && !*failed; i++)
+        room->column[reader->system_slot[i]][at] = system_value(reader, reader->system[i], row);
+    if (*failed)
+        return false;
+    return settle(reader, room, at, key);
+}

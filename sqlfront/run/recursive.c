@@ -1,0 +1,208 @@
+/* RECURSIVE and WORK_TABLE: WITH RECURSIVE (PostgreSQL manual 7.8.2). The work table holds the rows of the last round; the second
+ * input, which reads it, gives those of the next. Without ALL only rows that were not there before count. */
+#include "sqlfront/run/common.h"
+
+struct recursive {
+    struct operation step;
+    bool first_ended; /* the non-recursive term */
+    bool second_ran;  /* restart it for the next round */
+    bool round_begun;
+    bool ended;
+    struct scope *next_scope;
+    struct tuple_store next; /* rows for the next round */
+    struct tuple_store seen; /* without ALL */
+    struct tuple_table table;
+    uint16_t *selection;
+};
+
+static enum sqlstate open_recursive(struct operation *step, struct error *error)
+{
+    struct recursive *recursive = (struct recursive *)step;
+    (void)error;
+    recursive->selection = scope_alloc(step->scope, BATCH_ROWS * sizeof(uint16_t));
+    return SQLSTATE_OK;
+}
+
+static bool was_there(const struct recursive *recursive, const struct batch *batch, uint32_t row,
+                      uint64_t hash)
+{
+    const struct plan *plan = recursive->step.plan;
+    for (const struct tuple *tuple = tuple_table_find(&recursive->table, hash); tuple; tuple = tuple->next) {
+        bool same = tuple->hash == hash;
+        for (uint32_t c = 0; c < plan->columns && same; c++) {
+            const struct value *a = &tuple->value[c], *b = &batch->column[c][row];
+            same = a->null == b->null &&
+                   (a->null || value_equal(operation_environment(&recursive->step), plan->column[c], a, b));
+        }
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+static uint64_t row_hash(const struct recursive *recursive, const struct batch *batch, uint32_t row)
+{
+    const struct plan *plan = recursive->step.plan;
+    uint64_t hash = 0;
+    for (uint32_t c = 0; c < plan->columns; c++) {
+        const struct value *value = &batch->column[c][row];
+        hash = hash_combine(
+            hash, value->null ? HASH_OF_NULL
+                              : value_hash(operation_environment(&recursive->step), plan->column[c], value));
+    }
+    return hash;
+}
+
+/* Rows that count go to the next round and out. */
+static enum sqlstate take(struct recursive *recursive, const struct batch *input, struct error *error)
+{
+    struct operation *step = &recursive->step;
+    const struct plan *plan = step->plan;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < input->count; i++) {
+        uint32_t row = batch_row(input, i);
+        struct tuple *tuple;
+        enum sqlstate failed = SQLSTATE_OK;
+        if (!plan->all) {
+            uint64_t hash = row_hash(recursive, input, row);
+            if (was_there(recursive, input, row, hash))
+                continue;
+            failed = tuple_store_add(&recursive->seen, input->column, row, &tuple, error);
+            if (!failed) {
+                tuple->hash = hash;
+                failed = tuple_table_add(&recursive->table, tuple, error);
+            }
+        }
+        if (!failed)
+            failed = tuple_store_add(&recursive->next, input->column, row, &tuple, error);
+        if (failed)
+            return failed;
+        recursive->selection[kept++] = (uint16_t)row;
+    }
+    step->batch = *input;
+    step->batch.selection = recursive->selection;
+    step->batch.count = kept;
+    return SQLSTATE_OK;
+}
+
+static void next_round(struct recursive *recursive)
+{
+    struct operation *step = &recursive->step;
+    struct common_rows *work = common_rows_of(step->execution, step->plan->common_slot);
+    if (work->scope)
+        scope_close(work->scope);
+    work->scope = recursive->next_scope;
+    work->rows = recursive->next;
+    work->columns = step->plan->columns;
+    work->ended = true;
+    recursive->next_scope = scope_open(step->scope, "round");
+    tuple_store_init(&recursive->next, recursive->next_scope, step->plan->columns,
+                     (const struct type *const *)step->plan->column);
+}
+
+static enum sqlstate begin(struct recursive *recursive, struct error *error)
+{
+    struct operation *step = &recursive->step;
+    recursive->next_scope = scope_open(step->scope, "round");
+    tuple_store_init(&recursive->next, recursive->next_scope, step->plan->columns,
+                     (const struct type *const *)step->plan->column);
+    tuple_store_init(&recursive->seen, step->memory, step->plan->columns,
+                     (const struct type *const *)step->plan->column);
+    return step->plan->all ? SQLSTATE_OK : tuple_table_init(&recursive->table, step->memory, error);
+}
+
+static enum sqlstate next_input(struct recursive *recursive, const struct batch **input, struct error *error)
+{
+    struct operation *step = &recursive->step;
+    *input = NULL;
+    if (!recursive->first_ended) {
+        enum sqlstate failed = operation_next(step->input[0], input, error);
+        if (failed || *input)
+            return failed;
+        recursive->first_ended = true;
+    }
+    for (;;) {
+        enum sqlstate failed = SQLSTATE_OK;
+        if (!recursive->round_begun) {
+            if (recursive->next.count == 0) {
+                recursive->ended = true;
+                return SQLSTATE_OK;
+            }
+            next_round(recursive);
+            if (recursive->second_ran)
+                failed = operation_restart(step->input[1], error);
+            recursive->second_ran = recursive->round_begun = true;
+        }
+        if (!failed)
+            failed = operation_next(step->input[1], input, error);
+        if (failed || *input)
+            return failed;
+        recursive->round_begun = false;
+    }
+}
+
+static enum sqlstate next_recursive(struct operation *step, const struct batch **batch, struct error *error)
+{
+    struct recursive *recursive = (struct recursive *)step;
+    enum sqlstate failed = recursive->next_scope ? SQLSTATE_OK : begin(recursive, error);
+    while (!failed && !recursive->ended) {
+        const struct batch *input;
+        failed = next_input(recursive, &input, error);
+        if (failed || !input)
+            break;
+        failed = take(recursive, input, error);
+        if (!failed && step->batch.count > 0) {
+            *batch = &step->batch;
+            break;
+        }
+    }
+    return failed;
+}
+
+static enum sqlstate restart_recursive(struct operation *step, struct error *error)
+{
+    struct recursive *recursive = (struct recursive *)step;
+    if (recursive->next_scope)
+        scope_close(recursive->next_scope);
+    recursive->next_scope = NULL;
+    recursive->first_ended = recursive->round_begun = recursive->ended = false;
+    return operation_restart(step->input[0], error);
+}
+
+const struct operation_ops recursive_ops = {.bytes = sizeof(struct recursive),
+                                            .open = open_recursive,
+                                            .next = next_recursive,
+                                            .restart = restart_recursive};
+
+/* ---- WORK_TABLE ---- */
+
+struct work_table {
+    struct operation step;
+    size_t at;
+};
+
+static enum sqlstate next_work_table(struct operation *step, const struct batch **batch, struct error *error)
+{
+    struct work_table *table = (struct work_table *)step;
+    const struct common_rows *work = common_rows_of(step->execution, step->plan->common_slot);
+    size_t left = work->rows.count - table->at;
+    (void)error;
+    if (left == 0)
+        return SQLSTATE_OK;
+    uint32_t count = left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS;
+    operation_want_room(step, count);
+    step->batch.count = tuple_store_give(&work->rows, table->at, step->room, count);
+    table->at += step->batch.count;
+    *batch = &step->batch;
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate restart_work_table(struct operation *step, struct error *error)
+{
+    (void)error;
+    ((struct work_table *)step)->at = 0;
+    return SQLSTATE_OK;
+}
+
+const struct operation_ops work_table_ops = {
+    .bytes = sizeof(struct work_table), .next = next_work_table, .restart = restart_work_table};

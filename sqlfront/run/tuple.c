@@ -1,0 +1,212 @@
+/* Rows kept in memory: lists of them, hash tables over them, sorting them. */
+#include "sqlfront/run/operator.h"
+
+void tuple_store_init(struct tuple_store *store, struct scope *scope, uint32_t columns,
+                      const struct type *const *types)
+{
+    *store = (struct tuple_store){.scope = scope, .columns = columns, .types = types};
+}
+
+static enum sqlstate store_append(struct tuple_store *store, struct tuple *tuple, struct error *error)
+{
+    if (store->count == store->room) {
+        size_t room = store->room ? store->room * 2 : 64;
+        void *memory;
+        enum sqlstate failed =
+            scope_alloc_large(store->scope, room * sizeof store->tuple[0], 16, &memory, error);
+        if (failed)
+            return failed;
+        if (store->count)
+            memcpy(memory, store->tuple, store->count * sizeof store->tuple[0]);
+        if (store->room > 64 * 1024)
+            scope_free_large(store->scope, store->tuple);
+        store->tuple = memory;
+        store->room = room;
+    }
+    store->tuple[store->count++] = tuple;
+    return SQLSTATE_OK;
+}
+
+static struct tuple *tuple_alloc(struct tuple_store *store)
+{
+    struct tuple *tuple = scope_alloc(store->scope, sizeof *tuple + store->columns * sizeof tuple->value[0]);
+    *tuple = (struct tuple){0};
+    return tuple;
+}
+
+enum sqlstate tuple_store_add(struct tuple_store *store, const struct value *const *columns, uint32_t row,
+                              struct tuple **added, struct error *error)
+{
+    struct tuple *tuple = *added = tuple_alloc(store);
+    for (uint32_t i = 0; i < store->columns; i++) {
+        enum sqlstate failed =
+            value_copy(store->scope, store->types[i], &columns[i][row], &tuple->value[i], error);
+        if (failed)
+            return failed;
+    }
+    return store_append(store, tuple, error);
+}
+
+enum sqlstate tuple_store_add_values(struct tuple_store *store, const struct value *values,
+                                     struct tuple **added, struct error *error)
+{
+    struct tuple *tuple = *added = tuple_alloc(store);
+    for (uint32_t i = 0; i < store->columns; i++) {
+        enum sqlstate failed = value_copy(store->scope, store->types[i], &values[i], &tuple->value[i], error);
+        if (failed)
+            return failed;
+    }
+    return store_append(store, tuple, error);
+}
+
+uint32_t tuple_store_give(const struct tuple_store *store, size_t at, struct value **room, uint32_t rows)
+{
+    uint32_t count = store->count - at < rows ? (uint32_t)(store->count - at) : rows;
+    for (uint32_t c = 0; c < store->columns; c++)
+        for (uint32_t i = 0; i < count; i++)
+            room[c][i] = store->tuple[at + i]->value[c];
+    return count;
+}
+
+/* ---- hash tables ---- */
+
+#define FIRST_BUCKETS 64
+
+static enum sqlstate take_buckets(struct tuple_table *table, uint64_t buckets, struct error *error)
+{
+    void *memory;
+    enum sqlstate failed =
+        scope_alloc_large(table->scope, buckets * sizeof table->bucket[0], 16, &memory, error);
+    if (failed)
+        return failed;
+    memset(memory, 0, buckets * sizeof table->bucket[0]);
+    table->bucket = memory;
+    table->mask = buckets - 1;
+    return SQLSTATE_OK;
+}
+
+enum sqlstate tuple_table_init(struct tuple_table *table, struct scope *scope, struct error *error)
+{
+    *table = (struct tuple_table){.scope = scope};
+    return take_buckets(table, FIRST_BUCKETS, error);
+}
+
+static enum sqlstate grow(struct tuple_table *table, struct error *error)
+{
+    struct tuple **old = table->bucket;
+    uint64_t buckets = table->mask + 1;
+    enum sqlstate failed = take_buckets(table, buckets * 4, error);
+    if (failed)
+        return failed;
+    for (uint64_t i = 0; i < buckets; i++)
+        for (struct tuple *tuple = old[i], *next; tuple; tuple = next) {
+            next = tuple->next;
+            tuple->next = table->bucket[tuple->hash & table->mask];
+            table->bucket[tuple->hash & table->mask] = tuple;
+        }
+    scope_free_large(table->scope, old);
+    return SQLSTATE_OK;
+}
+
+enum sqlstate tuple_table_add(struct tuple_table *table, struct tuple *tuple, struct error *error)
+{
+    enum sqlstate failed = table->count > table->mask ? grow(table, error) : SQLSTATE_OK;
+    if (failed)
+        return failed;
+    tuple->next = table->bucket[tuple->hash & table->mask];
+    table->bucket[tuple->hash & table->mask] = tuple;
+    table->count++;
+    return SQLSTATE_OK;
+}
+
+/* ---- sorting ---- */
+
+int plan_key_compare(struct environment *environment, const struct plan_key *key, const struct value *a,
+                     const struct value *b)
+{
+    if (a->null || b->null) {
+        if (a->null && b->null)
+            return 0;
+        return a->null == key->nulls_first ? -1 : 1;
+    }
+    int order = key->type->order == ORDER_INTEGER ? (a->i > b->i) - (a->i < b->i)
+                                                  : value_compare(environment, key->type, a, b);
+    return key->descending ? -order : order;
+}
+
+/* Runs of this length are sorted by insertion. */
+#define SHORT_RUN 12
+/* Cancellation is looked for when so many tuples were merged. */
+#define LOOK_EVERY 4096
+
+struct sort {
+    struct operation *step;
+    int (*compare)(const void *argument, const struct tuple *a, const struct tuple *b);
+    const void *argument;
+    struct error *error;
+    size_t since_look;
+};
+
+static void sort_short(const struct sort *sort, struct tuple **tuples, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct tuple *tuple = tuples[i];
+        size_t at = i;
+        for (; at > 0 && sort->compare(sort->argument, tuples[at - 1], tuple) > 0; at--)
+            tuples[at] = tuples[at - 1];
+        tuples[at] = tuple;
+    }
+}
+
+static void merge(const struct sort *sort, struct tuple **tuples, size_t half, size_t count,
+                  struct tuple **room)
+{
+    if (sort->compare(sort->argument, tuples[half - 1], tuples[half]) <= 0)
+        return;
+    memcpy(room, tuples, half * sizeof tuples[0]);
+    size_t left = 0, right = half, to = 0;
+    while (left < half && right < count)
+        tuples[to++] =
+            sort->compare(sort->argument, tuples[right], room[left]) < 0 ? tuples[right++] : room[left++];
+    memcpy(tuples + to, room + left, (half - left) * sizeof tuples[0]);
+}
+
+/* Depth is the logarithm of the count. */
+static enum sqlstate sort_part(struct sort *sort, struct tuple **tuples, size_t count, struct tuple **room)
+{
+    if (count <= SHORT_RUN) {
+        sort_short(sort, tuples, count);
+        return SQLSTATE_OK;
+    }
+    size_t half = count / 2;
+    enum sqlstate failed = sort_part(sort, tuples, half, room);
+    if (!failed)
+        failed = sort_part(sort, tuples + half, count - half, room);
+    if (failed)
+        return failed;
+    merge(sort, tuples, half, count, room);
+    sort->since_look += count;
+    if (sort->since_look < LOOK_EVERY)
+        return SQLSTATE_OK;
+    sort->since_look = 0;
+    struct scheduler *scheduler = operation_world(sort->step)->scheduler;
+    if (count >= LOOK_EVERY)
+        fiber_yield(scheduler);
+    return fiber_check_canceled(scheduler, sort->error);
+}
+
+enum sqlstate tuples_sort(struct operation *step, struct tuple **tuples, size_t count,
+                          int (*compare)(const void *argument, const struct tuple *a, const struct tuple *b),
+                          const void *argument, struct error *error)
+{
+    struct sort sort = {.step = step, .compare = compare, .argument = argument, .error = error};
+    void *room;
+    if (count < 2)
+        return SQLSTATE_OK;
+    struct scope *scope = scope_open(step->scope, "sort");
+    enum sqlstate failed = scope_alloc_large(scope, count * sizeof tuples[0], 16, &room, error);
+    if (!failed)
+        failed = sort_part(&sort, tuples, count, room);
+    scope_close(scope);
+    return failed;
+}
