@@ -450,3 +450,14 @@ enum sqlstate procedure_shown(struct catalog_view *view, struct scope *scope, ui
         *shown = joined(scope, schema, procedure->name, rest);
     return failed;
 }
+
+enum sqlstate procedure_called(struct catalog_view *view, struct scope *scope,
+                               const struct procedure *procedure, const char **called, struct error *error)
+{
+    const char *schema = NULL;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (procedure->schema != SCHEMA_PG_CATALOG)
+        failed = catalog_schema_name(view, scope, procedure->schema, &schema, error);
+    *called = failed ? NULL : joined(scope, schema, procedure->name, "");
+    return failed;
+}

@@ -33,4 +33,8 @@ enum sqlstate type_shown(struct catalog_view *view, struct scope *scope, uint32_
 enum sqlstate procedure_shown(struct catalog_view *view, struct scope *scope, uint32_t oid, bool arguments,
                               const char **shown, struct error *error);
 
+/* How SQL must call a procedure so that it is this one: with its schema where the name alone would find others. */
+enum sqlstate procedure_called(struct catalog_view *view, struct scope *scope,
+                               const struct procedure *procedure, const char **called, struct error *error);
+
 #endif
