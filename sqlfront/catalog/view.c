@@ -69,17 +69,17 @@ static struct generation *generation_current(struct catalog *catalog, uint32_t d
     return made;
 }
 
-/* A view holds its generation's scope, so that this outlives it whichever of them the end of a core closes first. */
+/* When the core's part of the catalog ends, its generations may go before the views do: nothing is left to tend then. */
 static void view_release(void *argument)
 {
     struct catalog_view *view = argument;
     struct generation *generation = view->generation;
-    struct scope *scope = generation->scope;
+    if (scope_closing(view->catalog->scope))
+        return;
     if (--generation->holds == 0 && generation->version != catalog_version(view->catalog)) {
         list_remove(&generation->link);
-        scope_close(scope);
+        scope_close(generation->scope);
     }
-    scope_release(scope);
 }
 
 enum sqlstate catalog_view_open(struct catalog *catalog, struct scope *scope, struct transaction *transaction,
@@ -101,7 +101,6 @@ enum sqlstate catalog_view_open(struct catalog *catalog, struct scope *scope, st
     } else {
         made->generation = generation_current(catalog, session->database, version);
         made->generation->holds++;
-        scope_hold(made->generation->scope);
         scope_undo(scope, view_release, made);
     }
     *view = made;

@@ -123,3 +123,54 @@ enum sqlstate define_execute(const struct define_request *request, struct define
     request->environment->catalog = outside;
     return failed;
 }
+
+/* Everything in the session's temporary schema, then the schema. */
+static enum sqlstate drop_temporary(struct work *work, struct error *error)
+{
+    struct tuples found;
+    const struct object schema = {PG_NAMESPACE, work->session->temporary_schema, 0};
+    const struct tuple_match match = {PG_DEPEND_REFOBJID, value_integer(schema.oid)};
+    const struct tuple_match class = {PG_DEPEND_REFCLASSID, value_integer(PG_NAMESPACE)};
+    enum sqlstate failed = tuples_find(&work->access, work->scope, PG_DEPEND,
+                                       (const struct tuple_match[]){class, match}, 2, &found, error);
+    struct object *objects = scope_alloc(work->scope, (found.count + 1) * sizeof *objects);
+    for (uint32_t i = 0; !failed && i < found.count; i++)
+        objects[i] = (struct object){(uint32_t)found.tuple[i].values[PG_DEPEND_CLASSID].i,
+                                     (uint32_t)found.tuple[i].values[PG_DEPEND_OBJID].i, 0};
+    if (!failed && found.count)
+        failed = objects_drop(work, objects, found.count, true, error);
+    return failed ? failed : objects_drop(work, &schema, 1, true, error);
+}
+
+enum sqlstate define_end_session(struct world *world, struct catalog *catalog,
+                                 const struct catalog_session *session, struct error *error)
+{
+    if (!session->temporary_schema)
+        return SQLSTATE_OK;
+    struct scope *scope = scope_open(world->scope, "end of session");
+    struct catalog_session own = *session;
+    struct environment environment = {.world = world, .type_find = catalog_type_find};
+    struct define_result result = {0};
+    struct define_request request = {
+        .world = world, .scope = scope, .catalog = catalog, .session = &own, .environment = &environment};
+    struct work work = {.request = &request, .result = &result, .scope = scope, .session = &own};
+    own.role = own.session_role = ROLE_SYNOD;
+    const struct transaction_options options = {.isolation = READ_COMMITTED};
+    enum sqlstate failed =
+        transaction_begin(world, catalog_engine(catalog), scope, &options, &request.transaction, error);
+    if (!failed) {
+        work.access = (struct tuple_access){
+            .catalog = catalog, .transaction = request.transaction, .database = own.database};
+        failed = work_look_again(&work, error);
+        if (!failed)
+            failed = drop_temporary(&work, error);
+        catalog_commit_begin(catalog);
+        if (failed)
+            transaction_rollback(request.transaction);
+        else
+            failed = transaction_commit(request.transaction, error);
+        catalog_commit_end(catalog);
+    }
+    fiber_close_scope(world->scheduler, scope);
+    return failed;
+}
