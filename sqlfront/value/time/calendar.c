@@ -93,14 +93,17 @@ int64_t moment_microseconds_of_day(const struct moment *moment)
            moment->microsecond;
 }
 
+bool moment_local(const struct moment *moment, int64_t *local)
+{
+    int64_t days = calendar_days(moment->year, moment->month, moment->day);
+    return calendar_reaches(moment->year, moment->month, moment->day) &&
+           !__builtin_mul_overflow(days, MICROSECONDS_PER_DAY, local) &&
+           !__builtin_add_overflow(*local, moment_microseconds_of_day(moment), local);
+}
+
 bool moment_timestamp(const struct moment *moment, int64_t *timestamp)
 {
-    if (!calendar_reaches(moment->year, moment->month, moment->day))
-        return false;
-    int64_t days = calendar_days(moment->year, moment->month, moment->day);
-    return !__builtin_mul_overflow(days, MICROSECONDS_PER_DAY, timestamp) &&
-           !__builtin_add_overflow(*timestamp, moment_microseconds_of_day(moment), timestamp) &&
-           timestamp_valid(*timestamp);
+    return moment_local(moment, timestamp) && timestamp_valid(*timestamp);
 }
 
 void moment_time_of(int64_t microseconds, struct moment *moment)

@@ -70,6 +70,8 @@ int64_t calendar_iso_year_start(int year);
 /* Microseconds since 2000-01-01 without regard to zones, and back. */
 int64_t moment_microseconds_of_day(const struct moment *moment);
 bool moment_timestamp(const struct moment *moment, int64_t *timestamp); /* false: out of range */
+/* The same for a local time, which may lie a little outside when its time stamp does not. */
+bool moment_local(const struct moment *moment, int64_t *local);
 void moment_of_timestamp(int64_t timestamp, struct moment *moment);
 void moment_time_of(int64_t microseconds, struct moment *moment); /* the fields of the time of day alone */
 

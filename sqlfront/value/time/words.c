@@ -165,22 +165,34 @@ const struct word *span_word(const char *text)
     return bsearch(text, span_words, sizeof span_words / sizeof span_words[0], sizeof span_words[0], compare);
 }
 
-/* Units of either table, the interval's first; of the special words only "epoch" is a part. */
-enum moment_part part_named(struct bytes text)
+/* The first bytes in small letters, as many as words are told apart by. */
+static const char *lower_case(struct bytes text, char lower[static WORD_BYTES + 2])
 {
-    char lower[WORD_BYTES + 2];
     size_t size = text.size < WORD_BYTES + 1 ? text.size : WORD_BYTES + 1;
     for (size_t i = 0; i < size; i++) {
         char c = (char)text.data[i];
         lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
     lower[size] = 0;
-    const struct word *word = span_word(lower);
-    if (!word || word->kind != WORD_UNIT)
-        word = moment_word(lower);
-    if (!word || (word->kind != WORD_UNIT && word->value != PART_EPOCH))
-        return PART_NONE;
-    if (word->kind == WORD_UNIT || (word->kind == WORD_SPECIAL && word->value == PART_EPOCH))
+    return lower;
+}
+
+enum moment_part unit_named(struct bytes text)
+{
+    char lower[WORD_BYTES + 2];
+    const struct word *word = span_word(lower_case(text, lower));
+    return word && word->kind == WORD_UNIT ? (enum moment_part)word->value : PART_NONE;
+}
+
+/* Units of either table, the interval's first; of the special words only "epoch" is a part. */
+enum moment_part part_named(struct bytes text)
+{
+    char lower[WORD_BYTES + 2];
+    enum moment_part unit = unit_named(text);
+    if (unit != PART_NONE)
+        return unit;
+    const struct word *word = moment_word(lower_case(text, lower));
+    if (word && (word->kind == WORD_UNIT || (word->kind == WORD_SPECIAL && word->value == PART_EPOCH)))
         return (enum moment_part)word->value;
     return PART_NONE;
 }

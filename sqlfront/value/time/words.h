@@ -64,8 +64,9 @@ struct word {
 const struct word *moment_word(const char *text);
 const struct word *span_word(const char *text);
 
-/* The part that extract(), date_trunc() and the like name; PART_NONE when there is none. Any case. */
+/* The part that extract() names, and the unit that date_trunc() does; PART_NONE when there is none. Any case. */
 enum moment_part part_named(struct bytes text);
+enum moment_part unit_named(struct bytes text);
 
 extern const char *const month_names[], *const weekday_names[]; /* from 0, full */
 

@@ -40,11 +40,11 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* None at all will do for standard time: "+5". */
 static void read_abbreviation(struct reader *in, char abbreviation[static 12])
 {
     size_t size = 0;
     bool quoted = *in->at == '<';
-    const char *start = in->at;
     in->at += quoted;
     while (quoted ? *in->at && *in->at != '>' : is_letter(*in->at)) {
         if (size < 11)
@@ -54,7 +54,7 @@ static void read_abbreviation(struct reader *in, char abbreviation[static 12])
     abbreviation[size] = 0;
     if (quoted)
         in->at += *in->at == '>';
-    in->failed |= in->at - start < 1 || size == 0;
+    in->failed |= quoted && size == 0;
 }
 
 static int read_number(struct reader *in, int most)
@@ -126,6 +126,7 @@ static bool read_rule(const char *text, struct rule *rule)
     rule->has_summer = true;
     rule->summer.daylight = true;
     read_abbreviation(&in, rule->summer.abbreviation);
+    in.failed |= rule->summer.abbreviation[0] == 0;
     rule->summer.west = rule->standard.west - 3600;
     if (*in.at && *in.at != ',')
         rule->summer.west = read_time(&in);
