@@ -48,7 +48,7 @@ struct query *query_bind(struct binder *binder, struct level *above, const Node 
 static bool limits_bind(struct level *level, const SelectStmt *select)
 {
     struct query *query = level->query;
-    bool ties = select->limitOption == LIMIT_OPTION_WITH_TIES;
+    bool ties = (int)select->limitOption == TREE_LIMIT_OPTION_WITH_TIES;
     if (select->limitOffset &&
         !(query->offset = limit_bind(level, select->limitOffset, PLACE_OFFSET, "OFFSET", false)))
         return false;

@@ -356,7 +356,7 @@ bool set_bind(struct level *level, const SelectStmt *select)
     if (select->limitOffset &&
         !(query->offset = limit_bind(level, select->limitOffset, PLACE_OFFSET, "OFFSET", false)))
         return false;
-    bool ties = select->limitOption == LIMIT_OPTION_WITH_TIES;
+    bool ties = (int)select->limitOption == TREE_LIMIT_OPTION_WITH_TIES;
     if (select->limitCount &&
         !(query->limit = limit_bind(level, select->limitCount, PLACE_LIMIT, "LIMIT", ties)))
         return false;

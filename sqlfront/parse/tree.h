@@ -52,4 +52,8 @@
 #undef Min
 #undef Max
 
+/* libpg_query 15 counts this enum from "default", the server's headers end with that. (All others, and all structs, are
+ * alike: compared by name and order with the library's protobuf description.) */
+#define TREE_LIMIT_OPTION_WITH_TIES 2
+
 #endif

@@ -43,6 +43,15 @@ static void move_query(struct walk *walk, struct query **place)
     moving->depth--;
 }
 
+static void move_from(struct from *from, uint32_t range_offset)
+{
+    from->range += range_offset;
+    if (from->kind != FROM_JOIN)
+        return;
+    move_from(from->left, range_offset);
+    move_from(from->right, range_offset);
+}
+
 static struct expression *copy_all(void *argument, const struct expression *node, uint32_t level)
 {
     (void)argument;
@@ -59,6 +68,8 @@ static struct query *query_moved(struct planner *planner, const struct query *qu
                             .range_offset = range_offset,
                             .outer = outer};
     move_ranges(&moving, copy);
+    for (uint32_t i = 0; i < copy->froms; i++)
+        move_from(copy->from[i], range_offset);
     walk_query(&moving.walk, copy);
     return copy;
 }
