@@ -150,6 +150,11 @@ static void run_type(const struct test_case *test, bool binary)
     expect(test, "", text);
     struct value back;
     ck_assert_int_eq(type->ops->receive(environment, scope, type, -1, sent, &back, &error), SQLSTATE_OK);
+    if (type->order == ORDER_NONE) { /* nothing but its text can be told equal */
+        char *first = scope_copy_text(scope, shown(type, SQLSTATE_OK, &value, &error));
+        ck_assert_str_eq(first, shown(type, SQLSTATE_OK, &back, &error));
+        return;
+    }
     ck_assert_msg(value_equal(environment, type, &value, &back), "%s: reads back as another", test->place);
     ck_assert_uint_eq(value_hash(environment, type, &value), value_hash(environment, type, &back));
     if (sent.size && type->category != 'S' && type->oid != TYPE_BYTEA) { /* any part of a text is one */

@@ -16,7 +16,7 @@
 #include "sqlfront/value/array/piece.h"
 #include "sqlfront/value/json/json.h"
 #include "sqlfront/value/json/parse.h"
-#include "sqlfront/value/number/number.h"
+#include "sqlfront/value/number/numeric.h"
 #include "sqlfront/value/text/text.h"
 
 #include <stdlib.h>
@@ -264,6 +264,27 @@ enum sqlstate jsonb_builder_add(struct jsonb_builder *builder, struct jsonb_node
     return failed;
 }
 
+static uint32_t levels_of(struct jsonb_node node)
+{
+    struct jsonb_walk walk;
+    uint32_t levels = 0;
+    for (jsonb_walk_start(&walk, node); jsonb_walk_next(&walk);)
+        levels = walk.open > levels ? walk.open : levels;
+    return levels;
+}
+
+static enum sqlstate too_deep(struct jsonb_builder *builder)
+{
+    return error_set(builder->error, SQLSTATE_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+}
+
+enum sqlstate jsonb_builder_add_within(struct jsonb_builder *builder, struct jsonb_node node)
+{
+    if (jsonb_is_container(node) && builder->depth + levels_of(node) > JSONB_DEPTH_MAX)
+        return too_deep(builder);
+    return jsonb_builder_add(builder, node);
+}
+
 enum sqlstate jsonb_builder_close(struct jsonb_builder *builder)
 {
     struct jsonb_level level = builder->levels[--builder->depth];
@@ -295,14 +316,11 @@ struct jsonb_node jsonb_builder_end(const struct jsonb_builder *builder)
 
 /* ---- from text ---- */
 
-static const struct type numeric_type = {.oid = TYPE_NUMERIC, .name = "numeric", .kind = VALUE_NUMERIC};
-
 static enum sqlstate add_number(struct jsonb_builder *builder, struct bytes text)
 {
     struct value number;
     struct jsonb_node node;
-    enum sqlstate failed = numeric_ops.in(builder->environment, builder->scope, &numeric_type, -1, text,
-                                          &number, builder->error);
+    enum sqlstate failed = numeric_parse(builder->scope, text, &number, builder->error);
     if (failed || (failed = jsonb_of_number(builder->scope, &number, &node, builder->error)))
         return failed;
     return jsonb_builder_add(builder, node);
@@ -360,12 +378,62 @@ enum sqlstate jsonb_parse(struct environment *environment, struct scope *scope, 
     return failed;
 }
 
+/* ---- going through ---- */
+
+void jsonb_walk_start(struct jsonb_walk *walk, struct jsonb_node node)
+{
+    walk->node = node;
+    walk->started = false;
+    walk->member = false;
+    walk->key = bytes_of(NULL, 0);
+    walk->open = walk->at = walk->depth = 0;
+}
+
+static bool walk_arrive(struct jsonb_walk *walk)
+{
+    walk->depth = walk->open;
+    walk->event = jsonb_is_container(walk->node) ? JSONB_OPEN : JSONB_SCALAR;
+    if (walk->event == JSONB_SCALAR)
+        return true;
+    check(walk->open < JSONB_DEPTH_MAX);
+    walk->levels[walk->open].container = walk->node;
+    walk->levels[walk->open++].at = 0;
+    return true;
+}
+
+bool jsonb_walk_next(struct jsonb_walk *walk)
+{
+    if (!walk->started) {
+        walk->started = true;
+        return walk_arrive(walk);
+    }
+    if (walk->open == 0)
+        return false;
+    struct jsonb_node container = walk->levels[walk->open - 1].container;
+    uint32_t at = walk->levels[walk->open - 1].at++;
+    if (at == jsonb_count(container)) {
+        walk->depth = --walk->open;
+        walk->event = JSONB_CLOSE;
+        walk->node = container;
+        return true;
+    }
+    walk->at = at;
+    walk->member = container.tag == JSONB_OBJECT;
+    if (walk->member)
+        walk->key = jsonb_key_at(container, at);
+    walk->node = jsonb_at(container, at);
+    return walk_arrive(walk);
+}
+
+void jsonb_walk_skip(struct jsonb_walk *walk)
+{
+    walk->open--;
+}
+
 /* ---- as text ---- */
 
-static enum sqlstate write_scalar(struct environment *environment, struct text *out, struct jsonb_node node,
-                                  struct error *error)
+enum sqlstate jsonb_write_scalar(struct text *out, struct jsonb_node node, struct error *error)
 {
-    struct value number;
     struct bytes shown = bytes_of_text(node.tag == JSONB_TRUE    ? "true"
                                        : node.tag == JSONB_FALSE ? "false"
                                                                  : "null");
@@ -375,59 +443,59 @@ static enum sqlstate write_scalar(struct environment *environment, struct text *
         return SQLSTATE_OK;
     }
     if (node.tag == JSONB_NUMBER) {
-        number = jsonb_number(node);
-        failed = numeric_ops.out(environment, out->scope, &numeric_type, &number, &shown, error);
+        struct value number = jsonb_number(node);
+        failed = numeric_print(out->scope, &number, &shown, error);
     }
     if (!failed)
         text_bytes(out, shown);
     return failed;
 }
 
-/* Goes down into a container and comes up again without recursion: where it is in each level. */
-struct walk {
-    struct {
-        struct jsonb_node container;
-        uint32_t at;
-    } levels[JSONB_DEPTH_MAX];
-    uint32_t depth;
-};
+static void new_line(struct text *out, uint32_t depth)
+{
+    text_append(out, "\n");
+    for (uint32_t i = 0; i < depth; i++)
+        text_append(out, "    ");
+}
+
+static enum sqlstate write_node(struct text *out, struct jsonb_node node, bool pretty, struct error *error)
+{
+    struct jsonb_walk walk;
+    enum sqlstate failed = SQLSTATE_OK;
+    for (jsonb_walk_start(&walk, node); !failed && jsonb_walk_next(&walk);) {
+        bool object = walk.node.tag == JSONB_OBJECT;
+        if (walk.event == JSONB_CLOSE) {
+            if (pretty)
+                new_line(out, walk.depth);
+            text_append(out, object ? "}" : "]");
+            continue;
+        }
+        if (walk.depth > 0 && walk.at > 0)
+            text_append(out, pretty ? "," : ", ");
+        if (pretty && walk.depth > 0)
+            new_line(out, walk.depth);
+        if (walk.member) {
+            json_write_string(out, walk.key);
+            text_append(out, ": ");
+        }
+        if (walk.event == JSONB_OPEN)
+            text_append(out, object ? "{" : "[");
+        else
+            failed = jsonb_write_scalar(out, walk.node, error);
+    }
+    return failed;
+}
 
 enum sqlstate jsonb_write(struct environment *environment, struct text *out, struct jsonb_node node,
                           struct error *error)
 {
-    struct walk walk;
-    walk.depth = 0;
-    for (;;) {
-        if (jsonb_is_container(node)) {
-            text_append(out, node.tag == JSONB_OBJECT ? "{" : "[");
-            check(walk.depth < JSONB_DEPTH_MAX);
-            walk.levels[walk.depth].container = node;
-            walk.levels[walk.depth++].at = 0;
-        } else {
-            enum sqlstate failed = write_scalar(environment, out, node, error);
-            if (failed)
-                return failed;
-        }
-        for (;; walk.depth--) { /* out of the containers that are at their end */
-            if (walk.depth == 0)
-                return SQLSTATE_OK;
-            struct jsonb_node container = walk.levels[walk.depth - 1].container;
-            uint32_t at = walk.levels[walk.depth - 1].at++;
-            bool object = container.tag == JSONB_OBJECT;
-            if (at == jsonb_count(container)) {
-                text_append(out, object ? "}" : "]");
-                continue;
-            }
-            if (at > 0)
-                text_append(out, ", ");
-            if (object) {
-                json_write_string(out, jsonb_key_at(container, at));
-                text_append(out, ": ");
-            }
-            node = jsonb_at(container, at);
-            break;
-        }
-    }
+    return write_node(out, node, false, error);
+}
+
+enum sqlstate jsonb_write_pretty(struct environment *environment, struct text *out, struct jsonb_node node,
+                                 struct error *error)
+{
+    return write_node(out, node, true, error);
 }
 
 enum sqlstate jsonb_as_text(struct environment *environment, struct scope *scope, struct jsonb_node node,
@@ -449,7 +517,7 @@ static int rank(enum jsonb_tag tag)
     return tag == JSONB_FALSE ? JSONB_TRUE : (int)tag;
 }
 
-static int compare_scalars(struct environment *environment, struct jsonb_node a, struct jsonb_node b)
+static int compare_scalars(struct jsonb_node a, struct jsonb_node b)
 {
     if (a.tag != b.tag)
         return a.tag < b.tag ? -1 : 1;
@@ -458,7 +526,7 @@ static int compare_scalars(struct environment *environment, struct jsonb_node a,
     if (a.tag != JSONB_NUMBER)
         return 0;
     struct value x = jsonb_number(a), y = jsonb_number(b);
-    return numeric_ops.compare(environment, &numeric_type, &x, &y);
+    return numeric_compare(&x, &y);
 }
 
 /* Objects above arrays above true, false, numbers, strings, null; among containers the one with more in it; then key and
@@ -480,7 +548,7 @@ int jsonb_compare_nodes(struct environment *environment, struct jsonb_node a, st
             levels[depth].b = b;
             levels[depth++].at = 0;
         } else if (order == 0) {
-            order = compare_scalars(environment, a, b);
+            order = compare_scalars(a, b);
         }
         while (order == 0 && depth > 0 && levels[depth - 1].at == jsonb_count(levels[depth - 1].a))
             depth--;
@@ -524,7 +592,7 @@ static uint64_t hash_bytes(uint64_t hash, struct bytes bytes)
     return mix(hash, bytes.size);
 }
 
-static uint64_t hash_scalar(struct environment *environment, uint64_t hash, struct jsonb_node node)
+static uint64_t hash_scalar(uint64_t hash, struct jsonb_node node)
 {
     struct value number;
     switch (node.tag) {
@@ -532,7 +600,7 @@ static uint64_t hash_scalar(struct environment *environment, uint64_t hash, stru
         return hash_bytes(hash, jsonb_string(node));
     case JSONB_NUMBER:
         number = jsonb_number(node);
-        return mix(hash, numeric_ops.hash(environment, &numeric_type, &number));
+        return mix(hash, numeric_hash(&number));
     default:
         return hash;
     }
@@ -541,30 +609,18 @@ static uint64_t hash_scalar(struct environment *environment, uint64_t hash, stru
 static uint64_t jsonb_hash(struct environment *environment, const struct type *type,
                            const struct value *value)
 {
-    struct walk walk;
-    struct jsonb_node node = jsonb_root(value);
+    struct jsonb_walk walk;
     uint64_t hash = 0xcbf29ce484222325;
-    walk.depth = 0;
-    for (;;) {
-        hash = mix(hash, (uint64_t)node.tag + 1);
-        if (jsonb_is_container(node)) {
-            check(walk.depth < JSONB_DEPTH_MAX);
-            walk.levels[walk.depth].container = node;
-            walk.levels[walk.depth++].at = 0;
-        } else {
-            hash = hash_scalar(environment, hash, node);
-        }
-        while (walk.depth > 0 &&
-               walk.levels[walk.depth - 1].at == jsonb_count(walk.levels[walk.depth - 1].container))
-            walk.depth--;
-        if (walk.depth == 0)
-            return hash;
-        struct jsonb_node container = walk.levels[walk.depth - 1].container;
-        uint32_t at = walk.levels[walk.depth - 1].at++;
-        if (container.tag == JSONB_OBJECT)
-            hash = hash_bytes(hash, jsonb_key_at(container, at));
-        node = jsonb_at(container, at);
+    for (jsonb_walk_start(&walk, jsonb_root(value)); jsonb_walk_next(&walk);) {
+        if (walk.event == JSONB_CLOSE)
+            continue;
+        hash = mix(hash, (uint64_t)walk.node.tag + 1);
+        if (walk.member)
+            hash = hash_bytes(hash, walk.key);
+        if (walk.event == JSONB_SCALAR)
+            hash = hash_scalar(hash, walk.node);
     }
+    return hash;
 }
 
 /* ---- the type ---- */

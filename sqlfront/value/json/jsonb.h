@@ -42,9 +42,44 @@ bool jsonb_find(struct jsonb_node object, struct bytes key, struct jsonb_node *f
 /* Orders as the type's compare does, without its special case at the root. */
 int jsonb_compare_nodes(struct environment *environment, struct jsonb_node a, struct jsonb_node b);
 
-/* Appends the node as text, as jsonb's output has it: {"a": [1, 2]}. 54000, 53200 when the text ends. */
+/* Going through a node and all within it, without recursion:
+ *
+ *     struct jsonb_walk walk;
+ *     jsonb_walk_start(&walk, node);
+ *     while (jsonb_walk_next(&walk)) ... walk.event ... */
+enum jsonb_event { JSONB_SCALAR, JSONB_OPEN, JSONB_CLOSE };
+
+struct jsonb_walk {
+    enum jsonb_event event;
+    struct jsonb_node node; /* the scalar, or the container opened or closed */
+    bool member;            /* of an object: it has a key */
+    struct bytes key;
+    uint32_t at;    /* its number in its container */
+    uint32_t depth; /* containers around it */
+    /* the rest is jsonb.c's */
+    bool started;
+    uint32_t open;
+    struct {
+        struct jsonb_node container;
+        uint32_t at;
+    } levels[JSONB_DEPTH_MAX];
+};
+
+void jsonb_walk_start(struct jsonb_walk *walk, struct jsonb_node node);
+/* False behind the end. */
+bool jsonb_walk_next(struct jsonb_walk *walk);
+/* Having opened a container: goes on behind it. */
+void jsonb_walk_skip(struct jsonb_walk *walk);
+
+/* Appends the node as text, as jsonb's output has it: {"a": [1, 2]}; or with a line for each element. 54000, 53200 when
+ * the text ends. */
 enum sqlstate jsonb_write(struct environment *environment, struct text *out, struct jsonb_node node,
                           struct error *error);
+enum sqlstate jsonb_write_pretty(struct environment *environment, struct text *out, struct jsonb_node node,
+                                 struct error *error);
+
+/* A scalar as text; a string with its quotes. */
+enum sqlstate jsonb_write_scalar(struct text *out, struct jsonb_node node, struct error *error);
 
 /* The node as the ->> operators give it: a string without quotes, null for null. */
 enum sqlstate jsonb_as_text(struct environment *environment, struct scope *scope, struct jsonb_node node,
@@ -101,9 +136,12 @@ struct jsonb_builder {
 
 void jsonb_builder_start(struct jsonb_builder *builder, struct environment *environment, struct scope *scope,
                          struct error *error);
+/* Nodes and keys are kept as views until their container is closed. Adding a container that was as deep before is free. */
 enum sqlstate jsonb_builder_open(struct jsonb_builder *builder, bool object);
 void jsonb_builder_key(struct jsonb_builder *builder, struct bytes key);
 enum sqlstate jsonb_builder_add(struct jsonb_builder *builder, struct jsonb_node node);
+/* The same of a node that comes from elsewhere: containers within it count among the levels. */
+enum sqlstate jsonb_builder_add_within(struct jsonb_builder *builder, struct jsonb_node node);
 enum sqlstate jsonb_builder_close(struct jsonb_builder *builder);
 /* Requires that one value was added outside all containers, or one container closed. */
 struct jsonb_node jsonb_builder_end(const struct jsonb_builder *builder);
