@@ -108,6 +108,7 @@ struct expression {
     bool slice, nested, distinct_not; /* distinct_not: IS NOT DISTINCT FROM */
     bool star;                        /* count(*) */
     bool operator_form;               /* a CALL written as operator (`operator` is set): for deparsing */
+    bool syntax_form; /* a CALL the grammar made of EXTRACT (... FROM ...) and the like: for deparsing */
     bool
         cast_form; /* a CALL or RELABEL or CAST_TEXT that came from a cast; `cast_implicit` not to be shown */
     bool cast_implicit;
@@ -247,8 +248,9 @@ struct window {
         exclusion; /* always filled in: the default is RANGE UNBOUNDED PRECEDING .. CURRENT ROW */
     struct expression *from_offset, *to_offset;
     const struct procedure *in_range_from,
-        *in_range_to; /* RANGE with offset: PostgreSQL's in_range support function */
-    bool frame_given; /* for deparsing */
+        *in_range_to;   /* RANGE with offset: PostgreSQL's in_range support function */
+    bool frame_given;   /* for deparsing */
+    bool frame_between; /* written with BETWEEN */
 };
 
 /* GROUP BY: sets of keys after expansion of ROLLUP, CUBE and GROUPING SETS; a plain GROUP BY is one set with all. */
@@ -416,7 +418,8 @@ const char *type_text(struct catalog_view *view, struct scope *scope, const stru
                       bool modifier_given, int32_t modifier);
 const char *identifier_text(struct scope *scope, const char *name);
 
-/* Texts as PostgreSQL's ruleutils writes them (pg_get_expr, pg_get_viewdef pretty form): deparse.c. */
+/* Texts as PostgreSQL's ruleutils writes them: deparse.c. An expression as pg_get_expr() shows it (`query`: whose ranges its
+ * columns are of; `qualified`: with their names before the columns'); a query as pg_get_viewdef() does, with the semicolon. */
 enum sqlstate expression_deparse(struct catalog_view *view, struct scope *scope,
                                  const struct expression *expression, const struct query *query,
                                  bool qualified, const char **text, struct error *error);

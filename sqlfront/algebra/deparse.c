@@ -1,579 +1,717 @@
-/* Expressions as SQL, worded as PostgreSQL's ruleutils.c words them: every operator in parentheses, every constant with its
- * type where it would be read as another one. What is written here is what pg_attrdef, pg_constraint and pg_index keep, and it
- * is read back by the binder, so it must mean the same whatever the search path is: names outside pg_catalog have their
- * schema unless they are visible.
- *
- * `shown` below is ruleutils' showimplicit: whether a cast nobody wrote is written, which it must be where the choice of an
- * operator or function hangs on it. */
-#include "sqlfront/algebra/deparse.h"
-#include "base/scope.h"
-#include "base/text.h"
-#include "sqlfront/algebra/algebra.h"
-#include "sqlfront/catalog/names.h"
+/* Expressions as text, as PostgreSQL's ruleutils writes them: clients parse what pg_get_expr() and its kind give, and dumps are
+ * read back. */
+#include "sqlfront/algebra/writer.h"
 
-#include <ctype.h>
-#include <string.h>
+#include <stdlib.h>
 
-static void write(struct deparse *deparse, const struct expression *expression, bool shown);
+/* ---- words ---- */
 
-static void failed_with(struct deparse *deparse, enum sqlstate failed)
+static void trim_blanks(struct text *text)
 {
-    if (failed && !deparse->failed)
-        deparse->failed = failed;
+    while (text->size > 0 && text->data[text->size - 1] == ' ')
+        text->data[--text->size] = 0;
 }
 
-void deparse_type(struct deparse *deparse, const struct type *type, int32_t modifier)
-{
-    const char *name = NULL;
-    failed_with(deparse,
-                type_shown(deparse->view, deparse->scope, type->oid, modifier, true, &name, deparse->error));
-    text_append(&deparse->text, name ? name : type->name);
-}
+#define INDENT_MAX 40 /* ruleutils begins anew beyond */
 
-void deparse_identifier(struct deparse *deparse, const char *name)
+void write_keyword(struct deparser *writer, const char *keyword, int before, int after, int plus)
 {
-    text_append(&deparse->text, identifier(deparse->scope, name));
-}
-
-static void list(struct deparse *deparse, const struct expression *expression, uint32_t from, uint32_t to)
-{
-    for (uint32_t i = from; i < to; i++) {
-        text_append(&deparse->text, i > from ? ", " : "");
-        write(deparse, expression->argument[i], true);
+    writer->indent += before;
+    trim_blanks(writer->text);
+    int amount;
+    if (writer->indent < INDENT_MAX) {
+        amount = (writer->indent > 0 ? writer->indent : 0) + plus;
+    } else {
+        amount = INDENT_MAX + (writer->indent - INDENT_MAX) / (INDENT_STANDARD / 2);
+        amount = amount % INDENT_MAX + plus;
     }
+    text_format(writer->text, "\n%*s%s", amount, "", keyword);
+    writer->indent += after;
+    if (writer->indent < 0)
+        writer->indent = 0;
+}
+
+void write_name(struct deparser *writer, const char *name)
+{
+    text_append(writer->text, identifier_text(writer->scope, name));
+}
+
+static void write_type(struct deparser *writer, const struct type *type, int32_t modifier)
+{
+    text_append(writer->text, type_text(writer->view, writer->scope, type, true, modifier));
+}
+
+static bool schema_is_searched(const struct deparser *writer, uint32_t schema)
+{
+    if (schema == SCHEMA_PG_CATALOG || !writer->view)
+        return true;
+    const struct catalog_session *session = catalog_view_session(writer->view);
+    for (uint32_t i = 0; i < session->search_path_count; i++)
+        if (session->search_path[i] == schema)
+            return true;
+    return false;
+}
+
+void write_procedure_name(struct deparser *writer, const struct procedure *procedure)
+{
+    const char *schema = NULL;
+    if (!schema_is_searched(writer, procedure->schema) && !writer->failed) {
+        writer->failed =
+            catalog_schema_name(writer->view, writer->scope, procedure->schema, &schema, writer->error);
+        if (!writer->failed && schema)
+            text_format(writer->text, "%s.", identifier_text(writer->scope, schema));
+    }
+    write_name(writer, procedure->name);
 }
 
 /* ---- constants ---- */
 
-/* A string in quotes; with a backslash in it as E'...'. */
-static void quoted(struct deparse *deparse, struct bytes bytes)
+static void write_quoted(struct deparser *writer, struct bytes value)
 {
-    bool escape = bytes.size && memchr(bytes.data, '\\', bytes.size);
-    text_append(&deparse->text, escape ? "E'" : "'");
-    for (size_t i = 0; i < bytes.size; i++) {
-        char c = (char)bytes.data[i];
-        if (c == '\'' || c == '\\')
-            text_bytes(&deparse->text, bytes_of(&c, 1));
-        text_bytes(&deparse->text, bytes_of(&c, 1));
+    struct text *text = writer->text;
+    if (memchr(value.data, '\\', value.size))
+        text_append(text, "E");
+    text_append(text, "'");
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] == '\'' || value.data[i] == '\\')
+            text_bytes(text, bytes_of(&value.data[i], 1));
+        text_bytes(text, bytes_of(&value.data[i], 1));
     }
-    text_append(&deparse->text, "'");
+    text_append(text, "'");
 }
 
-static bool looks_like_float(struct bytes text)
+static bool looks_like_numeric(struct bytes value)
 {
-    bool point = false;
-    for (size_t i = 0; i < text.size; i++)
-        point = point || text.data[i] == '.' || text.data[i] == 'e' || text.data[i] == 'E';
-    return text.size && isdigit(text.data[0]) && point;
+    if (value.size == 0 || value.data[0] < '0' || value.data[0] > '9')
+        return false;
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] == 'e' || value.data[i] == 'E' || value.data[i] == '.')
+            return true;
+    return false;
 }
 
-/* `label`: -1 never write the type, 0 where it is needed, 1 always. */
-static void constant(struct deparse *deparse, const struct expression *expression, int label)
+/* show_type: -1 never, 0 where it would not be known, 1 always. */
+void write_constant(struct deparser *writer, const struct expression *constant, int show_type)
 {
-    const struct type *type = expression->type;
-    struct bytes text = {0};
-    bool needed = true;
-    if (expression->constant.null) {
-        text_append(&deparse->text, "NULL");
-        if (label >= 0 && type->oid != TYPE_UNKNOWN) {
-            text_append(&deparse->text, "::");
-            deparse_type(deparse, type, expression->modifier);
+    const struct type *type = constant->type;
+    bool label = true;
+    struct bytes shown = {0};
+    if (constant->constant.null) {
+        text_append(writer->text, "NULL");
+        if (show_type >= 0) {
+            text_append(writer->text, "::");
+            write_type(writer, type->oid == TYPE_UNKNOWN ? type_builtin(TYPE_TEXT) : type,
+                       constant->modifier);
         }
         return;
     }
-    if (!type->ops || !type->ops->out) {
-        failed_with(deparse, error_set(deparse->error, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                                       "constants of type %s cannot be written", type->name));
-        return;
-    }
-    struct environment environment = {.world = catalog_view_world(deparse->view),
-                                      .catalog = deparse->view,
-                                      .type_find = catalog_type_find,
-                                      .standard_conforming_strings = true,
-                                      .extra_float_digits = 1,
-                                      .date_order = DATE_MDY};
-    failed_with(deparse, type->ops->out(&environment, deparse->scope, type, &expression->constant, &text,
-                                        deparse->error));
-    if (deparse->failed)
-        return;
-    if (type->oid == TYPE_INT4 && text.size && text.data[0] != '-') {
-        text_bytes(&deparse->text, text);
-        needed = false;
-    } else if (type->oid == TYPE_NUMERIC && looks_like_float(text)) {
-        text_bytes(&deparse->text, text);
-        needed = expression->modifier >= 0;
-    } else if (type->oid == TYPE_BOOL) {
-        text_append(&deparse->text, expression->constant.i ? "true" : "false");
-        needed = false;
+    if (type->oid == TYPE_UNKNOWN) {
+        shown = value_view(&constant->constant);
     } else {
-        quoted(deparse, text);
-        needed = type->oid != TYPE_UNKNOWN;
-    }
-    if (label > 0 || (label == 0 && needed)) {
-        text_append(&deparse->text, "::");
-        deparse_type(deparse, type, expression->modifier);
-    }
-}
-
-/* ---- casts ---- */
-
-static void cast(struct deparse *deparse, const struct expression *argument, const struct type *type,
-                 int32_t modifier)
-{
-    if (argument->kind == EXPRESSION_CONSTANT && argument->type == type && argument->modifier == -1) {
-        constant(deparse, argument, -1);
-    } else {
-        text_append(&deparse->text, "(");
-        write(deparse, argument, false);
-        text_append(&deparse->text, ")");
-    }
-    text_append(&deparse->text, "::");
-    deparse_type(deparse, type, modifier);
-}
-
-static bool is_cast(const struct expression *expression)
-{
-    return expression->kind == EXPRESSION_RELABEL || expression->kind == EXPRESSION_CAST_TEXT ||
-           expression->kind == EXPRESSION_CAST_ARRAY ||
-           (expression->kind == EXPRESSION_CALL && expression->cast_form);
-}
-
-static void cast_or_argument(struct deparse *deparse, const struct expression *expression, bool shown)
-{
-    if (expression->cast_implicit && !shown)
-        write(deparse, expression->argument[0], false);
-    else
-        cast(deparse, expression->argument[0], expression->type, expression->modifier);
-}
-
-/* ---- calls ---- */
-
-static void function_name(struct deparse *deparse, const struct procedure *procedure)
-{
-    const char *name = NULL;
-    failed_with(deparse, procedure_called(deparse->view, deparse->scope, procedure, &name, deparse->error));
-    text_append(&deparse->text, name ? name : procedure->name);
-}
-
-static void call(struct deparse *deparse, const struct expression *expression)
-{
-    if (expression->operator_form && expression->operator) {
-        text_append(&deparse->text, "(");
-        if (expression->arguments == 2) {
-            write(deparse, expression->argument[0], true);
-            text_format(&deparse->text, " %s ", expression->operator->name);
-            write(deparse, expression->argument[1], true);
-        } else {
-            text_format(&deparse->text, "%s ", expression->operator->name);
-            write(deparse, expression->argument[0], true);
+        struct environment environment = {.type_find = catalog_type_find, .catalog = writer->view};
+        if (type->ops->out(&environment, writer->scope, type, &constant->constant, &shown, writer->error)) {
+            writer->failed = writer->error->state;
+            return;
         }
-        text_append(&deparse->text, ")");
+    }
+    switch (type->oid) {
+    case TYPE_INT4:
+        label = shown.size && shown.data[0] == '-';
+        if (label)
+            write_quoted(writer, shown);
+        else
+            text_bytes(writer->text, shown);
+        break;
+    case TYPE_NUMERIC:
+        label = !looks_like_numeric(shown);
+        if (label)
+            write_quoted(writer, shown);
+        else
+            text_bytes(writer->text, shown);
+        label |= constant->modifier >= 0;
+        break;
+    case TYPE_BOOL:
+        label = false;
+        text_append(writer->text, constant->constant.i ? "true" : "false");
+        break;
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        text_append(writer->text, "B'");
+        text_bytes(writer->text, shown);
+        text_append(writer->text, "'");
+        break;
+    case TYPE_UNKNOWN:
+        label = false;
+        write_quoted(writer, shown);
+        break;
+    default:
+        write_quoted(writer, shown);
+        break;
+    }
+    if (show_type < 0 || (!label && show_type == 0))
         return;
-    }
-    function_name(deparse, expression->procedure);
-    text_append(&deparse->text, "(");
-    list(deparse, expression, 0, expression->arguments);
-    text_append(&deparse->text, ")");
-}
-
-static void aggregate(struct deparse *deparse, const struct expression *expression)
-{
-    function_name(deparse, expression->procedure);
-    text_append(&deparse->text, "(");
-    text_append(&deparse->text, expression->distinct ? "DISTINCT " : "");
-    if (expression->star)
-        text_append(&deparse->text, "*");
-    else
-        list(deparse, expression, 0, expression->arguments);
-    for (uint32_t i = 0; i < expression->orders; i++) {
-        text_append(&deparse->text, i ? ", " : " ORDER BY ");
-        deparse_sort_key(deparse, &expression->order[i], NULL);
-    }
-    text_append(&deparse->text, ")");
-    if (expression->filter) {
-        text_append(&deparse->text, " FILTER (WHERE ");
-        write(deparse, expression->filter, false);
-        text_append(&deparse->text, ")");
-    }
-}
-
-void deparse_sort_key(struct deparse *deparse, const struct sort_key *key, const struct query *query)
-{
-    const struct expression *expression = key->expression;
-    if (!expression && query)
-        expression = query->target[key->target].expression;
-    if (expression && expression->kind == EXPRESSION_CONSTANT)
-        constant(deparse, expression, 1);
-    else if (expression)
-        write(deparse, expression, true);
-    if (key->descending)
-        text_append(&deparse->text, " DESC");
-    if (key->nulls_first != key->descending)
-        text_append(&deparse->text, key->nulls_first ? " NULLS FIRST" : " NULLS LAST");
+    text_append(writer->text, "::");
+    write_type(writer, type, constant->modifier);
 }
 
 /* ---- columns ---- */
 
-static void column(struct deparse *deparse, const struct expression *expression)
+static const struct writing *writing_at(const struct deparser *writer, uint32_t level)
 {
-    const struct deparse_level *level = deparse->level;
-    for (uint32_t up = 0; up < expression->level && level; up++)
-        level = level->outer;
-    const struct query *query = level ? level->query : NULL;
-    if (!query || expression->range >= query->ranges) {
-        failed_with(deparse, error_set(deparse->error, SQLSTATE_INTERNAL_ERROR, "a column has no range"));
+    const struct writing *writing = writer->writing;
+    while (level-- && writing)
+        writing = writing->above;
+    return writing;
+}
+
+static const char *system_column_name(int32_t number)
+{
+    switch (number) {
+    case SYSTEM_CTID:
+        return "ctid";
+    case SYSTEM_XMIN:
+        return "xmin";
+    case SYSTEM_CMIN:
+        return "cmin";
+    case SYSTEM_XMAX:
+        return "xmax";
+    case SYSTEM_CMAX:
+        return "cmax";
+    default:
+        return "tableoid";
+    }
+}
+
+static void write_column(struct deparser *writer, const struct expression *column)
+{
+    const struct writing *writing = writing_at(writer, column->level);
+    if (!writing || !writing->query || column->range >= writing->query->ranges) {
+        text_format(writer->text, "?");
         return;
     }
-    const struct range *range = &query->range[expression->range];
-    const char *name = NULL;
-    if (expression->kind == EXPRESSION_WHOLE_ROW) {
-        deparse_identifier(deparse, deparse_range_name(deparse, query, expression->range));
-        text_append(&deparse->text, ".*");
+    const struct range *range = &writing->query->range[column->range];
+    const char *name = writing->names ? writing->names[column->range] : range->name;
+    if (column->kind == EXPRESSION_WHOLE_ROW) {
+        write_name(writer, name ? name : "?");
+        text_append(writer->text, ".*");
         return;
     }
-    if (expression->kind == EXPRESSION_SYSTEM_COLUMN) {
-        static const char *const names[] = {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"};
-        name = names[-expression->number - 1];
-    } else if (range->kind == RANGE_JOIN && range->column[expression->number - 1].stands_for &&
-               !range->alias) {
-        const struct expression *real = range->column[expression->number - 1].stands_for;
-        if (real->kind == EXPRESSION_COLUMN) {
-            column(deparse, real);
-            return;
+    if (writer->qualified && name) {
+        write_name(writer, name);
+        text_append(writer->text, ".");
+    }
+    if (column->kind == EXPRESSION_SYSTEM_COLUMN)
+        text_append(writer->text, system_column_name(column->number));
+    else
+        write_name(writer,
+                   (uint32_t)column->number <= range->columns && range->column[column->number - 1].name
+                       ? range->column[column->number - 1].name
+                       : "?dropped?column?");
+}
+
+/* ---- calls ---- */
+
+const struct expression *without_implicit_casts(const struct expression *expression)
+{
+    while (expression->cast_form && expression->cast_implicit && expression->arguments)
+        expression = expression->argument[0];
+    return expression;
+}
+
+void write_bare(struct deparser *writer, const struct expression *expression)
+{
+    write_expression(writer, without_implicit_casts(expression));
+}
+
+void write_list(struct deparser *writer, struct expression *const *list, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        text_append(writer->text, i ? ", " : "");
+        write_expression(writer, list[i]);
+    }
+}
+
+/* x::type; the modifier of a length coercion is in its second argument. */
+static void write_cast(struct deparser *writer, const struct expression *cast)
+{
+    const struct expression *argument = cast->argument[0];
+    if (argument->kind == EXPRESSION_CONSTANT && argument->type->oid == cast->type->oid &&
+        argument->modifier == -1) {
+        write_constant(writer, argument, -1);
+    } else {
+        text_append(writer->text, "(");
+        write_expression(writer, argument);
+        text_append(writer->text, ")");
+    }
+    text_append(writer->text, "::");
+    write_type(writer, cast->type, cast->modifier);
+}
+
+static void write_operator(struct deparser *writer, const struct operator* operator)
+{
+    const char *schema = NULL;
+    if (schema_is_searched(writer, operator->schema)) {
+        text_append(writer->text, operator->name);
+        return;
+    }
+    writer->failed =
+        catalog_schema_name(writer->view, writer->scope, operator->schema, &schema, writer->error);
+    text_format(writer->text, "OPERATOR(%s.%s)",
+                schema ? identifier_text(writer->scope, schema) : "?", operator->name);
+}
+
+static void write_operator_call(struct deparser *writer, const struct expression *call)
+{
+    text_append(writer->text, "(");
+    if (call->arguments == 1) {
+        write_operator(writer, call->operator);
+        text_append(writer->text, " ");
+        write_expression(writer, call->argument[0]);
+    } else {
+        write_expression(writer, call->argument[0]);
+        text_append(writer->text, " ");
+        write_operator(writer, call->operator);
+        text_append(writer->text, " ");
+        write_expression(writer, call->argument[1]);
+    }
+    text_append(writer->text, ")");
+}
+
+static void write_pair(struct deparser *writer, const char *before, const struct expression *first,
+                       const char *between, const struct expression *second, const char *after)
+{
+    text_append(writer->text, before);
+    write_expression(writer, first);
+    text_append(writer->text, between);
+    if (second)
+        write_expression(writer, second);
+    text_append(writer->text, after);
+}
+
+/* EXTRACT, AT TIME ZONE and others that the grammar turned into calls. False: an ordinary call after all. */
+static bool write_syntax(struct deparser *writer, const struct expression *call)
+{
+    struct expression *const *argument = call->argument;
+    const char *name = call->procedure->name;
+    if (strcmp(name, "timezone") == 0 && call->arguments == 2) {
+        write_pair(writer, "(", argument[1], " AT TIME ZONE ", argument[0], ")");
+    } else if (strcmp(name, "extract") == 0 && argument[0]->kind == EXPRESSION_CONSTANT) {
+        text_append(writer->text, "EXTRACT(");
+        text_bytes(writer->text, value_view(&argument[0]->constant));
+        write_pair(writer, " FROM ", argument[1], ")", NULL, "");
+    } else if (strcmp(name, "overlaps") == 0) {
+        write_pair(writer, "((", argument[0], ", ", argument[1], ") OVERLAPS (");
+        write_pair(writer, "", argument[2], ", ", argument[3], "))");
+    } else if (strcmp(name, "position") == 0) {
+        write_pair(writer, "POSITION((", argument[1], ") IN (", argument[0], "))");
+    } else if (strcmp(name, "substring") == 0 && call->arguments >= 2) {
+        write_pair(writer, "SUBSTRING(", argument[0],
+                   argument[1]->type->oid == TYPE_INT4 ? " FROM " : " SIMILAR ", argument[1], "");
+        if (argument[1]->type->oid == TYPE_INT4 && call->arguments == 3)
+            write_pair(writer, " FOR ", argument[2], "", NULL, "");
+        else if (call->arguments == 3)
+            write_pair(writer, " ESCAPE ", argument[2], "", NULL, "");
+        text_append(writer->text, ")");
+    } else if (strcmp(name, "overlay") == 0) {
+        write_pair(writer, "OVERLAY(", argument[0], " PLACING ", argument[1], " FROM ");
+        write_expression(writer, argument[2]);
+        if (call->arguments == 4)
+            write_pair(writer, " FOR ", argument[3], "", NULL, "");
+        text_append(writer->text, ")");
+    } else if (strcmp(name, "btrim") == 0 || strcmp(name, "ltrim") == 0 || strcmp(name, "rtrim") == 0) {
+        text_append(writer->text, *name == 'b'   ? "TRIM(BOTH"
+                                  : *name == 'l' ? "TRIM(LEADING"
+                                                 : "TRIM(TRAILING");
+        if (call->arguments == 2)
+            write_pair(writer, " ", argument[1], "", NULL, "");
+        write_pair(writer, " FROM ", argument[0], ")", NULL, "");
+    } else if (strcmp(name, "xmlexists") == 0 || strcmp(name, "pg_collation_for") == 0) {
+        write_pair(writer, "COLLATION FOR (", argument[0], ")", NULL, "");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void write_call(struct deparser *writer, const struct expression *call)
+{
+    if (call->operator_form && call->operator) {
+        write_operator_call(writer, call);
+        return;
+    }
+    if (call->cast_form) {
+        if (call->cast_implicit)
+            write_expression(writer, call->argument[0]);
+        else
+            write_cast(writer, call);
+        return;
+    }
+    if (call->syntax_form && write_syntax(writer, call))
+        return;
+    write_procedure_name(writer, call->procedure);
+    text_append(writer->text, "(");
+    const struct expression *last = call->arguments ? call->argument[call->arguments - 1] : NULL;
+    if (call->nested && last->kind == EXPRESSION_ARRAY) { /* variadic arguments, as they were written */
+        write_list(writer, call->argument, call->arguments - 1);
+        text_append(writer->text, call->arguments > 1 ? ", " : "");
+        write_list(writer, last->argument, last->arguments);
+    } else {
+        for (uint32_t i = 0; i < call->arguments; i++) {
+            text_append(writer->text, i ? ", " : "");
+            if (i + 1 == call->arguments && call->procedure->variadic)
+                text_append(writer->text, "VARIADIC ");
+            write_expression(writer, call->argument[i]);
         }
-        write(deparse, real, true); /* FULL JOIN USING: COALESCE of both */
+    }
+    text_append(writer->text, ")");
+}
+
+static void write_aggregate(struct deparser *writer, const struct expression *call)
+{
+    bool within = call->procedure->kind == 'a' && call->procedure->aggregate_kind != 'n' &&
+                  call->procedure->aggregate_kind;
+    uint32_t direct = within ? call->arguments - call->orders : call->arguments;
+    const struct query *query = writer->writing ? writer->writing->query : NULL;
+    write_procedure_name(writer, call->procedure);
+    text_append(writer->text, "(");
+    if (call->distinct)
+        text_append(writer->text, "DISTINCT ");
+    if (call->star)
+        text_append(writer->text, "*");
+    write_list(writer, call->argument, direct);
+    if (!within && call->orders) {
+        text_append(writer->text, " ORDER BY ");
+        write_order(writer, query, call->order, call->orders);
+    }
+    text_append(writer->text, ")");
+    if (within) {
+        text_append(writer->text, " WITHIN GROUP (ORDER BY ");
+        write_order(writer, query, call->order, call->orders);
+        text_append(writer->text, ")");
+    }
+    if (call->filter)
+        write_pair(writer, " FILTER (WHERE ", call->filter, ")", NULL, "");
+    if (call->kind != EXPRESSION_WINDOW)
         return;
-    } else if (expression->number > 0 && (uint32_t)expression->number <= range->columns) {
-        name = range->column[expression->number - 1].name;
-    }
-    if (deparse->qualified || expression->level > 0) {
-        deparse_identifier(deparse, deparse_range_name(deparse, query, expression->range));
-        text_append(&deparse->text, ".");
-    }
-    deparse_identifier(deparse, name ? name : "?column?");
+    text_append(writer->text, " OVER ");
+    const struct window *window = query ? &query->window[call->window] : NULL;
+    if (window && window->name)
+        write_name(writer, window->name);
+    else if (window)
+        write_window(writer, window);
 }
 
 /* ---- the other kinds ---- */
 
-static void boolean(struct deparse *deparse, const struct expression *expression)
+static void write_boolean(struct deparser *writer, const struct expression *node)
 {
-    const char *word = expression->kind == EXPRESSION_AND ? " AND " : " OR ";
-    text_append(&deparse->text, "(");
-    for (uint32_t i = 0; i < expression->arguments; i++) {
-        text_append(&deparse->text, i ? word : "");
-        write(deparse, expression->argument[i], false);
+    text_append(writer->text, "(");
+    if (node->kind == EXPRESSION_NOT)
+        text_append(writer->text, "NOT ");
+    for (uint32_t i = 0; i < node->arguments; i++) {
+        text_append(writer->text, i == 0 ? "" : node->kind == EXPRESSION_AND ? " AND " : " OR ");
+        write_expression(writer, node->argument[i]);
     }
-    text_append(&deparse->text, ")");
+    text_append(writer->text, ")");
 }
 
-static void in_list(struct deparse *deparse, const struct expression *expression, bool negated)
+static void write_test(struct deparser *writer, const struct expression *node)
 {
-    text_append(&deparse->text, "(");
-    write(deparse, expression->argument[0], true);
-    text_append(&deparse->text, negated ? " <> ALL (ARRAY[" : " = ANY (ARRAY[");
-    list(deparse, expression, 1, expression->arguments);
-    text_append(&deparse->text, "]))");
+    static const char *const tests[] = {
+        [TEST_NULL] = " IS NULL",       [TEST_NOT_NULL] = " IS NOT NULL",
+        [TEST_TRUE] = " IS TRUE",       [TEST_NOT_TRUE] = " IS NOT TRUE",
+        [TEST_FALSE] = " IS FALSE",     [TEST_NOT_FALSE] = " IS NOT FALSE",
+        [TEST_UNKNOWN] = " IS UNKNOWN", [TEST_NOT_UNKNOWN] = " IS NOT UNKNOWN",
+    };
+    write_pair(writer, "(", node->argument[0], tests[node->test], NULL, ")");
 }
 
-static void test(struct deparse *deparse, const struct expression *expression)
+static void write_case(struct deparser *writer, const struct expression *node)
 {
-    static const char *const words[] = {[TEST_NULL] = "NULL",       [TEST_NOT_NULL] = "NOT NULL",
-                                        [TEST_TRUE] = "TRUE",       [TEST_NOT_TRUE] = "NOT TRUE",
-                                        [TEST_FALSE] = "FALSE",     [TEST_NOT_FALSE] = "NOT FALSE",
-                                        [TEST_UNKNOWN] = "UNKNOWN", [TEST_NOT_UNKNOWN] = "NOT UNKNOWN"};
-    text_append(&deparse->text, "(");
-    write(deparse, expression->argument[0], true);
-    text_format(&deparse->text, " IS %s)", words[expression->test]);
-}
-
-/* A simple CASE is bound as comparisons with a CASE_VALUE: only the other side of each is written. */
-static const struct expression *when_of(const struct expression *expression, const struct expression *when)
-{
-    if (expression->subject && when->kind == EXPRESSION_CALL && when->arguments == 2) {
-        const struct expression *left = when->argument[0];
-        while (is_cast(left) && left->arguments)
-            left = left->argument[0];
-        if (left->kind == EXPRESSION_CASE_VALUE)
-            return when->argument[1];
-    }
-    return when;
-}
-
-static void new_line(struct deparse *deparse)
-{
-    text_append(&deparse->text, "\n");
-    for (uint32_t i = 0; i < deparse->indent; i++)
-        text_append(&deparse->text, "    ");
-}
-
-static void case_of(struct deparse *deparse, const struct expression *expression)
-{
-    text_append(&deparse->text, "CASE");
-    if (expression->subject) {
-        text_append(&deparse->text, " ");
-        write(deparse, expression->subject, true);
-    }
-    deparse->indent++;
-    for (uint32_t i = 0; i + 1 < expression->arguments; i += 2) {
-        new_line(deparse);
-        text_append(&deparse->text, "WHEN ");
-        write(deparse, when_of(expression, expression->argument[i]), false);
-        text_append(&deparse->text, " THEN ");
-        write(deparse, expression->argument[i + 1], true);
-    }
-    new_line(deparse);
-    text_append(&deparse->text, "ELSE ");
-    write(deparse, expression->argument[expression->arguments - 1], true);
-    deparse->indent--;
-    new_line(deparse);
-    text_append(&deparse->text, "END");
-}
-
-static void array(struct deparse *deparse, const struct expression *expression)
-{
-    text_append(&deparse->text, "ARRAY[");
-    list(deparse, expression, 0, expression->arguments);
-    text_append(&deparse->text, "]");
-    if (!expression->arguments) {
-        text_append(&deparse->text, "::");
-        deparse_type(deparse, expression->type, -1);
-    }
-}
-
-static void subscript(struct deparse *deparse, const struct expression *expression)
-{
-    const struct expression *container = expression->argument[0];
-    bool bare = container->kind == EXPRESSION_COLUMN || container->kind == EXPRESSION_SUBSCRIPT;
-    text_append(&deparse->text, bare ? "" : "(");
-    write(deparse, container, true);
-    text_append(&deparse->text, bare ? "" : ")");
-    for (uint32_t i = 1; i < expression->arguments; i += expression->slice ? 2 : 1) {
-        text_append(&deparse->text, "[");
-        if (expression->argument[i])
-            write(deparse, expression->argument[i], false);
-        if (expression->slice) {
-            text_append(&deparse->text, ":");
-            if (expression->argument[i + 1])
-                write(deparse, expression->argument[i + 1], false);
-        }
-        text_append(&deparse->text, "]");
-    }
-}
-
-static void row_compare(struct deparse *deparse, const struct expression *expression)
-{
-    static const char *const operators[] = {"", "<", "<=", "=", ">=", ">", "<>"};
-    uint32_t half = expression->arguments / 2;
-    text_append(&deparse->text, "(ROW(");
-    list(deparse, expression, 0, half);
-    text_format(&deparse->text, ") %s ROW(", operators[expression->strategy % 7]);
-    list(deparse, expression, half, expression->arguments);
-    text_append(&deparse->text, "))");
-}
-
-static void time_of(struct deparse *deparse, const struct expression *expression)
-{
-    static const char *const words[] = {[TIME_CURRENT_DATE] = "CURRENT_DATE",
-                                        [TIME_CURRENT_TIME] = "CURRENT_TIME",
-                                        [TIME_CURRENT_TIMESTAMP] = "CURRENT_TIMESTAMP",
-                                        [TIME_LOCALTIME] = "LOCALTIME",
-                                        [TIME_LOCALTIMESTAMP] = "LOCALTIMESTAMP"};
-    text_append(&deparse->text, words[expression->number]);
-    if (expression->modifier >= 0)
-        text_format(&deparse->text, "(%d)", expression->modifier);
-}
-
-static void any_or_all(struct deparse *deparse, const struct expression *expression)
-{
-    text_append(&deparse->text, "(");
-    write(deparse, expression->argument[0], true);
-    text_format(&deparse->text, " %s %s (", expression->operator? expression->operator->name : "=",
-                expression->kind == EXPRESSION_ANY ? "ANY" : "ALL");
-    write(deparse, expression->argument[1], true);
-    text_append(&deparse->text, "))");
-}
-
-static void field(struct deparse *deparse, const struct expression *expression)
-{
-    const struct type *row = expression->argument[0]->type;
-    text_append(&deparse->text, "(");
-    write(deparse, expression->argument[0], true);
-    text_append(&deparse->text, ").");
-    if (row->fields && expression->number > 0 && (uint32_t)expression->number <= row->field_count)
-        deparse_identifier(deparse, row->fields[expression->number - 1].name);
-    else
-        text_format(&deparse->text, "f%d", expression->number);
-}
-
-static void worded(struct deparse *deparse, const char *word, const struct expression *expression)
-{
-    text_format(&deparse->text, "%s(", word);
-    list(deparse, expression, 0, expression->arguments);
-    text_append(&deparse->text, ")");
-}
-
-static void subquery(struct deparse *deparse, const struct expression *expression)
-{
-    const struct expression *test_expression = expression->test_expression;
-    switch (expression->subquery_kind) {
-    case SUBQUERY_EXISTS:
-        text_append(&deparse->text, "(EXISTS ");
-        break;
-    case SUBQUERY_ARRAY:
-        text_append(&deparse->text, "ARRAY");
-        break;
-    case SUBQUERY_ANY:
-    case SUBQUERY_ALL:
-        text_append(&deparse->text, "(");
-        if (expression->arguments > 1)
-            text_append(&deparse->text, "(");
-        list(deparse, expression, 0, expression->arguments);
-        if (expression->arguments > 1)
-            text_append(&deparse->text, ")");
-        if (expression->subquery_kind == SUBQUERY_ANY && test_expression &&
-            test_expression->operator&& strcmp(test_expression->operator->name, "=") == 0)
-            text_append(&deparse->text, " IN ");
+    const struct expression *before = writer->subject_of;
+    write_keyword(writer, "CASE", 0, INDENT_VARIABLE, 0);
+    if (node->subject)
+        write_pair(writer, " ", node->subject, "", NULL, "");
+    for (uint32_t i = 0; i + 1 < node->arguments; i += 2) {
+        const struct expression *condition = node->argument[i];
+        write_keyword(writer, "WHEN ", 0, 0, 0);
+        const struct expression *compared = without_implicit_casts(condition);
+        if (node->subject && compared->operator_form && compared->arguments == 2)
+            write_expression(writer, compared->argument[1]);
         else
-            text_format(&deparse->text, " %s %s ",
-                        test_expression && test_expression->operator? test_expression->operator->name : "=",
-                        expression->subquery_kind == SUBQUERY_ANY ? "ANY" : "ALL");
-        break;
-    default:
-        break;
+            write_expression(writer, condition);
+        write_pair(writer, " THEN ", node->argument[i + 1], "", NULL, "");
     }
-    text_append(&deparse->text, "(");
-    deparse->indent++;
-    deparse_query(deparse, expression->query);
-    deparse->indent--;
-    text_append(&deparse->text, ")");
-    if (expression->subquery_kind == SUBQUERY_EXISTS || expression->subquery_kind == SUBQUERY_ANY ||
-        expression->subquery_kind == SUBQUERY_ALL)
-        text_append(&deparse->text, ")");
+    write_keyword(writer, "ELSE ", 0, 0, 0);
+    write_expression(writer, node->argument[node->arguments - 1]);
+    write_keyword(writer, "END", -INDENT_VARIABLE, 0, 0);
+    writer->subject_of = before;
 }
 
-static void write(struct deparse *deparse, const struct expression *expression, bool shown)
+static void write_in_list(struct deparser *writer, const struct expression *node, bool negated)
 {
-    if (deparse->failed)
-        return;
-    if (is_cast(expression)) {
-        cast_or_argument(deparse, expression, shown);
-        return;
+    write_pair(writer, "(", node->argument[0], negated ? " <> ALL (ARRAY[" : " = ANY (ARRAY[", NULL, "");
+    write_list(writer, node->argument + 1, node->arguments - 1);
+    text_append(writer->text, "]))");
+}
+
+static void write_array_operator(struct deparser *writer, const struct expression *node)
+{
+    text_append(writer->text, "(");
+    write_expression(writer, node->argument[0]);
+    text_append(writer->text, " ");
+    write_operator(writer, node->operator);
+    text_append(writer->text, node->kind == EXPRESSION_ANY ? " ANY (" : " ALL (");
+    write_expression(writer, node->argument[1]);
+    text_append(writer->text, "))");
+}
+
+static void write_row_compare(struct deparser *writer, const struct expression *node)
+{
+    uint32_t half = node->arguments / 2;
+    text_append(writer->text, "(ROW(");
+    write_list(writer, node->argument, half);
+    text_format(writer->text, ") %s ROW(", node->operator->name);
+    write_list(writer, node->argument + half, half);
+    text_append(writer->text, "))");
+}
+
+static void write_subscript(struct deparser *writer, const struct expression *node)
+{
+    uint32_t end = node->kind == EXPRESSION_ASSIGN_SUBSCRIPT ? node->arguments - 1 : node->arguments;
+    bool plain = node->argument[0]->kind == EXPRESSION_COLUMN || node->argument[0]->kind == EXPRESSION_FIELD;
+    write_pair(writer, plain ? "" : "(", node->argument[0], plain ? "" : ")", NULL, "");
+    for (uint32_t i = 1; i < end; i += node->slice ? 2 : 1) {
+        text_append(writer->text, "[");
+        if (node->slice) {
+            if (node->argument[i])
+                write_expression(writer, node->argument[i]);
+            text_append(writer->text, ":");
+        }
+        const struct expression *upper = node->argument[node->slice ? i + 1 : i];
+        if (upper)
+            write_expression(writer, upper);
+        text_append(writer->text, "]");
     }
-    switch (expression->kind) {
-    case EXPRESSION_CONSTANT:
-        constant(deparse, expression, 0);
+}
+
+static void write_field(struct deparser *writer, const struct expression *node)
+{
+    const struct expression *record = node->argument[0];
+    bool plain = record->kind == EXPRESSION_FIELD || record->kind == EXPRESSION_SUBSCRIPT;
+    write_pair(writer, plain ? "" : "(", record, plain ? "" : ")", NULL, ".");
+    const struct row_field *fields = record->type->fields;
+    write_name(writer, fields && fields[node->number - 1].name ? fields[node->number - 1].name : "?column?");
+}
+
+static void write_time(struct deparser *writer, const struct expression *node)
+{
+    static const char *const names[] = {
+        [TIME_CURRENT_DATE] = "CURRENT_DATE",           [TIME_CURRENT_TIME] = "CURRENT_TIME",
+        [TIME_CURRENT_TIMESTAMP] = "CURRENT_TIMESTAMP", [TIME_LOCALTIME] = "LOCALTIME",
+        [TIME_LOCALTIMESTAMP] = "LOCALTIMESTAMP",
+    };
+    text_append(writer->text, names[node->number]);
+    if (node->modifier >= 0)
+        text_format(writer->text, "(%d)", node->modifier);
+}
+
+static void write_array(struct deparser *writer, const struct expression *node)
+{
+    text_append(writer->text, "ARRAY[");
+    write_list(writer, node->argument, node->arguments);
+    text_append(writer->text, "]");
+    if (node->arguments == 0) {
+        text_append(writer->text, "::");
+        write_type(writer, node->type, -1);
+    }
+}
+
+/* ---- subqueries ---- */
+
+/* The left side of x IN (SELECT ...), or (x, y) IN; and its operator. */
+static const char *write_tested(struct deparser *writer, const struct expression *node)
+{
+    const struct expression *test = node->test_expression;
+    const struct operator* operator= test->operator;
+    if (test->kind == EXPRESSION_CALL) {
+        write_expression(writer, test->argument[0]);
+    } else {
+        text_append(writer->text, "(");
+        uint32_t count = test->kind == EXPRESSION_ROW_COMPARE ? test->arguments / 2 : test->arguments;
+        for (uint32_t i = 0; i < count; i++) {
+            const struct expression *one = test->argument[i];
+            text_append(writer->text, i ? ", " : "");
+            write_expression(writer, test->kind == EXPRESSION_ROW_COMPARE ? one : one->argument[0]);
+            if (test->kind != EXPRESSION_ROW_COMPARE)
+                operator= one->operator;
+        }
+        text_append(writer->text, ")");
+    }
+    return operator? operator->name : "=";
+}
+
+static void write_subquery(struct deparser *writer, const struct expression *node)
+{
+    struct text *text = writer->text;
+    bool inner = true;
+    text_append(text, node->subquery_kind == SUBQUERY_ARRAY ? "ARRAY(" : "(");
+    if (node->subquery_kind == SUBQUERY_EXISTS) {
+        text_append(text, "EXISTS ");
+    } else if (node->test_expression) {
+        const char *name = write_tested(writer, node);
+        if (node->subquery_kind == SUBQUERY_ANY && strcmp(name, "=") == 0)
+            text_append(text, " IN ");
+        else
+            text_format(text, " %s %s ", name, node->subquery_kind == SUBQUERY_ANY ? "ANY" : "ALL");
+    } else {
+        inner = false;
+    }
+    text_append(text, inner ? "(" : "");
+    bool qualified = writer->qualified;
+    int indent = writer->indent;
+    write_query(writer, node->query, false);
+    writer->indent = indent;
+    writer->qualified = qualified;
+    text_append(text, inner ? "))" : ")");
+}
+
+void write_expression(struct deparser *writer, const struct expression *node)
+{
+    struct text *text = writer->text;
+    if (writer->failed)
         return;
+    switch (node->kind) {
+    case EXPRESSION_CONSTANT:
+        write_constant(writer, node, 0);
+        break;
     case EXPRESSION_COLUMN:
     case EXPRESSION_WHOLE_ROW:
     case EXPRESSION_SYSTEM_COLUMN:
-        column(deparse, expression);
-        return;
+        write_column(writer, node);
+        break;
     case EXPRESSION_PARAMETER:
-        text_format(&deparse->text, "$%d", expression->number);
-        return;
+        text_format(text, "$%d", node->number);
+        break;
     case EXPRESSION_CALL:
     case EXPRESSION_SET_CALL:
-        call(deparse, expression);
-        return;
+        write_call(writer, node);
+        break;
     case EXPRESSION_AGGREGATE:
-        aggregate(deparse, expression);
-        return;
     case EXPRESSION_WINDOW:
-        aggregate(deparse, expression);
-        deparse_over(deparse, expression->window);
-        return;
+        write_aggregate(writer, node);
+        break;
+    case EXPRESSION_NOT:
+        if (node->argument[0]->kind == EXPRESSION_IN_LIST) {
+            write_in_list(writer, node->argument[0], true);
+            break;
+        }
+        write_boolean(writer, node);
+        break;
     case EXPRESSION_AND:
     case EXPRESSION_OR:
-        boolean(deparse, expression);
-        return;
-    case EXPRESSION_NOT:
-        if (expression->argument[0]->kind == EXPRESSION_IN_LIST) {
-            in_list(deparse, expression->argument[0], true);
-            return;
-        }
-        text_append(&deparse->text, "(NOT ");
-        write(deparse, expression->argument[0], false);
-        text_append(&deparse->text, ")");
-        return;
+        write_boolean(writer, node);
+        break;
     case EXPRESSION_TEST:
-        test(deparse, expression);
-        return;
+        write_test(writer, node);
+        break;
     case EXPRESSION_DISTINCT:
-        text_append(&deparse->text, "(");
-        write(deparse, expression->argument[0], true);
-        text_append(&deparse->text,
-                    expression->distinct_not ? " IS NOT DISTINCT FROM " : " IS DISTINCT FROM ");
-        write(deparse, expression->argument[1], true);
-        text_append(&deparse->text, ")");
-        return;
+        write_pair(writer, node->distinct_not ? "(NOT (" : "(", node->argument[0], " IS DISTINCT FROM ",
+                   node->argument[1], node->distinct_not ? "))" : ")");
+        break;
     case EXPRESSION_NULLIF:
-        worded(deparse, "NULLIF", expression);
-        return;
+        write_pair(writer, "NULLIF(", node->argument[0], ", ", node->argument[1], ")");
+        break;
     case EXPRESSION_CASE:
-        case_of(deparse, expression);
-        return;
+        write_case(writer, node);
+        break;
+    case EXPRESSION_CASE_VALUE:
+        text_append(text, "CASE_TEST_EXPR");
+        break;
     case EXPRESSION_COALESCE:
-        worded(deparse, "COALESCE", expression);
-        return;
     case EXPRESSION_GREATEST:
-        worded(deparse, "GREATEST", expression);
-        return;
     case EXPRESSION_LEAST:
-        worded(deparse, "LEAST", expression);
-        return;
     case EXPRESSION_GROUPING:
-        worded(deparse, "GROUPING", expression);
-        return;
-    case EXPRESSION_ROW:
-        worded(deparse, "ROW", expression);
-        return;
+        text_append(text, node->kind == EXPRESSION_COALESCE   ? "COALESCE("
+                          : node->kind == EXPRESSION_GREATEST ? "GREATEST("
+                          : node->kind == EXPRESSION_LEAST    ? "LEAST("
+                                                              : "GROUPING(");
+        write_list(writer, node->argument, node->arguments);
+        text_append(text, ")");
+        break;
     case EXPRESSION_ANY:
     case EXPRESSION_ALL:
-        any_or_all(deparse, expression);
-        return;
+        write_array_operator(writer, node);
+        break;
     case EXPRESSION_IN_LIST:
-        in_list(deparse, expression, false);
-        return;
-    case EXPRESSION_ARRAY:
-        array(deparse, expression);
-        return;
-    case EXPRESSION_ROW_COMPARE:
-        row_compare(deparse, expression);
-        return;
-    case EXPRESSION_FIELD:
-        field(deparse, expression);
-        return;
-    case EXPRESSION_SUBSCRIPT:
-        subscript(deparse, expression);
-        return;
-    case EXPRESSION_TIME:
-        time_of(deparse, expression);
-        return;
+        write_in_list(writer, node, false);
+        break;
     case EXPRESSION_SUBQUERY:
-        subquery(deparse, expression);
-        return;
+        write_subquery(writer, node);
+        break;
+    case EXPRESSION_ARRAY:
+        write_array(writer, node);
+        break;
+    case EXPRESSION_ROW:
+        text_append(text, "ROW(");
+        write_list(writer, node->argument, node->arguments);
+        text_append(text, ")");
+        if (node->cast_form && !node->cast_implicit) {
+            text_append(text, "::");
+            write_type(writer, node->type, -1);
+        }
+        break;
+    case EXPRESSION_ROW_COMPARE:
+        write_row_compare(writer, node);
+        break;
+    case EXPRESSION_FIELD:
+        write_field(writer, node);
+        break;
+    case EXPRESSION_SUBSCRIPT:
+    case EXPRESSION_ASSIGN_SUBSCRIPT:
+        write_subscript(writer, node);
+        break;
+    case EXPRESSION_CAST_TEXT:
+    case EXPRESSION_CAST_ARRAY:
+    case EXPRESSION_RELABEL:
+        if (!node->cast_form)
+            write_pair(writer, "(", node->argument[0],
+                       node->collation == 950   ? " COLLATE \"C\""
+                       : node->collation == 951 ? " COLLATE \"POSIX\""
+                                                : " COLLATE \"default\"",
+                       NULL, ")");
+        else if (node->cast_implicit)
+            write_expression(writer, node->argument[0]);
+        else
+            write_cast(writer, node);
+        break;
+    case EXPRESSION_TIME:
+        write_time(writer, node);
+        break;
+    case EXPRESSION_DEFAULT:
+        text_append(text, "DEFAULT");
+        break;
+    case EXPRESSION_CURRENT_OF:
+        text_format(text, "CURRENT OF %s", identifier_text(writer->scope, node->name));
+        break;
     default:
-        failed_with(deparse, error_set(deparse->error, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                                       "an expression of this kind cannot be written as text"));
+        text_append(text, "?");
+        break;
     }
-}
-
-void deparse_expression(struct deparse *deparse, const struct expression *expression, bool shown)
-{
-    write(deparse, expression, shown);
 }
 
 enum sqlstate expression_deparse(struct catalog_view *view, struct scope *scope,
                                  const struct expression *expression, const struct query *query,
                                  bool qualified, const char **text, struct error *error)
 {
-    struct deparse_level level = {.query = query};
-    struct deparse deparse = {.view = view,
+    struct text whole = text_in(scope);
+    struct writing writing = {.query = query};
+    struct deparser writer = {.text = &whole,
                               .scope = scope,
-                              .text = text_in(scope),
+                              .view = view,
                               .error = error,
-                              .qualified = qualified,
-                              .level = query ? &level : NULL};
-    write(&deparse, expression, false);
-    return deparse.failed ? deparse.failed : text_end(&deparse.text, text, error);
+                              .writing = &writing,
+                              .qualified = qualified};
+    write_expression(&writer, expression);
+    return writer.failed ? writer.failed : text_end(&whole, text, error);
 }

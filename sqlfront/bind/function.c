@@ -253,6 +253,7 @@ static struct expression *plain_call(struct calling *calling, const struct proce
     if (calling->call && calling->call->func_variadic && procedure->variadic == TYPE_ANY)
         return variadic_any(calling, procedure);
     made->procedure = procedure;
+    made->syntax_form = calling->call && calling->call->funcformat == COERCE_SQL_SYNTAX;
     if (!arguments_settle(calling, made, &calling->search.found))
         return NULL;
     if (procedure->returns_set) {

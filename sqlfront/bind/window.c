@@ -172,6 +172,7 @@ static bool frame_bind(struct level *level, struct window *window, const WindowD
                         : options & FRAMEOPTION_EXCLUDE_TIES      ? EXCLUDE_TIES
                                                                   : EXCLUDE_NONE;
     window->frame_given = options & FRAMEOPTION_NONDEFAULT;
+    window->frame_between = options & FRAMEOPTION_BETWEEN;
     bool offsets = options & (FRAMEOPTION_START_OFFSET | FRAMEOPTION_END_OFFSET);
     if (window->mode == FRAME_RANGE && offsets && window->orders != 1) {
         fail(binder, SQLSTATE_WINDOWING_ERROR, definition->location,
