@@ -138,7 +138,10 @@ struct expression {
     uint32_t orders;
     uint32_t window;                   /* WINDOW: index in query->window */
     const struct aggregate *aggregate; /* of the library, found by the binder */
-    const char *name;                  /* CURRENT_OF */
+    const char *name;                  /* CURRENT_OF; a CALL that was a keyword (CURRENT_ROLE): that */
+    const struct expression
+        *written; /* what stood here, when it is another thing (an SQL function's call, a join's
+                                          column): for deparsing */
 };
 
 /* One key of an ORDER BY, grouping or DISTINCT. */
@@ -174,7 +177,7 @@ struct range_column {
 struct range {
     uint8_t kind;
     bool lateral;
-    bool inherited;    /* reserved */
+    bool only;         /* FROM ONLY t: means nothing, but is shown */
     bool ordinality;   /* RANGE_FUNCTION: last column is the number of the row */
     bool from_view;    /* RANGE_SUBQUERY: privileges are the view owner's */
     const char *name;  /* alias or the relation's name */
@@ -219,6 +222,9 @@ struct from {
     uint32_t range; /* FROM_RANGE: index; FROM_JOIN: of its RANGE_JOIN */
     struct from *left, *right;
     struct expression *condition; /* of a join; NULL = none */
+    const char **using;           /* names, when it was written with USING: for deparsing */
+    uint32_t usings;
+    const char *using_alias;
 };
 
 struct target {
@@ -251,6 +257,8 @@ struct window {
         *in_range_to;   /* RANGE with offset: PostgreSQL's in_range support function */
     bool frame_given;   /* for deparsing */
     bool frame_between; /* written with BETWEEN */
+    const char *base;   /* the window it was made from, and whether that had the ORDER BY */
+    bool base_orders;
 };
 
 /* GROUP BY: sets of keys after expansion of ROLLUP, CUBE and GROUPING SETS; a plain GROUP BY is one set with all. */

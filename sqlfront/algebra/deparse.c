@@ -69,11 +69,9 @@ void write_procedure_name(struct deparser *writer, const struct procedure *proce
 static void write_quoted(struct deparser *writer, struct bytes value)
 {
     struct text *text = writer->text;
-    if (memchr(value.data, '\\', value.size))
-        text_append(text, "E");
     text_append(text, "'");
     for (size_t i = 0; i < value.size; i++) {
-        if (value.data[i] == '\'' || value.data[i] == '\\')
+        if (value.data[i] == '\'')
             text_bytes(text, bytes_of(&value.data[i], 1));
         text_bytes(text, bytes_of(&value.data[i], 1));
     }
@@ -164,7 +162,7 @@ static const struct writing *writing_at(const struct deparser *writer, uint32_t 
     return writing;
 }
 
-static const char *system_column_name(int32_t number)
+const char *system_column_name(int32_t number)
 {
     switch (number) {
     case SYSTEM_CTID:
@@ -196,7 +194,7 @@ static void write_column(struct deparser *writer, const struct expression *colum
         text_append(writer->text, ".*");
         return;
     }
-    if (writer->qualified && name) {
+    if (writer->qualified && name && (range->kind != RANGE_JOIN || range->alias)) {
         write_name(writer, name);
         text_append(writer->text, ".");
     }
@@ -240,7 +238,7 @@ static void write_cast(struct deparser *writer, const struct expression *cast)
         write_constant(writer, argument, -1);
     } else {
         text_append(writer->text, "(");
-        write_expression(writer, argument);
+        write_bare(writer, argument);
         text_append(writer->text, ")");
     }
     text_append(writer->text, "::");
@@ -304,7 +302,8 @@ static bool write_syntax(struct deparser *writer, const struct expression *call)
         write_pair(writer, "", argument[2], ", ", argument[3], "))");
     } else if (strcmp(name, "position") == 0) {
         write_pair(writer, "POSITION((", argument[1], ") IN (", argument[0], "))");
-    } else if (strcmp(name, "substring") == 0 && call->arguments >= 2) {
+    } else if (strcmp(name, "substring") == 0 && call->arguments >= 2 &&
+               (call->arguments == 3 || argument[1]->type->oid == TYPE_INT4)) {
         write_pair(writer, "SUBSTRING(", argument[0],
                    argument[1]->type->oid == TYPE_INT4 ? " FROM " : " SIMILAR ", argument[1], "");
         if (argument[1]->type->oid == TYPE_INT4 && call->arguments == 3)
@@ -340,10 +339,11 @@ static void write_call(struct deparser *writer, const struct expression *call)
         return;
     }
     if (call->cast_form) {
-        if (call->cast_implicit)
-            write_expression(writer, call->argument[0]);
-        else
-            write_cast(writer, call);
+        write_cast(writer, call);
+        return;
+    }
+    if (call->name) {
+        text_append(writer->text, call->name);
         return;
     }
     if (call->syntax_form && write_syntax(writer, call))
@@ -358,7 +358,8 @@ static void write_call(struct deparser *writer, const struct expression *call)
     } else {
         for (uint32_t i = 0; i < call->arguments; i++) {
             text_append(writer->text, i ? ", " : "");
-            if (i + 1 == call->arguments && call->procedure->variadic)
+            if (i + 1 == call->arguments && call->procedure->variadic &&
+                call->procedure->variadic != TYPE_ANY)
                 text_append(writer->text, "VARIADIC ");
             write_expression(writer, call->argument[i]);
         }
@@ -390,7 +391,7 @@ static void write_aggregate(struct deparser *writer, const struct expression *ca
         text_append(writer->text, ")");
     }
     if (call->filter)
-        write_pair(writer, " FILTER (WHERE ", call->filter, ")", NULL, "");
+        write_pair(writer, " FILTER (WHERE ", without_implicit_casts(call->filter), ")", NULL, "");
     if (call->kind != EXPRESSION_WINDOW)
         return;
     text_append(writer->text, " OVER ");
@@ -410,7 +411,7 @@ static void write_boolean(struct deparser *writer, const struct expression *node
         text_append(writer->text, "NOT ");
     for (uint32_t i = 0; i < node->arguments; i++) {
         text_append(writer->text, i == 0 ? "" : node->kind == EXPRESSION_AND ? " AND " : " OR ");
-        write_expression(writer, node->argument[i]);
+        write_bare(writer, node->argument[i]);
     }
     text_append(writer->text, ")");
 }
@@ -423,7 +424,9 @@ static void write_test(struct deparser *writer, const struct expression *node)
         [TEST_FALSE] = " IS FALSE",     [TEST_NOT_FALSE] = " IS NOT FALSE",
         [TEST_UNKNOWN] = " IS UNKNOWN", [TEST_NOT_UNKNOWN] = " IS NOT UNKNOWN",
     };
-    write_pair(writer, "(", node->argument[0], tests[node->test], NULL, ")");
+    const struct expression *argument = node->argument[0];
+    write_pair(writer, "(", node->test > TEST_NOT_NULL ? without_implicit_casts(argument) : argument,
+               tests[node->test], NULL, ")");
 }
 
 static void write_case(struct deparser *writer, const struct expression *node)
@@ -439,7 +442,7 @@ static void write_case(struct deparser *writer, const struct expression *node)
         if (node->subject && compared->operator_form && compared->arguments == 2)
             write_expression(writer, compared->argument[1]);
         else
-            write_expression(writer, condition);
+            write_bare(writer, condition);
         write_pair(writer, " THEN ", node->argument[i + 1], "", NULL, "");
     }
     write_keyword(writer, "ELSE ", 0, 0, 0);
@@ -485,12 +488,12 @@ static void write_subscript(struct deparser *writer, const struct expression *no
         text_append(writer->text, "[");
         if (node->slice) {
             if (node->argument[i])
-                write_expression(writer, node->argument[i]);
+                write_bare(writer, node->argument[i]);
             text_append(writer->text, ":");
         }
         const struct expression *upper = node->argument[node->slice ? i + 1 : i];
         if (upper)
-            write_expression(writer, upper);
+            write_bare(writer, upper);
         text_append(writer->text, "]");
     }
 }
@@ -570,7 +573,7 @@ static void write_subquery(struct deparser *writer, const struct expression *nod
     text_append(text, inner ? "(" : "");
     bool qualified = writer->qualified;
     int indent = writer->indent;
-    write_query(writer, node->query, false);
+    write_query(writer, node->query, false, NULL);
     writer->indent = indent;
     writer->qualified = qualified;
     text_append(text, inner ? "))" : ")");
@@ -581,6 +584,8 @@ void write_expression(struct deparser *writer, const struct expression *node)
     struct text *text = writer->text;
     if (writer->failed)
         return;
+    if (node->written)
+        node = node->written;
     switch (node->kind) {
     case EXPRESSION_CONSTANT:
         write_constant(writer, node, 0);
@@ -680,8 +685,6 @@ void write_expression(struct deparser *writer, const struct expression *node)
                        : node->collation == 951 ? " COLLATE \"POSIX\""
                                                 : " COLLATE \"default\"",
                        NULL, ")");
-        else if (node->cast_implicit)
-            write_expression(writer, node->argument[0]);
         else
             write_cast(writer, node);
         break;
@@ -712,6 +715,6 @@ enum sqlstate expression_deparse(struct catalog_view *view, struct scope *scope,
                               .error = error,
                               .writing = &writing,
                               .qualified = qualified};
-    write_expression(&writer, expression);
+    write_bare(&writer, expression);
     return writer.failed ? writer.failed : text_end(&whole, text, error);
 }

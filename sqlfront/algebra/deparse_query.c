@@ -87,12 +87,16 @@ void write_window(struct deparser *writer, const struct window *window)
     const struct query *query = writer->writing->query;
     const char *between = "";
     text_append(text, "(");
-    for (uint32_t i = 0; i < window->partitions; i++) {
+    if (window->base) {
+        write_name(writer, window->base);
+        between = " ";
+    }
+    for (uint32_t i = 0; !window->base && i < window->partitions; i++) {
         text_append(text, i ? ", " : "PARTITION BY ");
         write_key(writer, query, &window->partition[i], false);
         between = " ";
     }
-    if (window->orders) {
+    if (window->orders && !window->base_orders) {
         text_format(text, "%sORDER BY ", between);
         write_order(writer, query, window->order, window->orders);
         between = " ";
@@ -100,12 +104,12 @@ void write_window(struct deparser *writer, const struct window *window)
     if (window->frame_given) {
         text_format(text, "%s%s%s", between, modes[window->mode], window->frame_between ? "BETWEEN " : "");
         if (window->from_offset)
-            write_expression(writer, window->from_offset);
+            write_bare(writer, window->from_offset);
         text_append(text, bounds[window->from]);
         if (window->frame_between) {
             text_append(text, " AND ");
             if (window->to_offset)
-                write_expression(writer, window->to_offset);
+                write_bare(writer, window->to_offset);
             text_append(text, bounds[window->to]);
         }
         text_append(text, exclusions[window->exclusion]);
@@ -125,6 +129,19 @@ static void write_column_names(struct deparser *writer, const struct range *rang
         write_name(writer, range->column[i].name);
     }
     text_append(writer->text, shown ? ")" : "");
+}
+
+static bool join_renamed(const struct query *query, const struct range *range)
+{
+    for (uint32_t i = 0; i < range->columns; i++) {
+        const struct expression *column = range->column[i].stands_for;
+        while (column->kind != EXPRESSION_COLUMN && column->arguments)
+            column = column->argument[0];
+        if (column->kind == EXPRESSION_COLUMN &&
+            strcmp(query->range[column->range].column[column->number - 1].name, range->column[i].name) != 0)
+            return true;
+    }
+    return false;
 }
 
 static bool columns_renamed(const struct range *range)
@@ -183,11 +200,14 @@ static void write_values(struct deparser *writer, const struct range *range)
 
 static void write_functions(struct deparser *writer, const struct range *range)
 {
-    bool many = range->functions > 1;
-    text_append(writer->text, many ? "ROWS FROM(" : "");
+    bool many = range->functions > 1, unnest = many;
+    for (uint32_t i = 0; i < range->functions; i++)
+        unnest &= range->function[i]->kind == EXPRESSION_SET_CALL &&
+                  strcmp(range->function[i]->procedure->name, "unnest") == 0;
+    text_append(writer->text, unnest ? "UNNEST(" : many ? "ROWS FROM(" : "");
     for (uint32_t i = 0; i < range->functions; i++) {
         text_append(writer->text, i ? ", " : "");
-        write_expression(writer, range->function[i]);
+        write_expression(writer, unnest ? range->function[i]->argument[0] : range->function[i]);
     }
     text_append(writer->text, many ? ")" : "");
     text_append(writer->text, range->ordinality ? " WITH ORDINALITY" : "");
@@ -219,7 +239,7 @@ static void write_nested(struct deparser *writer, const struct query *query, boo
     int indent = writer->indent;
     bool qualified = writer->qualified;
     text_append(writer->text, "(");
-    write_query(writer, query, names_shown);
+    write_query(writer, query, names_shown, NULL);
     text_append(writer->text, ")");
     writer->indent = indent;
     writer->qualified = qualified;
@@ -237,6 +257,7 @@ static void write_range(struct deparser *writer, uint32_t index)
         text_append(writer->text, "LATERAL ");
     switch (range->kind) {
     case RANGE_RELATION:
+        text_append(writer->text, range->only ? "ONLY " : "");
         write_relation_name(writer, range->relation);
         break;
     case RANGE_SUBQUERY:
@@ -269,11 +290,11 @@ static void write_range(struct deparser *writer, uint32_t index)
         write_column_names(writer, range);
     if (range->sampled) {
         text_format(writer->text, " TABLESAMPLE %s (", range->sample_system ? "system" : "bernoulli");
-        write_expression(writer, range->sample_percent);
+        write_bare(writer, range->sample_percent);
         text_append(writer->text, ")");
         if (range->sample_seed) {
             text_append(writer->text, " REPEATABLE (");
-            write_expression(writer, range->sample_seed);
+            write_bare(writer, range->sample_seed);
             text_append(writer->text, ")");
         }
     }
@@ -296,9 +317,16 @@ static void write_from_item(struct deparser *writer, const struct from *from)
     write_keyword(writer, cross ? " CROSS JOIN " : joins[from->join], -INDENT_STANDARD, INDENT_STANDARD,
                   INDENT_JOIN);
     write_from_item(writer, from->right);
-    if (from->condition) {
+    if (from->usings) {
+        for (uint32_t i = 0; i < from->usings; i++)
+            text_format(writer->text, "%s%s", i ? ", " : " USING (",
+                        identifier_text(writer->scope, from->using[i]));
+        text_append(writer->text, ")");
+        if (from->using_alias)
+            text_format(writer->text, " AS %s", identifier_text(writer->scope, from->using_alias));
+    } else if (from->condition) {
         text_append(writer->text, " ON (");
-        write_expression(writer, from->condition);
+        write_bare(writer, from->condition);
         text_append(writer->text, ")");
     } else if (!cross) {
         text_append(writer->text, " ON TRUE");
@@ -306,7 +334,8 @@ static void write_from_item(struct deparser *writer, const struct from *from)
     text_append(writer->text, ")");
     if (range->alias) {
         text_format(writer->text, " %s", identifier_text(writer->scope, range->alias));
-        write_column_names(writer, range);
+        if (join_renamed(writer->writing->query, range))
+            write_column_names(writer, range);
     }
 }
 
@@ -317,12 +346,11 @@ static void piece_add(struct deparser *writer, struct text *text, struct text *p
     writer->text = text;
     if (writer->failed || (writer->failed = text_end(piece, &whole, writer->error)))
         return;
-    if (!first) {
-        if (*whole == '\n')
-            while (text->size && text->data[text->size - 1] == ' ')
-                text->data[--text->size] = 0;
-        else
-            write_keyword(writer, "", -INDENT_STANDARD, INDENT_STANDARD, INDENT_VARIABLE);
+    if (*whole == '\n') {
+        while (text->size && text->data[text->size - 1] == ' ')
+            text->data[--text->size] = 0;
+    } else if (!first) {
+        write_keyword(writer, "", -INDENT_STANDARD, INDENT_STANDARD, INDENT_VARIABLE);
     }
     text_append(text, whole);
 }
@@ -351,30 +379,53 @@ static void write_from(struct deparser *writer, const struct query *query, const
 
 /* ---- SELECT ---- */
 
-static void write_targets(struct deparser *writer, const struct target *targets, uint32_t count,
-                          bool names_shown)
+/* The name the column would have without AS; NULL when it must be said. */
+static const char *own_name(const struct deparser *writer, const struct expression *expression,
+                            bool names_shown)
 {
-    bool first = true;
+    const struct writing *writing = writer->writing;
+    if (expression->kind == EXPRESSION_SYSTEM_COLUMN)
+        return system_column_name(expression->number);
+    if (expression->kind != EXPRESSION_COLUMN)
+        return names_shown ? NULL : "?column?";
+    for (uint32_t up = 0; up < expression->level && writing; up++)
+        writing = writing->above;
+    return writing ? writing->query->range[expression->range].column[expression->number - 1].name : NULL;
+}
+
+static const char *result_name(const struct query *result, uint32_t shown)
+{
+    for (uint32_t i = 0; i < result->targets; i++)
+        if (!result->target[i].hidden && shown-- == 0)
+            return result->target[i].name;
+    return NULL;
+}
+
+static void write_targets(struct deparser *writer, const struct target *targets, uint32_t count,
+                          bool names_shown, const struct query *result)
+{
+    uint32_t shown = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct target *target = &targets[i];
         if (target->hidden)
             continue;
         struct text piece = text_in(writer->scope), *text = writer->text;
-        const char *as_is = names_shown ? NULL : "?column?";
-        text_append(text, first ? " " : ", ");
+        const struct expression *expression =
+            target->expression->written ? target->expression->written : target->expression;
+        const char *name = result ? result_name(result, shown) : target->name;
+        /* Casts to the common type of a set operation are not its sides' own. */
+        if (result && result->set)
+            expression = without_implicit_casts(expression);
+        const char *own = own_name(writer, expression, names_shown);
+        text_append(text, shown ? ", " : " ");
         writer->text = &piece;
-        write_expression(writer, target->expression);
-        if (target->expression->kind == EXPRESSION_COLUMN) {
-            const struct writing *writing = writer->writing;
-            for (uint32_t up = 0; up < target->expression->level && writing; up++)
-                writing = writing->above;
-            const struct range *range = writing ? &writing->query->range[target->expression->range] : NULL;
-            as_is = range ? range->column[target->expression->number - 1].name : NULL;
-        }
-        if (target->name && (!as_is || strcmp(as_is, target->name) != 0))
-            text_format(&piece, " AS %s", identifier_text(writer->scope, target->name));
-        piece_add(writer, text, &piece, first);
-        first = false;
+        write_expression(writer, expression);
+        if (expression->kind == EXPRESSION_WHOLE_ROW && expression->type->type_type == 'c')
+            text_format(&piece, "::%s", type_text(writer->view, writer->scope, expression->type, true, -1));
+        if (name && (!own || strcmp(own, name) != 0))
+            text_format(&piece, " AS %s", identifier_text(writer->scope, name));
+        piece_add(writer, text, &piece, shown == 0);
+        shown++;
     }
 }
 
@@ -431,7 +482,8 @@ static const struct range *plain_values(const struct query *query)
     return &query->range[0];
 }
 
-static void write_basic_select(struct deparser *writer, const struct query *query, bool names_shown)
+static void write_basic_select(struct deparser *writer, const struct query *query, bool names_shown,
+                               const struct query *result)
 {
     writer->indent += INDENT_STANDARD;
     text_append(writer->text, " ");
@@ -453,23 +505,23 @@ static void write_basic_select(struct deparser *writer, const struct query *quer
     } else if (query->distinct) {
         text_append(writer->text, " DISTINCT");
     }
-    write_targets(writer, query->target, query->targets, names_shown);
+    write_targets(writer, query->target, query->targets, names_shown, result);
     write_from(writer, query, " FROM ");
     if (query->where) {
         write_keyword(writer, " WHERE ", -INDENT_STANDARD, INDENT_STANDARD, 1);
-        write_expression(writer, query->where);
+        write_bare(writer, query->where);
     }
     if (query->grouping_sets)
         write_grouping(writer, query);
     if (query->having) {
         write_keyword(writer, " HAVING ", -INDENT_STANDARD, INDENT_STANDARD, 0);
-        write_expression(writer, query->having);
+        write_bare(writer, query->having);
     }
     write_window_clause(writer, query);
 }
 
 static void write_set(struct deparser *writer, const struct query *query, const struct set_tree *tree,
-                      bool names_shown)
+                      bool names_shown, const struct query *result)
 {
     static const char *const words[] = {
         [SET_UNION] = "UNION ", [SET_INTERSECT] = "INTERSECT ", [SET_EXCEPT] = "EXCEPT "};
@@ -479,7 +531,7 @@ static void write_set(struct deparser *writer, const struct query *query, const 
         int indent = writer->indent;
         bool qualified = writer->qualified;
         text_append(writer->text, parens ? "(" : "");
-        write_query(writer, leaf, names_shown);
+        write_query(writer, leaf, names_shown, result);
         text_append(writer->text, parens ? ")" : "");
         writer->indent = indent;
         writer->qualified = qualified;
@@ -492,14 +544,14 @@ static void write_set(struct deparser *writer, const struct query *query, const 
         text_append(writer->text, "(");
         write_keyword(writer, "", indent, 0, 0);
     }
-    write_set(writer, query, left, names_shown);
+    write_set(writer, query, left, names_shown, result);
     write_keyword(writer, parens ? ") " : "", -indent, 0, 0);
     text_format(writer->text, "%s%s", words[tree->operation], tree->all ? "ALL " : "");
     parens = right->operation;
     indent = parens ? INDENT_STANDARD : 0;
     text_append(writer->text, parens ? "(" : "");
     write_keyword(writer, "", indent, 0, 0);
-    write_set(writer, query, right, false);
+    write_set(writer, query, right, false, result);
     writer->indent -= indent;
     if (parens)
         write_keyword(writer, ")", 0, 0, 0);
@@ -542,7 +594,7 @@ static void write_commons(struct deparser *writer, const struct query *query)
         write_keyword(writer, "", 0, 0, 0);
         int indent = writer->indent;
         bool qualified = writer->qualified;
-        write_query(writer, common->query, true);
+        write_query(writer, common->query, true, NULL);
         writer->indent = indent;
         writer->qualified = qualified;
         write_keyword(writer, "", 0, 0, 0);
@@ -569,31 +621,32 @@ static void write_locks(struct deparser *writer, const struct query *query)
     }
 }
 
-static void write_select(struct deparser *writer, const struct query *query, bool names_shown)
+static void write_select(struct deparser *writer, const struct query *query, bool names_shown,
+                         const struct query *result)
 {
     if (query->set)
-        write_set(writer, query, query->set, names_shown);
+        write_set(writer, query, query->set, names_shown, result);
     else
-        write_basic_select(writer, query, names_shown);
+        write_basic_select(writer, query, names_shown, result);
     if (query->orders) {
         write_keyword(writer, " ORDER BY ", -INDENT_STANDARD, INDENT_STANDARD, 1);
         write_order(writer, query, query->order, query->orders);
     }
     if (query->offset) {
         write_keyword(writer, " OFFSET ", -INDENT_STANDARD, INDENT_STANDARD, 0);
-        write_expression(writer, query->offset);
+        write_bare(writer, query->offset);
     }
     if (query->limit && query->with_ties) {
         write_keyword(writer, " FETCH FIRST ", -INDENT_STANDARD, INDENT_STANDARD, 0);
         text_append(writer->text, "(");
-        write_expression(writer, query->limit);
+        write_bare(writer, query->limit);
         text_append(writer->text, ") ROWS WITH TIES");
     } else if (query->limit) {
         write_keyword(writer, " LIMIT ", -INDENT_STANDARD, INDENT_STANDARD, 0);
         if (query->limit->kind == EXPRESSION_CONSTANT && query->limit->constant.null)
             text_append(writer->text, "ALL");
         else
-            write_expression(writer, query->limit);
+            write_bare(writer, query->limit);
     }
     write_locks(writer, query);
 }
@@ -678,11 +731,12 @@ static void write_modification(struct deparser *writer, const struct query *quer
     }
     if (query->returnings) {
         text_append(writer->text, " RETURNING");
-        write_targets(writer, query->returning, query->returnings, false);
+        write_targets(writer, query->returning, query->returnings, false, NULL);
     }
 }
 
-void write_query(struct deparser *writer, const struct query *query, bool names_shown)
+void write_query(struct deparser *writer, const struct query *query, bool names_shown,
+                 const struct query *result)
 {
     struct writing writing = {.above = writer->writing, .query = query};
     writer->writing = &writing;
@@ -691,7 +745,7 @@ void write_query(struct deparser *writer, const struct query *query, bool names_
     if (query->commons)
         write_commons(writer, query);
     if (query->kind == QUERY_SELECT)
-        write_select(writer, query, names_shown);
+        write_select(writer, query, names_shown, result);
     else
         write_modification(writer, query);
     writer->writing = writing.above;
@@ -702,7 +756,7 @@ enum sqlstate query_deparse(struct catalog_view *view, struct scope *scope, cons
 {
     struct text whole = text_in(scope);
     struct deparser writer = {.text = &whole, .scope = scope, .view = view, .error = error};
-    write_query(&writer, query, true);
+    write_query(&writer, query, true, query);
     text_append(&whole, ";");
     return writer.failed ? writer.failed : text_end(&whole, text, error);
 }

@@ -39,7 +39,10 @@ void write_list(struct deparser *writer, struct expression *const *list, uint32_
 void write_order(struct deparser *writer, const struct query *query, const struct sort_key *keys,
                  uint32_t count);
 void write_key(struct deparser *writer, const struct query *query, const struct sort_key *key, bool number);
-void write_query(struct deparser *writer, const struct query *query, bool names_shown);
+/* `result`: the query whose target names the columns get (of a set operation: the first one's); NULL = their own. */
+void write_query(struct deparser *writer, const struct query *query, bool names_shown,
+                 const struct query *result);
+const char *system_column_name(int32_t number);
 void write_window(struct deparser *writer, const struct window *window);
 void write_name(struct deparser *writer, const char *name);
 void write_procedure_name(struct deparser *writer, const struct procedure *procedure);

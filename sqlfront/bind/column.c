@@ -39,6 +39,11 @@ struct expression *column_at_level(struct binder *binder, const struct expressio
     struct expression *made = up ? expression_map(binder->scope, template, shift, &shifting, true)
                                  : scope_copy(binder->scope, template, sizeof *made);
     made->position = position;
+    if (made->written && made->written->kind == EXPRESSION_COLUMN && up) {
+        struct expression *written = scope_copy(binder->scope, made->written, sizeof *written);
+        written->level += up;
+        made->written = written;
+    }
     return made;
 }
 

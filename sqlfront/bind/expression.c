@@ -731,11 +731,20 @@ static struct expression *bind_value_function(struct level *level, const SQLValu
             made->modifier = node->typmod > 6 ? 6 : node->typmod;
             return made;
         }
-    const char *name = node->op == SVFOP_SESSION_USER      ? "session_user"
-                       : node->op == SVFOP_CURRENT_CATALOG ? "current_database"
-                       : node->op == SVFOP_CURRENT_SCHEMA  ? "current_schema"
-                                                           : "current_user";
-    return function_call_builtin(level, name, 0, NULL, node->location);
+    static const struct {
+        const char *function, *keyword;
+    } names[] = {
+        [SVFOP_CURRENT_ROLE] = {"current_user", "CURRENT_ROLE"},
+        [SVFOP_CURRENT_USER] = {"current_user", "CURRENT_USER"},
+        [SVFOP_USER] = {"current_user", "USER"},
+        [SVFOP_SESSION_USER] = {"session_user", "SESSION_USER"},
+        [SVFOP_CURRENT_CATALOG] = {"current_database", "CURRENT_CATALOG"},
+        [SVFOP_CURRENT_SCHEMA] = {"current_schema", "CURRENT_SCHEMA"},
+    };
+    struct expression *made = function_call_builtin(level, names[node->op].function, 0, NULL, node->location);
+    if (made)
+        made->name = names[node->op].keyword;
+    return made;
 }
 
 static struct expression *bind_boolean_test(struct level *level, const BooleanTest *node)

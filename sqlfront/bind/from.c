@@ -169,6 +169,7 @@ bool range_relation_add(struct level *level, const RangeVar *variable, const str
     *added = range_add(level, RANGE_RELATION, alias ? alias : relation->name, alias);
     struct range *range = &level->query->range[*added];
     range->relation = relation;
+    range->only = !variable->inh && variable->location >= 0;
     range_columns_set(level, range, relation->columns);
     range->columns_read = memory(binder, (relation->columns + 64) / 64 * sizeof(uint64_t));
     range->columns_written = memory(binder, (relation->columns + 64) / 64 * sizeof(uint64_t));
@@ -781,6 +782,21 @@ static enum join_kind join_kind_of(const JoinExpr *node)
     }
 }
 
+/* Columns of a join with an alias are shown as the alias's; merged ones that are no plain column by their name alone. */
+static void join_columns_written(struct level *level, struct space *space, bool alias)
+{
+    struct binder *binder = level->binder;
+    for (uint32_t i = 0; i < space->columns; i++) {
+        struct expression *column = space->column[i];
+        if (!alias && column->kind != EXPRESSION_COALESCE)
+            continue;
+        column = scope_copy(binder->scope, column, sizeof *column);
+        column->written = expression_column(binder->scope, space->range, (int32_t)i + 1, column->type,
+                                            column->modifier, column->collation);
+        space->column[i] = column;
+    }
+}
+
 static bool bind_join(struct level *level, const JoinExpr *node, struct brought *brought)
 {
     struct binder *binder = level->binder;
@@ -820,7 +836,10 @@ static bool bind_join(struct level *level, const JoinExpr *node, struct brought 
                           .range = index,
                           .left = joining->left.from,
                           .right = joining->right.from,
-                          .condition = joining->condition};
+                          .condition = joining->condition,
+                          .using = joining->using,
+                          .usings = joining->usings,
+                          .using_alias = alias_name(binder, node->join_using_alias)};
     brought->from = from;
     for (uint32_t i = 0; !alias && i < joining->left.count; i++) {
         joining->left.spaces[i]->columns_visible = false;
@@ -831,6 +850,7 @@ static bool bind_join(struct level *level, const JoinExpr *node, struct brought 
         brought_add(level, brought, joining->right.spaces[i]);
     }
     brought->columns = space_add(level, index, alias != NULL, true);
+    join_columns_written(level, brought->columns, alias != NULL);
     if (node->join_using_alias) { /* USING (...) AS name: the merged columns alone */
         struct space *merged = memory(binder, sizeof *merged);
         *merged = *brought->columns;

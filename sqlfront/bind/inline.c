@@ -76,6 +76,19 @@ static struct expression *body_result(struct level *level, struct expression *bo
     return to;
 }
 
+/* Whether the body gives null by itself when an argument is null: strict calls all the way down to it. */
+static bool gives_null(const struct expression *body, const struct expression *argument)
+{
+    if (body == argument || expression_equal(body, argument))
+        return true;
+    bool passes = (body->kind == EXPRESSION_CALL && body->procedure->strict) ||
+                  body->kind == EXPRESSION_RELABEL || body->kind == EXPRESSION_CAST_TEXT;
+    for (uint32_t i = 0; passes && i < body->arguments; i++)
+        if (gives_null(body->argument[i], argument))
+            return true;
+    return false;
+}
+
 /* A strict function gives null for a null argument before its body is looked at. */
 static struct expression *strict_guard(struct level *level, const struct expression *call,
                                        struct expression *body)
@@ -84,7 +97,7 @@ static struct expression *strict_guard(struct level *level, const struct express
     struct expression *any = NULL;
     for (uint32_t i = 0; call->procedure->strict && i < call->arguments; i++) {
         const struct expression *argument = call->argument[i];
-        if (argument->kind == EXPRESSION_CONSTANT && !argument->constant.null)
+        if ((argument->kind == EXPRESSION_CONSTANT && !argument->constant.null) || gives_null(body, argument))
             continue;
         struct expression *test = make(binder, EXPRESSION_TEST, builtin(TYPE_BOOL), -1);
         test->test = TEST_NULL;
@@ -150,5 +163,8 @@ struct expression *function_inline(struct level *level, struct expression *call)
     }
     if (!body || !(body = body_result(level, body, call)))
         return NULL;
-    return strict_guard(level, call, body);
+    body = strict_guard(level, call, body);
+    struct expression *made = scope_copy(binder->scope, body, sizeof *made);
+    made->written = call;
+    return made;
 }

@@ -217,6 +217,8 @@ static bool inherit(struct level *level, struct window *window, const WindowDef 
             fail_hint(binder, "Omit the parentheses in this OVER clause.");
         return false;
     }
+    window->base = from->name;
+    window->base_orders = !definition->orderClause;
     window->partition = from->partition;
     window->partitions = from->partitions;
     if (!definition->orderClause) {
