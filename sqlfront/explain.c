@@ -325,7 +325,7 @@ static void plan_write(struct explanation *explanation, const struct plan *plan,
         }
     for (uint32_t i = 0; i < 2; i++)
         child_write(explanation, plan->input[i], depth + 1);
-    for (uint32_t i = 0; i < plan->inputs; i++)
+    for (uint32_t i = 0; plan->append && i < plan->inputs; i++)
         child_write(explanation, plan->append[i], depth + 1);
 }
 

@@ -128,7 +128,7 @@ struct plan {
         for_update; /* SCAN of a MODIFY's target: the row will be written, READ COMMITTED re-check is MODIFY's */
 
     struct plan *input[2];
-    uint32_t inputs; /* APPEND: */
+    uint32_t inputs; /* how many of input[] there are; of an APPEND: of append[] */
     struct plan **append;
     uint32_t columns; /* slots of the output */
     const struct type **column;
