@@ -337,6 +337,24 @@ static void play(struct model *m)
     }
 }
 
+/* When all have ended and nobody looks back, everything is in the tree. */
+static void nothing_is_left(struct model *m)
+{
+    struct error error;
+    struct store_checkpoint done;
+    struct volume_figures figures;
+    for (int w = 0; w < WRITERS; w++)
+        if (m->writer[w]->effects)
+            rollback(m, w, 0);
+    must(m->store->ops->checkpoint(m->store, m->scn, m->scn, &done, &error), &error);
+    ck_assert_uint_eq(done.scn, m->scn);
+    volume_figures(m->volume, &figures);
+    ck_assert_uint_eq(figures.temporary_pages, 0);
+    ck_assert(!row_store_spilled(m->store, 0));
+    m->store->ops->collect(m->store, m->scn);
+    ck_assert_uint_eq(m->store->memory_bytes, 0);
+}
+
 static void core_main(struct world *world, void *argument)
 {
     struct model *m = argument;
@@ -363,6 +381,8 @@ static void core_main(struct world *world, void *argument)
     m->done = true;
     while (m->fibers)
         (void)!fiber_sleep_until(world->scheduler, world->now_ns + SIM_MILLISECOND);
+    if (m->row_store)
+        nothing_is_left(m);
     struct store_findings findings = {.report = no_finding};
     must(m->store->ops->verify(m->store, &findings, &error), &error);
     fiber_close_scope(world->scheduler, m->scope);
