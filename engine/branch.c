@@ -202,6 +202,7 @@ static enum sqlstate enter_shard(struct branch *branch, uint64_t table, struct b
     *found = shard;
     if (shard) {
         shard->users++;
+        shard->calls++;
         return SQLSTATE_OK;
     }
     /* Either there is no such table, or its shard has gone to another core after this call was sent here. */

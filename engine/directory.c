@@ -11,6 +11,10 @@
 #include "engine/inside.h"
 #include "engine/row/row.h"
 
+/* How long a table's shards may change before a drop of it gives up. */
+#define HOLD_WAIT_NS (1000 * 1000UL)
+#define HOLD_TRIES   10000
+
 /* ---- finding ---- */
 
 /* Places outlive the answer: those of the map as long as nobody yields, the transaction's own as long as it. */
@@ -68,7 +72,7 @@ static enum sqlstate drop_there(struct engine_core *core, void *argument, struct
     struct shard *shard = shard_by_number(core, call->place.shard);
     check(shard && !shard->dropped, "shard %llu is dropped twice", (unsigned long long)call->place.shard);
     shard->gone = shard->dropped = true;
-    while (shard->users || branch_writes_at(core, shard))
+    while (shard->users || shard->reshaping || branch_writes_at(core, shard))
         fiber_yield(core->world->scheduler);
     return shard_drop(shard, error);
 }
@@ -100,7 +104,7 @@ static void add_change(struct transaction *transaction, bool create, const struc
     transaction->changes = change;
 }
 
-/* Shards go round the volumes in use. */
+/* Shards go round the volumes in use; sizing.c moves them later. */
 static enum sqlstate choose_volume(struct engine_core *core, void *argument, struct error *error)
 {
     (void)error;
@@ -160,17 +164,57 @@ static struct shard_place *places_of(struct transaction *transaction, struct sco
     return places;
 }
 
+/* Locks the rows of the places, after which these shards stay what they are; *same false when one was replaced before. */
+static enum sqlstate lock_places(struct transaction *transaction, struct scope *scope,
+                                 const struct shard_place *places, size_t count, bool *same,
+                                 struct error *error)
+{
+    *same = true;
+    for (size_t i = 0; i < count && *same; i++) {
+        struct bytes row, expected = shard_place_write(scope, &places[i]);
+        enum lock_outcome outcome;
+        bool found;
+        enum sqlstate failed =
+            row_lock(transaction, scope, TABLE_DIRECTORY, shard_place_key(scope, &places[i]), LOCK_UPDATE,
+                     LOCK_WAIT, &row, &found, &outcome, error);
+        if (failed)
+            return failed;
+        *same = found && bytes_compare(row, expected) == 0;
+    }
+    return SQLSTATE_OK;
+}
+
+/* The places of a table, which are locked: shards may be split, moved and merged until they are. */
+static enum sqlstate hold_places(struct transaction *transaction, struct scope *scope, uint64_t table,
+                                 struct shard_place **places, size_t *count, struct error *error)
+{
+    struct scheduler *scheduler = transaction->core->world->scheduler;
+    for (int tries = 0; tries < HOLD_TRIES; tries++) {
+        bool same;
+        *places = places_of(transaction, scope, table, count);
+        if (!*count)
+            return no_such_table(table, error);
+        enum sqlstate failed = lock_places(transaction, scope, *places, *count, &same, error);
+        if (failed || same)
+            return failed;
+        /* The new map is published soon after the commit that changed the directory. */
+        if (fiber_sleep_until(scheduler, transaction->core->world->now_ns + HOLD_WAIT_NS) == FIBER_CANCELED)
+            return fiber_check_canceled(scheduler, error);
+    }
+    return error_set(error, SQLSTATE_OBJECT_IN_USE, "the shards of table %llu change all the time",
+                     (unsigned long long)table);
+}
+
 enum sqlstate table_drop(struct transaction *transaction, uint64_t table, struct error *error)
 {
     struct scope *scope = scope_open(transaction->scope, "drop");
-    size_t count;
-    struct shard_place *places = places_of(transaction, scope, table, &count);
-    enum sqlstate failed = count ? SQLSTATE_OK : no_such_table(table, error);
+    size_t count = 0;
+    struct shard_place *places;
+    enum sqlstate failed = hold_places(transaction, scope, table, &places, &count, error);
     for (size_t i = 0; i < count && !failed; i++) {
         bool done = false;
         failed = row_delete(transaction, TABLE_DIRECTORY, shard_place_key(scope, &places[i]), &done, error);
-        if (!failed && !done)
-            failed = no_such_table(table, error); /* another transaction was faster */
+        check(failed || done);
         if (!failed)
             add_change(transaction, false, &places[i]);
     }

@@ -152,6 +152,8 @@ static enum sqlstate start_serving(struct engine_core *core, struct error *error
     enum sqlstate failed = log_port_open(core->world, core->scope, engine->log, &core->port, error);
     if (!failed)
         failed = tend_open(core, error);
+    if (!failed)
+        failed = sizing_open(core, error);
     if (!failed && core->world->core == 0) {
         sequencer_start(core->txn, recovery_last_scn(engine->recovery));
         failed = node_log_start(engine->log, error);
@@ -189,7 +191,8 @@ enum sqlstate engine_close(struct world *world, struct engine *engine, struct er
     barrier_wait(core, false);
     if (world->core == 0)
         __atomic_store_n(&engine->serving, 0, __ATOMIC_RELEASE);
-    while (!list_empty(&core->branches) || core->active)
+    barrier_wait(core, false); /* now nobody begins anything new */
+    while (!list_empty(&core->branches) || core->active || core->sizing)
         if (fiber_sleep_until(world->scheduler, world->now_ns + 1000000) == FIBER_CANCELED)
             break;
     barrier_wait(core, false);

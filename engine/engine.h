@@ -30,6 +30,7 @@ struct engine_options {
         disk_reserve_bytes;   /* new writes are refused (53100) when the file system has less; 0 = default */
     uint32_t page_bytes;      /* 0 = default */
     uint64_t shard_bytes_max; /* a shard above this is split; 0 = default */
+    uint64_t sizing_every_ns; /* how often shards are looked at, to be split, merged or moved; 0 = default */
     uint64_t checkpoint_log_bytes; /* log that may pile up before a checkpoint; 0 = default */
 };
 
@@ -270,6 +271,9 @@ enum sqlstate shard_move(struct world *world, struct engine *engine, uint64_t sh
                          struct error *error);
 enum sqlstate shard_split(struct world *world, struct engine *engine, uint64_t shard, struct bytes at,
                           struct error *error);
+
+/* Makes one shard of this one and its neighbour to the right, which must lie on the same core (55006). Yields. */
+enum sqlstate shard_merge(struct world *world, struct engine *engine, uint64_t shard, struct error *error);
 
 /* The shards of a table in key order. */
 struct shard_view {

@@ -40,6 +40,11 @@ struct engine {
         replay_from[CORES_MAX]; /* core i's volumes need the log from here; written by it between barriers */
     uint64_t first_scn[CORES_MAX]; /* largest SCN its volumes know */
     uint32_t serving;              /* core 0 writes it */
+    struct core_load {
+        /* Written by its core now and then, read by all: what it has to do. See sizing.c. */
+        _Alignas(64) uint64_t calls; /* at its shards, in a second */
+        uint64_t bytes;              /* in its shards */
+    } load[CORES_MAX];
 };
 
 /* ---- shards ---- */
@@ -72,6 +77,12 @@ struct shard {
     bool gate;                /* closed to those who are not in yet: the shard is about to be replaced */
     struct fiber_queue opened;
     bool reshaping;
+    /* for sizing.c */
+    uint64_t calls;         /* since it was opened */
+    uint64_t calls_seen;    /* at the last look */
+    uint64_t calls_second;  /* in a second, at the last look */
+    uint64_t rests_till_ns; /* a replacement has failed: not before this again */
+    bool was_large;         /* small now, it may be merged */
 };
 
 /* ---- branches ---- */
@@ -163,6 +174,7 @@ struct engine_core {
     struct fiber_queue tend;
     bool closing;
     uint64_t next_volume; /* core 0: where the next shard goes */
+    bool sizing;          /* replaces a shard just now */
 };
 
 static inline struct engine_core *engine_core_of(struct engine *engine, const struct world *world)
@@ -365,6 +377,23 @@ struct key_range range_rest(const struct store_cursor *cursor, struct scope *sco
 /* Fills an empty, uncommitted shard on core `to` from a source on this core, durably. Yields. */
 enum sqlstate load_shard(struct engine_core *core, struct scope *scope, uint32_t to, uint64_t shard,
                          const struct store_source *source, struct error *error);
+
+/* ---- replacing shards (reshape.c) ---- */
+
+enum reshape_kind { RESHAPE_MOVE = 1, RESHAPE_SPLIT, RESHAPE_MERGE };
+
+struct reshape_call {
+    enum reshape_kind kind;
+    uint64_t shard;
+    struct bytes at;  /* split: where */
+    uint32_t to_core; /* of the new shard, or of the right half */
+    bool rests;       /* the new shard shall stay where it is for a while */
+};
+/* On the core that owns the shard (and its neighbour); `argument` is a struct reshape_call. Yields. */
+enum sqlstate reshape_there(struct engine_core *core, void *argument, struct error *error);
+
+/* Splits large shards, merges small ones, moves busy ones: a fiber. */
+enum sqlstate sizing_open(struct engine_core *core, struct error *error);
 
 /* ---- recovery and checkpoints ---- */
 

@@ -47,6 +47,14 @@ const struct shard_place *shard_map_find(const struct shard_map *map, uint64_t t
     return place;
 }
 
+const struct shard_place *shard_map_of(const struct shard_map *map, uint64_t shard)
+{
+    for (size_t i = 0; i < map->count; i++)
+        if (map->place[i].shard == shard)
+            return &map->place[i];
+    return NULL;
+}
+
 static struct bytes copy(struct scope *scope, struct bytes bytes)
 {
     return bytes.size ? bytes_of(scope_copy(scope, bytes.data, bytes.size), bytes.size) : bytes_of(NULL, 0);

@@ -32,6 +32,9 @@ struct shard_map {
 /* The place whose range holds the key; NULL when the table has none. */
 const struct shard_place *shard_map_find(const struct shard_map *map, uint64_t table, struct bytes key);
 
+/* The place of a shard, or NULL. Walks all places. */
+const struct shard_place *shard_map_of(const struct shard_map *map, uint64_t shard);
+
 /* Index of the first place of the table, or of where it would be. */
 size_t shard_map_first(const struct shard_map *map, uint64_t table);
 

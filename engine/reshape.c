@@ -1,5 +1,5 @@
-/* Replacing a shard by others, while it is in use: a move to another core is a replacement by one shard elsewhere, a split
- * one by two. On the shard's own core:
+/* Replacing shards by others, while they are in use: a move to another core is a replacement by one shard elsewhere, a split
+ * one by two, a merge one of two neighbours by one. On the old shards' own core:
  *
  *   1. New shards are opened, unseen (creator = the transaction that changes the directory).
  *   2. At a snapshot s their rows are copied, durably. Writes go on.
@@ -27,18 +27,33 @@
 #define DELTA_BYTES  (256 * 1024)
 #define SOURCE_ROWS  256
 #define TARGETS_MAX  2
+#define OLD_MAX      2
+/* How long a shard rests that was moved because it was busy. */
+#define SHARD_REST_NS (10 * 1000 * 1000 * 1000UL)
 
 struct reshape {
     struct engine_core *core;
     struct scope *scope;
-    struct shard *old;
-    struct bytes from, to;
-    bool to_open;
+    struct old_shard {
+        struct shard *shard;
+        struct bytes from;
+    } old[OLD_MAX]; /* in key order */
+    size_t olds;
     struct shard_place target[TARGETS_MAX];
     size_t targets;
+    bool rests;
     struct transaction *transaction;
     struct snapshot_hold snapshot;
 };
+
+/* Whoever drops the table waits for this to notice. */
+static enum sqlstate still_there(const struct reshape *reshape, struct error *error)
+{
+    for (size_t i = 0; i < reshape->olds; i++)
+        if (reshape->old[i].shard->gone)
+            return no_such_table(reshape->old[i].shard->table, error);
+    return SQLSTATE_OK;
+}
 
 /* ---- 2: the rows as of the snapshot ---- */
 
@@ -48,6 +63,7 @@ struct source_row {
 
 struct source {
     struct reshape *reshape;
+    size_t old; /* whose rows come */
     struct store_cursor cursor;
     struct scope *batch;
     struct source_row row[SOURCE_ROWS];
@@ -71,22 +87,38 @@ static bool take_source(void *argument, const struct store_row *row)
     return source->count < SOURCE_ROWS;
 }
 
+/* The next batch, of the next shard when one is through. */
+static enum sqlstate fill_source(struct source *source, struct error *error)
+{
+    struct reshape *reshape = source->reshape;
+    struct store *store = reshape->old[source->old].shard->store;
+    struct snapshot snapshot = {.scn = reshape->snapshot.scn};
+    struct store_sink sink = {.take = take_source, .argument = source};
+    enum sqlstate failed = still_there(reshape, error);
+    if (failed)
+        return failed;
+    if (source->cursor.done) {
+        source->old++;
+        source->cursor.started = source->cursor.done = false;
+        return SQLSTATE_OK;
+    }
+    scope_close(source->batch);
+    source->batch = scope_open(reshape->scope, "batch");
+    source->count = source->at = 0;
+    failed = store->ops->scan(store, &snapshot, &source->cursor, SOURCE_ROWS, &sink, error);
+    if (!failed && source->count == SIZE_MAX)
+        failed = error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    return failed;
+}
+
 static enum sqlstate next_source(void *argument, struct bytes *key, struct bytes *row, bool *end,
                                  struct error *error)
 {
     struct source *source = argument;
-    struct store *store = source->reshape->old->store;
-    while (source->at == source->count && !source->cursor.done) {
-        scope_close(source->batch);
-        source->batch = scope_open(source->reshape->scope, "batch");
-        source->count = source->at = 0;
-        struct snapshot snapshot = {.scn = source->reshape->snapshot.scn};
-        struct store_sink sink = {.take = take_source, .argument = source};
-        enum sqlstate failed = store->ops->scan(store, &snapshot, &source->cursor, SOURCE_ROWS, &sink, error);
+    while (source->at == source->count && source->old < source->reshape->olds) {
+        enum sqlstate failed = fill_source(source, error);
         if (failed)
             return failed;
-        if (source->count == SIZE_MAX)
-            return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     }
     *end = source->at == source->count;
     if (!*end) {
@@ -132,9 +164,12 @@ static enum sqlstate wait_for_snapshots(struct reshape *reshape, struct error *e
     while (txn_oldest(core->txn) < reshape->snapshot.scn) {
         if (core->world->now_ns > deadline)
             return error_set(error, SQLSTATE_OBJECT_IN_USE, "an old snapshot keeps shard %llu in its place",
-                             (unsigned long long)reshape->old->shard);
+                             (unsigned long long)reshape->old[0].shard->shard);
         if (fiber_sleep_until(core->world->scheduler, core->world->now_ns + POLL_NS) == FIBER_CANCELED)
             return fiber_check_canceled(core->world->scheduler, error);
+        enum sqlstate failed = still_there(reshape, error);
+        if (failed)
+            return failed;
     }
     return SQLSTATE_OK;
 }
@@ -158,31 +193,50 @@ static bool is_quiet(const struct shard *shard)
     return true;
 }
 
-static void gate_open(struct shard *shard)
+static bool are_quiet(const struct reshape *reshape)
 {
-    shard->gate = false;
-    fiber_wake_all(&shard->opened);
+    for (size_t i = 0; i < reshape->olds; i++)
+        if (!is_quiet(reshape->old[i].shard))
+            return false;
+    return true;
 }
 
-static enum sqlstate close_gate(struct reshape *reshape, struct error *error)
+static void gates_close(struct reshape *reshape)
+{
+    for (size_t i = 0; i < reshape->olds; i++)
+        reshape->old[i].shard->gate = true;
+}
+
+static void gates_open(struct reshape *reshape)
+{
+    for (size_t i = 0; i < reshape->olds; i++) {
+        reshape->old[i].shard->gate = false;
+        fiber_wake_all(&reshape->old[i].shard->opened);
+    }
+}
+
+static enum sqlstate wait_behind_gates(struct reshape *reshape, struct error *error)
 {
     struct engine_core *core = reshape->core;
     struct scheduler *scheduler = core->world->scheduler;
     for (int i = 0; i < GATE_TRIES; i++) {
         uint64_t deadline = core->world->now_ns + GATE_NS;
-        reshape->old->gate = true;
+        gates_close(reshape);
         while (core->world->now_ns < deadline) {
-            if (is_quiet(reshape->old))
+            if (are_quiet(reshape))
                 return SQLSTATE_OK;
             if (fiber_sleep_until(scheduler, core->world->now_ns + POLL_NS / 4) == FIBER_CANCELED)
                 break;
         }
-        gate_open(reshape->old);
+        gates_open(reshape);
         if (fiber_sleep_until(scheduler, core->world->now_ns + GATE_NS) == FIBER_CANCELED)
             return fiber_check_canceled(scheduler, error);
+        enum sqlstate failed = still_there(reshape, error);
+        if (failed)
+            return failed;
     }
     return error_set(error, SQLSTATE_OBJECT_IN_USE, "shard %llu is never idle",
-                     (unsigned long long)reshape->old->shard);
+                     (unsigned long long)reshape->old[0].shard->shard);
 }
 
 /* ---- 5: what was committed since ---- */
@@ -251,11 +305,11 @@ static enum sqlstate apply_delta(struct engine_core *core, void *argument, struc
     return SQLSTATE_OK;
 }
 
-static enum sqlstate copy_changes(struct reshape *reshape, const struct shard_place *target,
-                                  struct error *error)
+static enum sqlstate copy_changes(struct reshape *reshape, const struct shard *old,
+                                  const struct shard_place *target, struct error *error)
 {
     struct delta delta = {.reshape = reshape, .shard = target->shard, .target = target, .room = DELTA_BYTES};
-    struct store *store = reshape->old->store;
+    struct store *store = old->store;
     void *memory;
     enum sqlstate failed = scope_alloc_large(reshape->scope, delta.room, 16, &memory, error);
     delta.memory = memory;
@@ -280,12 +334,35 @@ static enum sqlstate copy_changes(struct reshape *reshape, const struct shard_pl
 
 /* ---- 6: the change of the directory ---- */
 
-static enum sqlstate confirm_target(struct engine_core *core, void *argument, struct error *error)
+/* What a new shard is told when the directory has it. */
+struct confirm {
+    uint64_t shard;
+    bool was_large, rests;
+};
+
+static enum sqlstate confirm_there(struct engine_core *core, void *argument, struct error *error)
 {
-    const struct shard_place *place = argument;
+    const struct confirm *confirm = argument;
+    struct shard *shard = shard_by_number(core, confirm->shard);
     (void)error;
-    shard_by_number(core, place->shard)->creator = 0;
+    shard->creator = 0;
+    shard->was_large = confirm->was_large;
+    if (confirm->rests)
+        shard->rests_till_ns = core->world->now_ns + SHARD_REST_NS;
     return SQLSTATE_OK;
+}
+
+static void confirm_targets(struct reshape *reshape)
+{
+    struct error error;
+    bool was_large = false;
+    for (size_t i = 0; i < reshape->olds; i++)
+        was_large |= reshape->old[i].shard->was_large;
+    for (size_t i = 0; i < reshape->targets; i++) {
+        struct confirm confirm = {reshape->target[i].shard, was_large, reshape->rests};
+        (void)!core_call(reshape->core, volume_core(reshape->core, reshape->target[i].volume), confirm_there,
+                         &confirm, &error);
+    }
 }
 
 static enum sqlstate make_durable(struct engine_core *core, void *argument, struct error *error)
@@ -319,35 +396,58 @@ static enum sqlstate on_targets(struct reshape *reshape,
     return SQLSTATE_OK;
 }
 
+/* A row of the directory goes. Who drops the table holds its lock, and may wait at the gate: nobody waits for it here. */
+static enum sqlstate delete_place(struct reshape *reshape, const struct old_shard *old, struct error *error)
+{
+    struct shard_place place = {.table = old->shard->table, .from = old->from};
+    struct bytes key = shard_place_key(reshape->scope, &place), row;
+    enum lock_outcome outcome;
+    bool found, done = false;
+    enum sqlstate failed = row_lock(reshape->transaction, reshape->scope, TABLE_DIRECTORY, key, LOCK_UPDATE,
+                                    LOCK_NOWAIT, &row, &found, &outcome, error);
+    if (!failed)
+        failed = row_delete(reshape->transaction, TABLE_DIRECTORY, key, &done, error);
+    return failed || done ? failed : no_such_table(place.table, error); /* dropped meanwhile */
+}
+
 static enum sqlstate write_directory(struct reshape *reshape, struct error *error)
 {
-    struct transaction *transaction = reshape->transaction;
-    struct shard_place old = {.table = reshape->old->table, .from = reshape->from};
-    bool done = false;
-    enum sqlstate failed =
-        row_delete(transaction, TABLE_DIRECTORY, shard_place_key(reshape->scope, &old), &done, error);
-    if (!failed && !done)
-        failed = no_such_table(reshape->old->table, error); /* dropped meanwhile */
+    enum sqlstate failed = SQLSTATE_OK;
+    for (size_t i = 0; i < reshape->olds && !failed; i++)
+        failed = delete_place(reshape, &reshape->old[i], error);
     for (size_t i = 0; i < reshape->targets && !failed; i++) {
         const struct shard_place *target = &reshape->target[i];
-        failed = row_insert(transaction, TABLE_DIRECTORY, shard_place_key(reshape->scope, target),
+        bool done = false;
+        failed = row_insert(reshape->transaction, TABLE_DIRECTORY, shard_place_key(reshape->scope, target),
                             shard_place_write(reshape->scope, target), &done, error);
         check(failed || done);
     }
     return failed;
 }
 
-/* The shard is quiet behind its gate. */
+/* All that was committed since the snapshot, to where it belongs. */
+static enum sqlstate copy_all_changes(struct reshape *reshape, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (size_t o = 0; o < reshape->olds && !failed; o++) {
+        const struct shard *old = reshape->old[o].shard;
+        if (old->volume && row_store_spilled(old->store, reshape->snapshot.scn))
+            failed =
+                error_set(error, SQLSTATE_OBJECT_IN_USE, "a large transaction has just ended in shard %llu",
+                          (unsigned long long)old->shard);
+        for (size_t i = 0; i < reshape->targets && !failed; i++)
+            failed = copy_changes(reshape, old, &reshape->target[i], error);
+    }
+    return failed;
+}
+
+/* The shards are quiet behind their gates. */
 static enum sqlstate replace(struct reshape *reshape, struct error *error)
 {
     struct engine_core *core = reshape->core;
-    enum sqlstate failed = SQLSTATE_OK;
-    if (reshape->old->volume && row_store_spilled(reshape->old->store, reshape->snapshot.scn))
-        failed = error_set(error, SQLSTATE_OBJECT_IN_USE, "a large transaction has just ended in shard %llu",
-                           (unsigned long long)reshape->old->shard);
-    for (size_t i = 0; i < reshape->targets && !failed; i++)
-        failed = copy_changes(reshape, &reshape->target[i], error);
-    if (!failed && reshape->old->volume)
+    uint64_t gone[OLD_MAX];
+    enum sqlstate failed = copy_all_changes(reshape, error);
+    if (!failed && reshape->old[0].shard->volume)
         failed = on_targets(reshape, make_durable, error);
     if (!failed)
         failed = write_directory(reshape, error);
@@ -358,11 +458,27 @@ static enum sqlstate replace(struct reshape *reshape, struct error *error)
     failed = transaction_commit(reshape->transaction, error);
     if (failed)
         return failed; /* 40003 included: the node is about to stop, and recovery knows */
-    (void)!on_targets(reshape, confirm_target, error);
-    directory_replace(core, &reshape->old->shard, 1, reshape->target, reshape->targets);
-    reshape->old->gone = reshape->old->dropped = true;
-    gate_open(reshape->old);
+    confirm_targets(reshape);
+    for (size_t i = 0; i < reshape->olds; i++)
+        gone[i] = reshape->old[i].shard->shard;
+    directory_replace(core, gone, reshape->olds, reshape->target, reshape->targets);
+    for (size_t i = 0; i < reshape->olds; i++)
+        reshape->old[i].shard->gone = reshape->old[i].shard->dropped = true;
+    gates_open(reshape);
     return SQLSTATE_OK;
+}
+
+static enum sqlstate drop_olds(struct reshape *reshape, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (size_t i = 0; i < reshape->olds; i++) {
+        struct error ignored;
+        while (reshape->old[i].shard->users)
+            fiber_yield(reshape->core->world->scheduler);
+        enum sqlstate one = shard_drop(reshape->old[i].shard, failed ? &ignored : error);
+        failed = failed ? failed : one;
+    }
+    return failed;
 }
 
 static enum sqlstate reshape_run(struct reshape *reshape, struct error *error)
@@ -376,13 +492,13 @@ static enum sqlstate reshape_run(struct reshape *reshape, struct error *error)
     if (!failed)
         failed = wait_for_snapshots(reshape, error);
     if (!failed)
-        failed = close_gate(reshape, error);
+        failed = wait_behind_gates(reshape, error);
     if (!failed) {
         failed = transaction_begin(core->world, core->engine, reshape->scope, &options, &reshape->transaction,
                                    error);
         if (!failed)
             failed = replace(reshape, error);
-        gate_open(reshape->old);
+        gates_open(reshape);
     }
     snapshot_drop(core->txn, &reshape->snapshot);
     if (failed) {
@@ -391,50 +507,27 @@ static enum sqlstate reshape_run(struct reshape *reshape, struct error *error)
             (void)!on_targets(reshape, drop_target, &ignored);
         return failed;
     }
-    while (reshape->old->users)
-        fiber_yield(core->world->scheduler);
-    return shard_drop(reshape->old, error);
+    return drop_olds(reshape, error);
 }
 
 /* ---- the doors ---- */
-
-struct reshape_call {
-    uint64_t shard;
-    bool split;
-    struct bytes at;
-    uint32_t to_core;
-};
 
 static struct bytes copy(struct scope *scope, struct bytes bytes)
 {
     return bytes.size ? bytes_of(scope_copy(scope, bytes.data, bytes.size), bytes.size) : bytes_of(NULL, 0);
 }
 
-static const struct shard_place *place_of_shard(const struct engine_core *core, uint64_t shard)
-{
-    const struct shard_map *map = engine_map(core->engine);
-    for (size_t i = 0; i < map->count; i++)
-        if (map->place[i].shard == shard)
-            return &map->place[i];
-    return NULL;
-}
-
 static enum sqlstate set_targets(struct reshape *reshape, const struct reshape_call *call,
-                                 const struct shard_place *place, struct error *error)
+                                 struct shard_place whole, struct error *error)
 {
-    struct engine_core *core = reshape->core;
-    struct shard_place whole = *place;
-    whole.from = reshape->from = copy(reshape->scope, place->from);
-    whole.to = reshape->to = copy(reshape->scope, place->to);
-    reshape->targets = call->split ? 2 : 1;
+    reshape->targets = call->kind == RESHAPE_SPLIT ? 2 : 1;
     for (size_t i = 0; i < reshape->targets; i++) {
         reshape->target[i] = whole;
-        reshape->target[i].shard = txn_new_id(core->txn);
+        reshape->target[i].shard = txn_new_id(reshape->core->txn);
     }
-    if (!call->split) {
-        reshape->target[0].volume = call->to_core;
+    reshape->target[reshape->targets - 1].volume = call->to_core;
+    if (call->kind != RESHAPE_SPLIT)
         return SQLSTATE_OK;
-    }
     struct bytes at = copy(reshape->scope, call->at);
     if (bytes_compare(at, whole.from) <= 0 || (!whole.to_open && bytes_compare(at, whole.to) >= 0))
         return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
@@ -445,28 +538,59 @@ static enum sqlstate set_targets(struct reshape *reshape, const struct reshape_c
     return SQLSTATE_OK;
 }
 
-static enum sqlstate reshape_there(struct engine_core *core, void *argument, struct error *error)
+static enum sqlstate cannot(uint64_t shard, struct error *error)
 {
-    const struct reshape_call *call = argument;
-    struct shard *shard = shard_by_number(core, call->shard);
-    const struct shard_place *place = place_of_shard(core, call->shard);
-    if (!shard || !place || shard->gone || shard->creator)
+    return error_set(error, SQLSTATE_OBJECT_IN_USE, "shard %llu cannot be moved, split or merged now",
+                     (unsigned long long)shard);
+}
+
+/* The shards to be replaced, and the range they cover together; their places are of the map as it is now. */
+static enum sqlstate set_olds(struct reshape *reshape, const struct reshape_call *call,
+                              struct shard_place *whole, struct error *error)
+{
+    struct engine_core *core = reshape->core;
+    const struct shard_map *map = engine_map(core->engine);
+    const struct shard_place *place = shard_map_of(map, call->shard);
+    if (!place)
         return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE, "there is no shard %llu",
                          (unsigned long long)call->shard);
-    if (shard->reshaping || shard->shard == SHARD_DIRECTORY)
-        return error_set(error, SQLSTATE_OBJECT_IN_USE, "shard %llu cannot be moved or split now",
-                         (unsigned long long)call->shard);
+    *whole = *place;
+    for (size_t i = 0; i < (call->kind == RESHAPE_MERGE ? 2 : 1); i++, place++) {
+        if (place == map->place + map->count || place->table != whole->table)
+            return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
+                             "shard %llu has no neighbour to its right", (unsigned long long)call->shard);
+        struct shard *shard = shard_by_number(core, place->shard);
+        if (!shard || shard->gone || shard->creator || shard->reshaping || place->shard == SHARD_DIRECTORY)
+            return cannot(place->shard, error);
+        whole->to = place->to;
+        whole->to_open = place->to_open;
+        if (place->scn > whole->scn)
+            whole->scn = place->scn;
+        reshape->old[reshape->olds++] = (struct old_shard){shard, copy(reshape->scope, place->from)};
+    }
+    whole->from = copy(reshape->scope, whole->from);
+    whole->to = copy(reshape->scope, whole->to);
+    return SQLSTATE_OK;
+}
+
+enum sqlstate reshape_there(struct engine_core *core, void *argument, struct error *error)
+{
+    const struct reshape_call *call = argument;
     struct scope *scope = scope_open(core->scope, "reshape");
     struct reshape *reshape = scope_alloc_zeroed(scope, sizeof *reshape);
+    struct shard_place whole;
     reshape->core = core;
     reshape->scope = scope;
-    reshape->old = shard;
-    enum sqlstate failed = set_targets(reshape, call, place, error);
+    reshape->rests = call->rests;
+    enum sqlstate failed = set_olds(reshape, call, &whole, error);
+    if (!failed)
+        failed = set_targets(reshape, call, whole, error);
     if (!failed) {
-        shard->reshaping = true;
+        for (size_t i = 0; i < reshape->olds; i++)
+            reshape->old[i].shard->reshaping = true;
         failed = reshape_run(reshape, error);
-        if (failed)
-            shard->reshaping = false;
+        for (size_t i = 0; i < reshape->olds && failed; i++)
+            reshape->old[i].shard->reshaping = false;
     }
     scope_close(scope);
     return failed;
@@ -476,10 +600,12 @@ static enum sqlstate reshape_call(struct world *world, struct engine *engine, st
                                   struct error *error)
 {
     struct engine_core *core = engine_core_of(engine, world);
-    const struct shard_place *place = place_of_shard(core, call->shard);
+    const struct shard_place *place = shard_map_of(engine_map(engine), call->shard);
     if (!place)
         return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE, "there is no shard %llu",
                          (unsigned long long)call->shard);
+    if (call->kind != RESHAPE_MOVE)
+        call->to_core = volume_core(core, place->volume);
     return core_call(core, volume_core(core, place->volume), reshape_there, call, error);
 }
 
@@ -488,12 +614,19 @@ enum sqlstate shard_move(struct world *world, struct engine *engine, uint64_t sh
 {
     if (core >= world->cores)
         return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE, "there is no core %u", core);
-    return reshape_call(world, engine, &(struct reshape_call){.shard = shard, .to_core = core}, error);
+    struct reshape_call call = {.kind = RESHAPE_MOVE, .shard = shard, .to_core = core};
+    return reshape_call(world, engine, &call, error);
 }
 
 enum sqlstate shard_split(struct world *world, struct engine *engine, uint64_t shard, struct bytes at,
                           struct error *error)
 {
-    return reshape_call(world, engine, &(struct reshape_call){.shard = shard, .split = true, .at = at},
-                        error);
+    struct reshape_call call = {.kind = RESHAPE_SPLIT, .shard = shard, .at = at};
+    return reshape_call(world, engine, &call, error);
+}
+
+enum sqlstate shard_merge(struct world *world, struct engine *engine, uint64_t shard, struct error *error)
+{
+    struct reshape_call call = {.kind = RESHAPE_MERGE, .shard = shard};
+    return reshape_call(world, engine, &call, error);
 }

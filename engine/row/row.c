@@ -760,6 +760,21 @@ bool row_store_dirty(const struct store *store, const struct tree_root *written)
            now.page != written->page || now.rows != written->rows || now.extents != written->extents;
 }
 
+enum sqlstate row_store_middle(struct store *store, uint8_t *key, size_t *size, bool *found,
+                               struct error *error)
+{
+    struct row_store *rows = row_store_of(store);
+    uint64_t missing;
+    enum tree_answer answer;
+    while ((answer = tree_middle(rows->tree, key, size, &missing)) >= TREE_MISSING) {
+        enum sqlstate failed = fetch(rows, answer, missing, bytes_of(NULL, 0), error);
+        if (failed)
+            return failed;
+    }
+    *found = answer == TREE_FOUND;
+    return SQLSTATE_OK;
+}
+
 bool row_store_spilled(const struct store *store, uint64_t since)
 {
     list_each (&row_store_of((struct store *)store)->spills, at) {

@@ -27,6 +27,10 @@ bool row_store_dirty(const struct store *store, const struct tree_root *written)
 /* Whether versions of a writer who committed above `since`, or is open, lie outside of the history. */
 bool row_store_spilled(const struct store *store, uint64_t since);
 
+/* A key that cuts the rows at rest about in half, in `key` (STORE_KEY_BYTES_MAX); *found false when there is none. Yields. */
+enum sqlstate row_store_middle(struct store *store, uint8_t *key, size_t *size, bool *found,
+                               struct error *error);
+
 /* Gives all pages of the tree back; the store is empty and of no use afterwards. Yields. */
 enum sqlstate row_store_drop(struct store *store, struct error *error);
 

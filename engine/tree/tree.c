@@ -215,3 +215,22 @@ enum tree_answer tree_find(struct tree *tree, struct bytes key, struct tree_valu
     }
     return TREE_ABSENT;
 }
+
+enum tree_answer tree_middle(struct tree *tree, uint8_t *key, size_t *size, uint64_t *missing)
+{
+    const struct node *root;
+    uint8_t room[TREE_KEY_BYTES_MAX];
+    *missing = tree->root.page;
+    if (tree->root.height == 0)
+        return TREE_ABSENT;
+    enum tree_answer answer = tree_child(tree, NULL, 0, tree->root.page, tree->root.height - 1, false, &root);
+    if (answer != TREE_FOUND)
+        return answer;
+    if (root->count < 2)
+        return TREE_ABSENT;
+    struct bytes middle = node_key(root, root->count / 2U, room);
+    if (middle.size)
+        memcpy(key, middle.data, middle.size);
+    *size = middle.size;
+    return TREE_FOUND;
+}

@@ -49,6 +49,9 @@ struct tree *tree_open_temporary(struct scope *scope, struct volume *volume);
 
 enum tree_answer tree_find(struct tree *tree, struct bytes key, struct tree_value *value, uint64_t *missing);
 
+/* A key in about the middle of the tree, as its root knows it: ABSENT when there is none. `key` has room for the longest one. */
+enum tree_answer tree_middle(struct tree *tree, uint8_t *key, size_t *size, uint64_t *missing);
+
 /* Brings a page into the cache. Yields. */
 enum sqlstate tree_fetch(struct tree *tree, uint64_t missing, struct error *error);
 

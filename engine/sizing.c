@@ -1,0 +1,307 @@
+/* Which shards are split, merged and moved, and when. Every core looks at its own shards now and then and does at most one
+ * thing at a time; how a shard is replaced while it is in use is reshape.c's affair.
+ *
+ *     split    above shard_bytes_max, in the middle of its tree; the right half goes to the core that has least to do
+ *     merge    a shard that was large and is small now (an eighth of the limit), with a small neighbour to its right; when that
+ *              lies on another core, the left one moves there first. A shard that never was large is left alone: somebody may
+ *              have cut it on purpose, before its rows come
+ *     move     from a core with far more calls than the least busy one: the busiest shard that does not turn the tables
+ *
+ * What a core has to do is told by two words that each core publishes (engine->load): calls at its shards in a second, and
+ * bytes in them. They are hints: a reader may see an old one or one of two, and then moves a shard too many or too few.
+ *
+ * The limits are apart (a half of what was split is four times what would be merged), so nothing swings. */
+#include "base/check.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "engine/inside.h"
+#include "engine/row/row.h"
+
+/* A shard this large is copied in about a second, and a scan of ten of them keeps many cores busy. */
+#define SHARD_BYTES_MAX (256UL * 1024 * 1024)
+/* Long beside what a look costs, short beside the time in which a shard fills. */
+#define SIZING_EVERY_NS (1000 * 1000 * 1000UL)
+/* A shard of at most limit / MERGE_SHARE is small. */
+#define MERGE_SHARE 8
+/* Looks that a shard is left in peace for after its replacement has failed. */
+#define REST_LOOKS 10
+/* A move needs so many calls a second more on this core than on the other: fewer are not worth a copy. */
+#define MOVE_CALLS_MIN 1000
+
+static uint64_t bytes_max(const struct engine_core *core)
+{
+    return core->options.shard_bytes_max ? core->options.shard_bytes_max : SHARD_BYTES_MAX;
+}
+
+static uint64_t every_ns(const struct engine_core *core)
+{
+    return core->options.sizing_every_ns ? core->options.sizing_every_ns : SIZING_EVERY_NS;
+}
+
+static uint64_t bytes_of_shard(const struct shard *shard)
+{
+    uint64_t bytes = shard->store->memory_bytes;
+    if (shard->volume)
+        bytes += row_store_root(shard->store).pages * volume_page_body_bytes(shard->volume->volume);
+    return bytes;
+}
+
+static bool is_small(const struct engine_core *core, const struct shard *shard)
+{
+    return bytes_of_shard(shard) <= bytes_max(core) / MERGE_SHARE;
+}
+
+/* Whether the shard may be replaced now. */
+static bool is_free(const struct shard *shard)
+{
+    return !shard->gone && !shard->reshaping && !shard->creator && shard->shard != SHARD_DIRECTORY &&
+           shard->core->world->now_ns >= shard->rests_till_ns;
+}
+
+/* ---- who has how much to do ---- */
+
+static void look_at_load(struct engine_core *core, uint64_t passed_ns)
+{
+    struct core_load *load = &core->engine->load[core->world->core];
+    uint64_t calls = 0, bytes = 0;
+    list_each (&core->shards, at) {
+        struct shard *shard = container_of(at, struct shard, of_core);
+        uint64_t more = shard->calls - shard->calls_seen;
+        shard->calls_second = more * 1000000000 / (passed_ns ? passed_ns : 1);
+        shard->calls_seen = shard->calls;
+        shard->was_large |= !is_small(core, shard);
+        calls += shard->calls_second;
+        bytes += bytes_of_shard(shard);
+    }
+    __atomic_store_n(&load->calls, calls, __ATOMIC_RELAXED);
+    __atomic_store_n(&load->bytes, bytes, __ATOMIC_RELAXED);
+}
+
+static uint64_t calls_of(const struct engine_core *core, uint32_t of)
+{
+    return __atomic_load_n(&core->engine->load[of].calls, __ATOMIC_RELAXED);
+}
+
+static uint64_t bytes_on(const struct engine_core *core, uint32_t of)
+{
+    return __atomic_load_n(&core->engine->load[of].bytes, __ATOMIC_RELAXED);
+}
+
+/* The core with the fewest calls; of those with about as few the one with the fewest bytes. */
+static uint32_t least_busy(const struct engine_core *core)
+{
+    uint32_t least = core->world->core;
+    for (uint32_t of = 0; of < core->world->cores; of++) {
+        uint64_t calls = calls_of(core, of) / MOVE_CALLS_MIN, best = calls_of(core, least) / MOVE_CALLS_MIN;
+        if (calls < best || (calls == best && bytes_on(core, of) < bytes_on(core, least)))
+            least = of;
+    }
+    return least;
+}
+
+/* ---- doing it ---- */
+
+/* Whether the shard is still there afterwards is nobody's affair: if it is, it is left in peace for a while. */
+static void do_it(struct engine_core *core, const struct reshape_call *call, const char *what)
+{
+    struct error error;
+    enum sqlstate failed = reshape_there(core, (void *)call, &error);
+    struct shard *shard = shard_by_number(core, call->shard);
+    if (failed) {
+        log_error(core->world, LOG_DEBUG, "sizing", &error, "shard %llu could not be %s",
+                  (unsigned long long)call->shard, what);
+        if (shard)
+            shard->rests_till_ns = core->world->now_ns + REST_LOOKS * every_ns(core);
+    } else
+        log_line(core->world, LOG_INFO, "sizing", "shard %llu was %s", (unsigned long long)call->shard, what);
+}
+
+/* A shard in memory has no tree whose root knows the middle: the middle row of its history is looked for. */
+struct middle {
+    uint64_t left;
+    uint8_t *key;
+    size_t size;
+};
+
+static bool take_middle(void *argument, const struct store_row *row)
+{
+    struct middle *middle = argument;
+    if (row->key.size)
+        memcpy(middle->key, row->key.data, row->key.size);
+    middle->size = row->key.size;
+    return --middle->left > 0;
+}
+
+static enum sqlstate middle_in_memory(struct shard *shard, uint8_t *key, size_t *size, bool *found,
+                                      struct error *error)
+{
+    struct engine_core *core = shard->core;
+    struct scope *scope = scope_open(core->scope, "middle");
+    struct middle middle = {.left = shard->store->rows_estimate / 2 + 1, .key = key};
+    struct store_cursor cursor = {.range = {.to_open = true}, .scope = scope};
+    struct store_sink sink = {.take = take_middle, .argument = &middle};
+    const struct snapshot snapshot = {.scn = SCN_NEWEST};
+    enum sqlstate failed = SQLSTATE_OK;
+    while (!failed && !cursor.done && middle.left > 0) {
+        failed = shard->store->ops->scan(shard->store, &snapshot, &cursor, 1000, &sink, error);
+        fiber_yield(core->world->scheduler);
+    }
+    *size = middle.size;
+    *found = cursor.started;
+    scope_close(scope);
+    return failed;
+}
+
+static bool split_one(struct engine_core *core)
+{
+    struct shard *largest = NULL;
+    list_each (&core->shards, at) {
+        struct shard *shard = container_of(at, struct shard, of_core);
+        if (is_free(shard) && bytes_of_shard(shard) > bytes_max(core) &&
+            (!largest || bytes_of_shard(shard) > bytes_of_shard(largest)))
+            largest = shard;
+    }
+    if (!largest)
+        return false;
+    struct reshape_call call = {.kind = RESHAPE_SPLIT, .shard = largest->shard, .to_core = least_busy(core)};
+    struct scope *scope = scope_open(core->scope, "split");
+    uint8_t *key = scope_alloc(scope, STORE_KEY_BYTES_MAX);
+    size_t size = 0;
+    bool found = false;
+    struct error error;
+    largest->users++;
+    enum sqlstate failed = largest->volume ? row_store_middle(largest->store, key, &size, &found, &error)
+                                           : middle_in_memory(largest, key, &size, &found, &error);
+    largest->users--;
+    call.at = bytes_of(key, size);
+    if (!failed && found)
+        do_it(core, &call, "split");
+    else
+        largest->rests_till_ns = core->world->now_ns + REST_LOOKS * every_ns(core);
+    scope_close(scope);
+    return true;
+}
+
+/* The neighbour to the right of a shard of this core; NULL when it has none. */
+static const struct shard_place *right_of(const struct engine_core *core, const struct shard *shard)
+{
+    const struct shard_map *map = engine_map(core->engine);
+    const struct shard_place *place = shard_map_of(map, shard->shard);
+    if (!place || place + 1 == map->place + map->count || place[1].table != shard->table)
+        return NULL;
+    return place + 1;
+}
+
+struct neighbour_call {
+    uint64_t shard;
+    bool small;
+    bool settled; /* it will not move to a neighbour of its own */
+};
+
+static enum sqlstate ask_small(struct engine_core *core, void *argument, struct error *error)
+{
+    struct neighbour_call *call = argument;
+    const struct shard *shard = shard_by_number(core, call->shard);
+    (void)error;
+    call->small = shard && is_free(shard) && is_small(core, shard);
+    return SQLSTATE_OK;
+}
+
+/* Of a run of small shards on different cores the right end stays, or each would run after the next. */
+static enum sqlstate ask_neighbour(struct engine_core *core, void *argument, struct error *error)
+{
+    struct neighbour_call *call = argument;
+    (void)!ask_small(core, call, error);
+    const struct shard_place *right = call->small ? right_of(core, shard_by_number(core, call->shard)) : NULL;
+    if (!right) {
+        call->settled = true;
+        return SQLSTATE_OK;
+    }
+    struct neighbour_call next = {.shard = right->shard};
+    call->settled = !shard_by_number(core, call->shard)->was_large;
+    enum sqlstate failed = core_call(core, volume_core(core, right->volume), ask_small, &next, error);
+    call->settled |= !next.small;
+    return failed;
+}
+
+static bool merge_with_right(struct engine_core *core, struct shard *shard)
+{
+    const struct shard_place *right = right_of(core, shard);
+    if (!right)
+        return false;
+    uint32_t there = volume_core(core, right->volume);
+    struct neighbour_call neighbour = {.shard = right->shard};
+    struct reshape_call call = {.kind = RESHAPE_MERGE, .shard = shard->shard, .to_core = there};
+    struct error error;
+    if (core_call(core, there, ask_neighbour, &neighbour, &error) || !neighbour.small)
+        return false;
+    if (there != core->world->core && !neighbour.settled)
+        return false;
+    if (there != core->world->core)
+        call.kind = RESHAPE_MOVE;
+    do_it(core, &call, there == core->world->core ? "merged with its neighbour" : "moved to its neighbour");
+    return true;
+}
+
+/* Shards come and go while neighbours are asked: the walk goes by number. */
+static bool merge_one(struct engine_core *core)
+{
+    for (uint64_t behind = 0;;) {
+        struct shard *next = NULL;
+        list_each (&core->shards, at) {
+            struct shard *shard = container_of(at, struct shard, of_core);
+            if (shard->shard > behind && shard->was_large && is_free(shard) && is_small(core, shard) &&
+                (!next || shard->shard < next->shard))
+                next = shard;
+        }
+        if (!next)
+            return false;
+        behind = next->shard;
+        if (merge_with_right(core, next))
+            return true;
+    }
+}
+
+static bool move_one(struct engine_core *core)
+{
+    uint32_t to = least_busy(core);
+    uint64_t own = calls_of(core, core->world->core), other = calls_of(core, to);
+    if (to == core->world->core || own < other + other / 2 + MOVE_CALLS_MIN)
+        return false;
+    struct shard *busiest = NULL;
+    list_each (&core->shards, at) {
+        struct shard *shard = container_of(at, struct shard, of_core);
+        if (is_free(shard) && shard->calls_second && shard->calls_second <= (own - other) / 2 &&
+            (!busiest || shard->calls_second > busiest->calls_second))
+            busiest = shard;
+    }
+    if (!busiest)
+        return false;
+    do_it(core, &(struct reshape_call){.kind = RESHAPE_MOVE, .shard = busiest->shard, .to_core = to},
+          "moved");
+    return true;
+}
+
+static void run_sizing(void *argument)
+{
+    struct engine_core *core = argument;
+    struct scheduler *scheduler = core->world->scheduler;
+    uint64_t looked_ns = core->world->now_ns;
+    while (!core->closing) {
+        if (fiber_sleep_until(scheduler, core->world->now_ns + every_ns(core)) == FIBER_CANCELED)
+            return;
+        if (core->closing || !engine_serving(core->engine))
+            continue;
+        look_at_load(core, core->world->now_ns - looked_ns);
+        looked_ns = core->world->now_ns;
+        core->sizing = true;
+        if (!split_one(core) && !merge_one(core))
+            (void)move_one(core);
+        core->sizing = false;
+    }
+}
+
+enum sqlstate sizing_open(struct engine_core *core, struct error *error)
+{
+    return fiber_start(core->world->scheduler, core->scope, "sizing", run_sizing, core, NULL, error);
+}
