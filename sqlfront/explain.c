@@ -366,7 +366,7 @@ static void plan_json(struct explanation *explanation, const struct plan *plan, 
     if (plan->condition)
         json_member(explanation, depth, "Filter", expression_words(explanation, plan->condition));
     bool any = false;
-    for (uint32_t i = 0; i < 2 + plan->inputs && depth < EXPLAIN_DEPTH_MAX; i++) {
+    for (uint32_t i = 0; i < 2 + (plan->append ? plan->inputs : 0) && depth < EXPLAIN_DEPTH_MAX; i++) {
         const struct plan *child = i < 2 ? plan->input[i] : plan->append[i - 2];
         if (!child)
             continue;
