@@ -20,6 +20,12 @@ START_TEST(aggregates_whole_and_in_parts_answer_as_in_postgresql)
 }
 END_TEST
 
+START_TEST(formats_answer_as_in_postgresql)
+{
+    value_cases_run("number_formats.cases");
+}
+END_TEST
+
 START_TEST(random_numerics_calculate_as_in_postgresql)
 {
     value_cases_run("number_random.cases");
@@ -33,6 +39,7 @@ int main(void)
     tcase_add_test(tests, types_read_and_write_as_in_postgresql);
     tcase_add_test(tests, functions_answer_as_in_postgresql);
     tcase_add_test(tests, aggregates_whole_and_in_parts_answer_as_in_postgresql);
+    tcase_add_test(tests, formats_answer_as_in_postgresql);
     tcase_add_test(tests, random_numerics_calculate_as_in_postgresql);
     return unit_run(tests);
 }

@@ -14,6 +14,7 @@ static const struct library *const parts[] = {
     &float_aggregate_library,
     &general_aggregate_library,
     &series_library,
+    &format_library,
     NULL,
 };
 

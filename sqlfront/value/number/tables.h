@@ -7,6 +7,6 @@
 
 extern const struct library integer_library, number_compare_library, float_library, trigonometry_library,
     cast_library, numeric_library, numeric_power_library, exact_aggregate_library, float_aggregate_library,
-    general_aggregate_library, series_library;
+    general_aggregate_library, series_library, format_library;
 
 #endif
