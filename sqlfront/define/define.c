@@ -71,6 +71,26 @@ static enum sqlstate run(struct work *work, const Node *statement, struct error 
         RUN(CreateSeqStmt, define_create_sequence, "CREATE", "SEQUENCE");
         RUN(AlterSeqStmt, define_alter_sequence, "ALTER", "SEQUENCE");
         RUN(DropStmt, define_drop, "DROP", kind_tag(((const DropStmt *)statement)->removeType));
+    case T_AlterTableStmt:
+        tag(work, "ALTER", kind_tag(((const AlterTableStmt *)statement)->objtype));
+        return define_alter_table(work, (const AlterTableStmt *)statement, error);
+    case T_RenameStmt: {
+        const RenameStmt *rename = (const RenameStmt *)statement;
+        bool part = rename->renameType == OBJECT_COLUMN || rename->renameType == OBJECT_TABCONSTRAINT;
+        tag(work, "ALTER", kind_tag(part ? rename->relationType : rename->renameType));
+        return define_rename(work, rename, error);
+    }
+        RUN(AlterObjectSchemaStmt, define_alter_schema_of, "ALTER",
+            kind_tag(((const AlterObjectSchemaStmt *)statement)->objectType));
+        RUN(AlterOwnerStmt, define_alter_owner, "ALTER",
+            kind_tag(((const AlterOwnerStmt *)statement)->objectType));
+        RUN(ViewStmt, define_view, "CREATE", "VIEW");
+        RUN(CreateSchemaStmt, define_create_schema, "CREATE", "SCHEMA");
+        RUN(CreateEnumStmt, define_create_enum, "CREATE", "TYPE");
+        RUN(AlterEnumStmt, define_alter_enum, "ALTER", "TYPE");
+        RUN(CompositeTypeStmt, define_composite, "CREATE", "TYPE");
+        RUN(CommentStmt, define_comment, "COMMENT", "");
+        RUN(TruncateStmt, define_truncate, "TRUNCATE", "TABLE");
     case T_CreateTableAsStmt: {
         enum sqlstate failed = define_create_table_as(work, (const CreateTableAsStmt *)statement, error);
         if (((const CreateTableAsStmt *)statement)->into->skipData)
@@ -94,6 +114,17 @@ bool define_handles(const struct Node *statement)
     case T_CreateSeqStmt:
     case T_AlterSeqStmt:
     case T_DropStmt:
+    case T_AlterTableStmt:
+    case T_RenameStmt:
+    case T_AlterObjectSchemaStmt:
+    case T_AlterOwnerStmt:
+    case T_ViewStmt:
+    case T_CreateSchemaStmt:
+    case T_CreateEnumStmt:
+    case T_AlterEnumStmt:
+    case T_CompositeTypeStmt:
+    case T_CommentStmt:
+    case T_TruncateStmt:
         return true;
     default:
         return false;

@@ -378,6 +378,37 @@ static enum sqlstate refuse_parts(struct drop *drop, struct object object, struc
     return failed;
 }
 
+/* Tables that lose their primary key but stay are keyed by row ids from now on. Index and constraint go first, so that the
+ * descriptor says so. */
+static enum sqlstate unkey_tables(struct drop *drop, struct error *error)
+{
+    struct work *work = drop->work;
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t i = 0; i < drop->count && !failed; i++) {
+        const struct relation *before;
+        struct tuple row;
+        if (drop->doomed[i].object.class != PG_CONSTRAINT)
+            continue;
+        failed =
+            tuple_by_oid(&work->access, work->scope, PG_CONSTRAINT, drop->doomed[i].object.oid, &row, error);
+        if (failed || !row.values || row.values[PG_CONSTRAINT_CONTYPE].i != CONSTRAINT_PRIMARY ||
+            row.values[PG_CONSTRAINT_CONDEFERRABLE].i)
+            continue;
+        struct object table = {PG_CLASS, (uint32_t)row.values[PG_CONSTRAINT_CONRELID].i, 0};
+        const struct doomed *whole = doomed_find(drop, table);
+        if (whole && whole->object.part == 0)
+            continue;
+        failed = catalog_relation_by_oid(work->view, table.oid, &before, error);
+        /* in the order of removal: what depends on the key, then its index, then itself */
+        for (uint32_t k = drop->count; k-- > i && !failed;)
+            if (drop->doomed[k].object.class != PG_CLASS || drop->doomed[k].object.part == 0)
+                failed = object_remove(work, drop->doomed[k].object, error);
+        if (!failed && before)
+            failed = table_rewrite(work, before, NULL, error);
+    }
+    return failed;
+}
+
 enum sqlstate objects_drop(struct work *work, const struct object *objects, uint32_t count, bool cascade,
                            struct error *error)
 {
@@ -393,6 +424,8 @@ enum sqlstate objects_drop(struct work *work, const struct object *objects, uint
         failed = find_dependents(&drop, at, error);
     if (!failed)
         failed = refuse_or_tell(&drop, cascade, error);
+    if (!failed)
+        failed = unkey_tables(&drop, error);
     for (uint32_t i = drop.count; i-- > 0 && !failed;)
         failed = object_remove(work, drop.doomed[i].object, error);
     return failed ? failed : work_look_again(work, error);

@@ -101,6 +101,18 @@ static enum sqlstate operator_class(struct draft *draft, const IndexElem *elemen
     return failed;
 }
 
+enum sqlstate operator_class_default(struct work *work, const struct type *type, uint32_t *class,
+                                     struct error *error)
+{
+    const struct index_make make = {.method = "btree"};
+    struct draft draft = {.work = work, .make = &make, .method = METHOD_BTREE};
+    const IndexElem element = {.type = T_IndexElem};
+    struct part part = {.type = type};
+    enum sqlstate failed = operator_class(&draft, &element, &part, error);
+    *class = part.operator_class;
+    return failed;
+}
+
 /* ---- parts ---- */
 
 static enum sqlstate part_column(struct draft *draft, const char *name, struct part *part,

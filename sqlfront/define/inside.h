@@ -190,6 +190,9 @@ enum sqlstate index_fill(struct work *work, const struct relation *relation, con
  * c of `to` is `expression[c]` over `from`, or column c itself when NULL. Indexes of `to` are filled, too. */
 enum sqlstate rows_rewrite(struct work *work, const struct relation *from, const struct relation *to,
                            struct expression *const *expression, struct error *error);
+/* Whether a table holds any row. */
+enum sqlstate relation_has_rows(struct work *work, const struct relation *relation, bool *any,
+                                struct error *error);
 /* Fails with 23514 / 23502 (`fail` sets the error) when a row does not satisfy a condition. */
 enum sqlstate rows_check(struct work *work, const struct relation *relation, struct expression *condition,
                          enum sqlstate (*fail)(void *argument, struct error *error), void *argument,
@@ -221,6 +224,21 @@ enum sqlstate sequence_change(struct work *work, const struct relation *relation
                               struct error *error);
 enum sqlstate sequence_owned_by(struct work *work, uint32_t sequence, uint32_t relation, int16_t number,
                                 char kind, struct error *error);
+
+/* nextval() of an identity column's sequence. */
+enum sqlstate identity_expression(struct work *work, const struct relation *relation, int16_t number,
+                                  struct expression **bound, struct error *error);
+
+/* A new owner for anything that has one. */
+enum sqlstate owner_change(struct work *work, struct object object, uint32_t owner, struct error *error);
+
+/* The default btree operator class of a type: 42704 when it has none. */
+enum sqlstate operator_class_default(struct work *work, const struct type *type, uint32_t *class,
+                                     struct error *error);
+
+/* An array that holds one value: pg_attribute.attmissingval. */
+enum sqlstate array_of_one(struct scope *scope, const struct type *element, const struct value *value,
+                           struct value *array, struct error *error);
 
 /* ---- tuples ---- */
 

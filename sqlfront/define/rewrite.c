@@ -96,6 +96,22 @@ static enum sqlstate rows_each(struct work *work, const struct relation *relatio
     return failed;
 }
 
+static bool any_row(void *argument, const struct store_row *row)
+{
+    (void)row;
+    *(bool *)argument = true;
+    return false;
+}
+
+enum sqlstate relation_has_rows(struct work *work, const struct relation *relation, bool *any,
+                                struct error *error)
+{
+    const struct row_scan scan = {.table = relation->store, .range = {.to_open = true}, .rows_max = 1};
+    const struct store_sink sink = {.take = any_row, .argument = any};
+    *any = false;
+    return row_scan(work->access.transaction, &scan, &sink, error);
+}
+
 /* ---- expressions over a row ---- */
 
 /* Bound columns count from 1; compiled ones are places in the row. */

@@ -1,6 +1,8 @@
 /* What all statements that define things need: seeing their own writes, names, owners. */
 #include "sqlfront/define/inside.h"
 
+#include "sqlfront/value/array/array.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -337,4 +339,10 @@ enum sqlstate attribute_set(struct work *work, uint32_t relation, int16_t number
         failed = error_set(error, SQLSTATE_INTERNAL_ERROR,
                            "cache lookup failed for attribute %d of relation %u", number, relation);
     return failed ? failed : set_columns(work, PG_ATTRIBUTE, &old, columns, values, count, error);
+}
+
+enum sqlstate array_of_one(struct scope *scope, const struct type *element, const struct value *value,
+                           struct value *array, struct error *error)
+{
+    return array_build_list(scope, element, value, 1, array, error);
 }

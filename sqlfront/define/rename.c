@@ -1,0 +1,450 @@
+/* ALTER ... RENAME, SET SCHEMA, OWNER TO. */
+#include "sqlfront/define/inside.h"
+
+#include "sqlfront/define/drop.h"
+#include "sqlfront/define/find.h"
+
+#include <stdio.h>
+
+static enum sqlstate class_name_free(struct work *work, const char *name, uint32_t schema,
+                                     struct error *error)
+{
+    struct tuple found;
+    const struct tuple_match matches[] = {{PG_CLASS_RELNAME, value_text(name)},
+                                          {PG_CLASS_RELNAMESPACE, value_integer(schema)}};
+    enum sqlstate failed = tuple_find(&work->access, work->scope, PG_CLASS, matches, 2, &found, error);
+    if (!failed && found.values)
+        failed = error_set(error, SQLSTATE_DUPLICATE_TABLE, "relation \"%s\" already exists", name);
+    return failed;
+}
+
+/* The row type goes by its relation's name; its array by that with an underscore, where that is free. */
+static enum sqlstate type_rename(struct work *work, uint32_t type, const char *name, struct error *error)
+{
+    const int column = PG_TYPE_TYPNAME;
+    char array_name[NAME_BYTES_MAX + 2];
+    struct tuple row, taken;
+    struct value value = tuple_text(work->scope, name);
+    enum sqlstate failed = tuple_by_oid(&work->access, work->scope, PG_TYPE, type, &row, error);
+    if (failed || !row.values)
+        return failed;
+    const struct tuple_match same[] = {{PG_TYPE_TYPNAME, value},
+                                       {PG_TYPE_TYPNAMESPACE, row.values[PG_TYPE_TYPNAMESPACE]}};
+    failed = tuple_find(&work->access, work->scope, PG_TYPE, same, 2, &taken, error);
+    if (!failed && taken.values)
+        failed = error_set(error, SQLSTATE_DUPLICATE_OBJECT, "type \"%s\" already exists", name);
+    if (!failed)
+        failed = tuple_set(work, PG_TYPE, type, &column, &value, 1, error);
+    uint32_t array = (uint32_t)row.values[PG_TYPE_TYPARRAY].i;
+    if (failed || !array)
+        return failed;
+    snprintf(array_name, NAME_BYTES_MAX + 1, "_%s", name);
+    value = tuple_text(work->scope, array_name);
+    const struct tuple_match same_array[] = {{PG_TYPE_TYPNAME, value},
+                                             {PG_TYPE_TYPNAMESPACE, row.values[PG_TYPE_TYPNAMESPACE]}};
+    failed = tuple_find(&work->access, work->scope, PG_TYPE, same_array, 2, &taken, error);
+    return failed || taken.values ? failed : tuple_set(work, PG_TYPE, array, &column, &value, 1, error);
+}
+
+static enum sqlstate relation_rename(struct work *work, const struct relation *relation, const char *name,
+                                     struct error *error)
+{
+    const int column = PG_CLASS_RELNAME, constraint_column = PG_CONSTRAINT_CONNAME;
+    const struct value value = tuple_text(work->scope, name);
+    enum sqlstate failed = class_name_free(work, name, relation->schema, error);
+    if (!failed)
+        failed = class_set(work, relation->oid, &column, &value, 1, error);
+    if (!failed && relation->row_type)
+        failed = type_rename(work, relation->row_type, name, error);
+    if (failed || relation->kind != RELATION_INDEX)
+        return failed;
+    /* a constraint has its index's name */
+    struct tuples found;
+    const struct tuple_match matches[] = {{PG_DEPEND_CLASSID, value_integer(PG_CLASS)},
+                                          {PG_DEPEND_OBJID, value_integer(relation->oid)},
+                                          {PG_DEPEND_REFCLASSID, value_integer(PG_CONSTRAINT)}};
+    failed = tuples_find(&work->access, work->scope, PG_DEPEND, matches, 3, &found, error);
+    for (uint32_t i = 0; !failed && i < found.count; i++)
+        failed = tuple_set(work, PG_CONSTRAINT, (uint32_t)found.tuple[i].values[PG_DEPEND_REFOBJID].i,
+                           &constraint_column, &value, 1, error);
+    return failed;
+}
+
+/* Texts in the catalog name the column: those of this table are written again after the rename. */
+static enum sqlstate texts_renew(struct work *work, const struct relation *before, const char *from,
+                                 const char *to, struct error *error);
+
+static enum sqlstate column_rename(struct work *work, const struct relation *relation, const char *from,
+                                   const char *to, struct error *error)
+{
+    const struct column *column;
+    const int place = PG_ATTRIBUTE_ATTNAME;
+    const struct value value = tuple_text(work->scope, to);
+    enum sqlstate failed = column_found(relation, from, &column, error);
+    for (uint32_t c = 0; c < relation->columns && !failed; c++)
+        if (!relation->column[c].dropped && strcmp(relation->column[c].name, to) == 0)
+            failed = error_set(error, SQLSTATE_DUPLICATE_COLUMN,
+                               "column \"%s\" of relation \"%s\" already exists", to, relation->name);
+    if (!failed)
+        failed = texts_renew(work, relation, from, to, error);
+    if (!failed)
+        failed = attribute_set(work, relation->oid, column->number, &place, &value, 1, error);
+    for (uint32_t i = 0; i < relation->indexes && !failed; i++)
+        for (uint32_t c = 0; c < relation->index[i]->columns && !failed; c++)
+            if (relation->index[i]->column[c] == column->number)
+                failed =
+                    attribute_set(work, relation->index[i]->oid, (int16_t)(c + 1), &place, &value, 1, error);
+    return failed;
+}
+
+/* Writes an expression of the table as it reads when the column has its new name. */
+static enum sqlstate text_renew(struct work *work, const struct relation *before, const struct query *shell,
+                                const char *text, const char **renewed, struct error *error)
+{
+    struct binder_request binder = work_binder(work);
+    struct expression *bound;
+    enum sqlstate failed = bind_expression_text(&binder, text, before, NULL, -1, &bound, error);
+    return failed ? failed : expression_deparse(work->view, work->scope, bound, shell, false, renewed, error);
+}
+
+static enum sqlstate index_texts_renew(struct work *work, const struct relation *before,
+                                       const struct query *shell, const struct index *index,
+                                       struct error *error)
+{
+    struct tuple row;
+    struct tuple_match match = {PG_INDEX_INDEXRELID, value_integer(index->oid)};
+    struct text texts = text_in(work->scope);
+    const char *text, *whole;
+    if (!index->expressions && !index->predicate_text)
+        return SQLSTATE_OK;
+    enum sqlstate failed = tuple_find(&work->access, work->scope, PG_INDEX, &match, 1, &row, error);
+    if (failed || !row.values)
+        return failed;
+    struct value *values = tuple_copy(work->scope, PG_INDEX, &row);
+    for (uint32_t i = 0; i < index->expressions && !failed; i++) {
+        failed = text_renew(work, before, shell, index->expression_text[i], &text, error);
+        text_format(&texts, "%s%s", i ? (char[]){EXPRESSION_END, 0} : "", failed ? "" : text);
+    }
+    if (!failed)
+        failed = text_end(&texts, &whole, error);
+    if (!failed && index->expressions)
+        values[PG_INDEX_INDEXPRS] = tuple_text(work->scope, whole);
+    if (!failed && index->predicate_text) {
+        failed = text_renew(work, before, shell, index->predicate_text, &text, error);
+        if (!failed)
+            values[PG_INDEX_INDPRED] = tuple_text(work->scope, text);
+    }
+    return failed ? failed : tuple_update(&work->access, PG_INDEX, &row, values, error);
+}
+
+static enum sqlstate views_refuse(struct work *work, const struct relation *before, const char *from,
+                                  struct error *error)
+{
+    struct tuples found;
+    int16_t number = 0;
+    for (uint32_t c = 0; c < before->columns; c++)
+        if (!before->column[c].dropped && strcmp(before->column[c].name, from) == 0)
+            number = before->column[c].number;
+    const struct tuple_match matches[] = {{PG_DEPEND_REFCLASSID, value_integer(PG_CLASS)},
+                                          {PG_DEPEND_REFOBJID, value_integer(before->oid)},
+                                          {PG_DEPEND_REFOBJSUBID, value_integer(number)},
+                                          {PG_DEPEND_CLASSID, value_integer(PG_REWRITE)}};
+    enum sqlstate failed = tuples_find(&work->access, work->scope, PG_DEPEND, matches, 4, &found, error);
+    if (!failed && found.count)
+        failed = not_supported(error, "renaming a column that a view uses");
+    return failed;
+}
+
+static enum sqlstate texts_renew(struct work *work, const struct relation *before, const char *from,
+                                 const char *to, struct error *error)
+{
+    struct range_column *columns = scope_alloc_zeroed(work->scope, (before->columns + 1) * sizeof *columns);
+    const int default_column = PG_ATTRDEF_ADBIN, check_column = PG_CONSTRAINT_CONBIN;
+    enum sqlstate failed = views_refuse(work, before, from, error);
+    for (uint32_t c = 0; c < before->columns; c++)
+        columns[c] = (struct range_column){
+            .name = strcmp(before->column[c].name, from) == 0 ? to : before->column[c].name,
+            .type = before->column[c].type,
+            .modifier = before->column[c].modifier};
+    struct range range = {.kind = RANGE_RELATION,
+                          .name = before->name,
+                          .columns = before->columns,
+                          .column = columns,
+                          .relation = before};
+    const struct query shell = {.ranges = 1, .range = &range};
+    const char *text;
+    for (uint32_t c = 0; c < before->columns && !failed; c++) {
+        struct tuple row;
+        const struct tuple_match matches[] = {{PG_ATTRDEF_ADRELID, value_integer(before->oid)},
+                                              {PG_ATTRDEF_ADNUM, value_integer(before->column[c].number)}};
+        if (!before->column[c].generated || before->column[c].dropped)
+            continue;
+        failed = tuple_find(&work->access, work->scope, PG_ATTRDEF, matches, 2, &row, error);
+        if (!failed && row.values)
+            failed = text_renew(work, before, &shell, before->column[c].default_text, &text, error);
+        const struct value value = failed || !row.values ? value_null() : tuple_text(work->scope, text);
+        if (!failed && row.values)
+            failed = tuple_set(work, PG_ATTRDEF, (uint32_t)row.values[PG_ATTRDEF_OID].i, &default_column,
+                               &value, 1, error);
+    }
+    for (uint32_t i = 0; i < before->constraints && !failed; i++) {
+        if (before->constraint[i].kind != CONSTRAINT_CHECK)
+            continue;
+        failed = text_renew(work, before, &shell, before->constraint[i].check_text, &text, error);
+        const struct value value = failed ? value_null() : tuple_text(work->scope, text);
+        if (!failed)
+            failed =
+                tuple_set(work, PG_CONSTRAINT, before->constraint[i].oid, &check_column, &value, 1, error);
+    }
+    for (uint32_t i = 0; i < before->indexes && !failed; i++)
+        failed = index_texts_renew(work, before, &shell, before->index[i], error);
+    return failed;
+}
+
+static enum sqlstate constraint_rename(struct work *work, const struct relation *relation, const char *from,
+                                       const char *to, struct error *error)
+{
+    const struct constraint *constraint;
+    const int place = PG_CONSTRAINT_CONNAME, class_place = PG_CLASS_RELNAME;
+    const struct value value = tuple_text(work->scope, to);
+    enum sqlstate failed = constraint_found(relation, from, false, &constraint, error);
+    for (uint32_t i = 0; i < relation->constraints && !failed; i++)
+        if (strcmp(relation->constraint[i].name, to) == 0)
+            failed = error_set(error, SQLSTATE_DUPLICATE_OBJECT,
+                               "constraint \"%s\" for relation \"%s\" already exists", to, relation->name);
+    if (!failed && (constraint->kind == CONSTRAINT_PRIMARY || constraint->kind == CONSTRAINT_UNIQUE)) {
+        failed = class_name_free(work, to, relation->schema, error);
+        if (!failed)
+            failed = class_set(work, constraint->index, &class_place, &value, 1, error);
+    }
+    return failed ? failed : tuple_set(work, PG_CONSTRAINT, constraint->oid, &place, &value, 1, error);
+}
+
+static enum sqlstate rename_row(struct work *work, const struct object *object, int column, const char *to,
+                                const char *word, enum sqlstate duplicate, struct error *error)
+{
+    struct tuple found;
+    const struct value value = tuple_text(work->scope, to);
+    struct tuple_match match = {column, value};
+    enum sqlstate failed = tuple_find(&work->access, work->scope, object->class, &match, 1, &found, error);
+    if (!failed && found.values && object->class != PG_PROC)
+        failed = error_set(error, duplicate, "%s \"%s\" already exists", word, to);
+    return failed ? failed : tuple_set(work, object->class, object->oid, &column, &value, 1, error);
+}
+
+static enum sqlstate rename_other(struct work *work, const RenameStmt *statement, struct error *error)
+{
+    struct object object;
+    String name = {.type = T_String, .sval = statement->subname};
+    const Node *node = statement->renameType == OBJECT_SCHEMA || statement->renameType == OBJECT_DATABASE ||
+                               statement->renameType == OBJECT_ROLE
+                           ? (const Node *)&name
+                           : statement->object;
+    if (statement->renameType == OBJECT_DATABASE || statement->renameType == OBJECT_ROLE)
+        return not_supported(error, "renaming databases and roles");
+    enum sqlstate failed = object_named(work, statement->renameType, node, &object, error);
+    if (failed)
+        return failed;
+    switch (statement->renameType) {
+    case OBJECT_SCHEMA:
+        return rename_row(work, &object, PG_NAMESPACE_NSPNAME, statement->newname, "schema",
+                          SQLSTATE_DUPLICATE_SCHEMA, error);
+    case OBJECT_TYPE:
+        return type_rename(work, object.oid, statement->newname, error);
+    case OBJECT_FUNCTION:
+    case OBJECT_PROCEDURE:
+    case OBJECT_ROUTINE:
+        return rename_row(work, &object, PG_PROC_PRONAME, statement->newname, "function",
+                          SQLSTATE_DUPLICATE_FUNCTION, error);
+    default:
+        return not_supported(error, "renaming this kind of object");
+    }
+}
+
+enum sqlstate define_rename(struct work *work, const RenameStmt *statement, struct error *error)
+{
+    const struct relation *relation;
+    enum sqlstate failed;
+    if (!statement->relation || statement->renameType == OBJECT_TYPE) {
+        failed = rename_other(work, statement, error);
+        return failed ? failed : work_look_again(work, error);
+    }
+    failed = relation_owned(work, statement->relation, statement->missing_ok, &relation, error);
+    if (failed)
+        return failed;
+    if (!relation) {
+        work_notice(work, SQLSTATE_OK, "relation \"%s\" does not exist, skipping",
+                    statement->relation->relname);
+        return SQLSTATE_OK;
+    }
+    if (statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE)
+        failed = column_rename(work, relation, statement->subname, statement->newname, error);
+    else if (statement->renameType == OBJECT_TABCONSTRAINT)
+        failed = constraint_rename(work, relation, statement->subname, statement->newname, error);
+    else
+        failed = relation_rename(work, relation, statement->newname, error);
+    return failed ? failed : work_look_again(work, error);
+}
+
+/* ---- SET SCHEMA ---- */
+
+static enum sqlstate move_dependency(struct work *work, struct object object, uint32_t schema,
+                                     struct error *error)
+{
+    enum sqlstate failed = depend_forget(work, object, 'n', PG_NAMESPACE, error);
+    return failed ? failed : depend(work, object, (struct object){PG_NAMESPACE, schema, 0}, 'n', error);
+}
+
+static enum sqlstate type_move(struct work *work, uint32_t type, uint32_t schema, struct error *error)
+{
+    const int column = PG_TYPE_TYPNAMESPACE;
+    const struct value value = value_integer(schema);
+    struct tuple row;
+    enum sqlstate failed = tuple_by_oid(&work->access, work->scope, PG_TYPE, type, &row, error);
+    if (failed || !row.values)
+        return failed;
+    failed = tuple_set(work, PG_TYPE, type, &column, &value, 1, error);
+    uint32_t array = (uint32_t)row.values[PG_TYPE_TYPARRAY].i;
+    return failed || !array ? failed : tuple_set(work, PG_TYPE, array, &column, &value, 1, error);
+}
+
+static enum sqlstate relation_move(struct work *work, const struct relation *relation, uint32_t schema,
+                                   struct error *error)
+{
+    const int column = PG_CLASS_RELNAMESPACE, constraint_column = PG_CONSTRAINT_CONNAMESPACE;
+    const struct value value = value_integer(schema);
+    struct tuples owned;
+    enum sqlstate failed = class_name_free(work, relation->name, schema, error);
+    if (!failed)
+        failed = class_set(work, relation->oid, &column, &value, 1, error);
+    if (!failed && relation->row_type)
+        failed = type_move(work, relation->row_type, schema, error);
+    if (!failed)
+        failed = move_dependency(work, (struct object){PG_CLASS, relation->oid, 0}, schema, error);
+    for (uint32_t i = 0; i < relation->indexes && !failed; i++)
+        failed = class_set(work, relation->index[i]->oid, &column, &value, 1, error);
+    for (uint32_t i = 0; i < relation->constraints && !failed; i++)
+        failed =
+            tuple_set(work, PG_CONSTRAINT, relation->constraint[i].oid, &constraint_column, &value, 1, error);
+    const struct tuple_match matches[] = {{PG_DEPEND_REFCLASSID, value_integer(PG_CLASS)},
+                                          {PG_DEPEND_REFOBJID, value_integer(relation->oid)},
+                                          {PG_DEPEND_CLASSID, value_integer(PG_CLASS)}};
+    if (!failed)
+        failed = tuples_find(&work->access, work->scope, PG_DEPEND, matches, 3, &owned, error);
+    for (uint32_t i = 0; !failed && i < owned.count; i++) { /* its sequences come along */
+        const struct relation *sequence;
+        failed = catalog_relation_by_oid(work->view, (uint32_t)owned.tuple[i].values[PG_DEPEND_OBJID].i,
+                                         &sequence, error);
+        if (!failed && sequence && sequence->kind == RELATION_SEQUENCE)
+            failed = relation_move(work, sequence, schema, error);
+    }
+    return failed;
+}
+
+enum sqlstate define_alter_schema_of(struct work *work, const AlterObjectSchemaStmt *statement,
+                                     struct error *error)
+{
+    uint32_t schema;
+    struct object object;
+    enum sqlstate failed = creation_schema(work, statement->newschema, 'p', &schema, error);
+    if (failed)
+        return failed;
+    if (statement->relation) {
+        const struct relation *relation;
+        failed = relation_owned(work, statement->relation, statement->missing_ok, &relation, error);
+        if (!failed && !relation)
+            work_notice(work, SQLSTATE_OK, "relation \"%s\" does not exist, skipping",
+                        statement->relation->relname);
+        if (!failed && relation && relation->schema != schema)
+            failed = relation_move(work, relation, schema, error);
+        return failed ? failed : work_look_again(work, error);
+    }
+    failed = object_named(work, statement->objectType, statement->object, &object, error);
+    if (!failed && object.class == PG_TYPE)
+        failed = type_move(work, object.oid, schema, error);
+    else if (!failed && object.class == PG_PROC) {
+        const int column = PG_PROC_PRONAMESPACE;
+        const struct value value = value_integer(schema);
+        failed = tuple_set(work, PG_PROC, object.oid, &column, &value, 1, error);
+    } else if (!failed)
+        return not_supported(error, "SET SCHEMA of this kind of object");
+    if (!failed)
+        failed = move_dependency(work, object, schema, error);
+    return failed ? failed : work_look_again(work, error);
+}
+
+/* ---- OWNER TO ---- */
+
+/* Privileges the old owner had as such are the new one's. */
+static enum sqlstate list_owner(struct work *work, struct value *list, uint32_t from, uint32_t to,
+                                struct error *error)
+{
+    struct acl acl;
+    const char *from_name, *to_name;
+    if (list->null)
+        return SQLSTATE_OK;
+    enum sqlstate failed = acl_read(work->scope, list, &acl, error);
+    if (!failed)
+        failed = role_name_of(work, from, &from_name, error);
+    if (!failed)
+        failed = role_name_of(work, to, &to_name, error);
+    for (uint32_t i = 0; i < (failed ? 0 : acl.count); i++) {
+        if (strcmp(acl.items[i].grantee, from_name) == 0)
+            acl.items[i].grantee = to_name;
+        if (strcmp(acl.items[i].grantor, from_name) == 0)
+            acl.items[i].grantor = to_name;
+    }
+    return failed ? failed : acl_write(work->scope, &acl, list, error);
+}
+
+enum sqlstate owner_change(struct work *work, struct object object, uint32_t owner, struct error *error)
+{
+    static const struct {
+        uint32_t class;
+        int owner, acl;
+    } places[] = {{PG_CLASS, PG_CLASS_RELOWNER, PG_CLASS_RELACL},
+                  {PG_TYPE, PG_TYPE_TYPOWNER, PG_TYPE_TYPACL},
+                  {PG_PROC, PG_PROC_PROOWNER, PG_PROC_PROACL},
+                  {PG_NAMESPACE, PG_NAMESPACE_NSPOWNER, PG_NAMESPACE_NSPACL},
+                  {PG_DATABASE, PG_DATABASE_DATDBA, PG_DATABASE_DATACL}};
+    struct tuple row;
+    bool member;
+    enum sqlstate failed = catalog_role_has(work->view, work->session->role, owner, &member, error);
+    if (!failed && !member) {
+        const char *name;
+        failed = role_name_of(work, owner, &name, error);
+        return failed
+                   ? failed
+                   : error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE, "must be member of role \"%s\"", name);
+    }
+    if (!failed)
+        failed = tuple_by_oid(&work->access, work->scope, object.class, object.oid, &row, error);
+    for (size_t i = 0; i < sizeof places / sizeof *places && !failed && row.values; i++) {
+        if (places[i].class != object.class)
+            continue;
+        const int columns[] = {places[i].owner, places[i].acl};
+        struct value values[] = {value_integer(owner), row.values[places[i].acl]};
+        failed = list_owner(work, &values[1], (uint32_t)row.values[places[i].owner].i, owner, error);
+        if (!failed)
+            failed = tuple_set(work, object.class, object.oid, columns, values, 2, error);
+        uint32_t type = object.class == PG_CLASS ? (uint32_t)row.values[PG_CLASS_RELTYPE].i : 0;
+        const int type_column = PG_TYPE_TYPOWNER;
+        if (!failed && type)
+            failed = tuple_set(work, PG_TYPE, type, &type_column, values, 1, error);
+    }
+    if (!failed)
+        failed = owner_forget(work, object, error);
+    return failed ? failed : depend_on_owner(work, object, owner, error);
+}
+
+enum sqlstate define_alter_owner(struct work *work, const AlterOwnerStmt *statement, struct error *error)
+{
+    struct object object;
+    uint32_t owner;
+    enum sqlstate failed = object_named(work, statement->objectType, statement->object, &object, error);
+    if (!failed)
+        failed = role_of_spec(work, statement->newowner, &owner, error);
+    if (!failed)
+        failed = owner_change(work, object, owner, error);
+    return failed ? failed : work_look_again(work, error);
+}
