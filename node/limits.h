@@ -16,6 +16,8 @@
 #define NODE_MEMORY_MAX (128UL * 1024 * 1024 * 1024 * 1024)
 /* Text of the configuration file. Thirteen options of a line each, and room for a lot of comments. */
 #define NODE_CONFIG_BYTES_MAX (1024 * 1024)
+/* The file of the first password: a line. */
+#define NODE_PASSWORD_BYTES_MAX 1024
 /* One PEM file: a chain of a few certificates, or a key, of 2-4 KiB each. */
 #define NODE_PEM_BYTES_MAX (256 * 1024)
 /* Path of the data directory; the kernel's PATH_MAX is 4,096, and names below the directory need room. */

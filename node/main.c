@@ -68,6 +68,12 @@ static void ready_print(void *argument, const char *sql_address, const char *htt
     fflush(stdout);
 }
 
+/* Not a line of the log, which is kept and read by others. */
+static void password_print(void *argument, const char *password, const char *path)
+{
+    fprintf(stderr, "synodd: role \"synod\" was made with password %s (also in %s)\n", password, path);
+}
+
 /* Every core's first fiber. */
 static void core_run(struct world *world, void *node)
 {
@@ -83,6 +89,7 @@ static int serve(struct scope *scope, const struct options *options)
 {
     struct error error = {0};
     struct node *node;
+    size_t memory = options->memory ? options->memory : linux_memory() / 2;
     const struct node_options node_options = {
         .data = options->data,
         .sql_host = options->sql_listen.host,
@@ -91,8 +98,11 @@ static int serve(struct scope *scope, const struct options *options)
         .https_port = options->https_listen.port,
         .tls_certificate = options->tls_cert,
         .tls_key = options->tls_key,
+        .memory_bytes = memory / 2,
+        .password = getenv("SYNOD_PASSWORD"),
         .connections_max = options->connections,
         .ready = ready_print,
+        .password_made = password_print,
     };
     uint32_t processors = linux_processors();
     const struct linux_options linux_options = {
@@ -102,7 +112,7 @@ static int serve(struct scope *scope, const struct options *options)
         .pin = options->pin,
         .io = options->io,
         .flush = options->flush,
-        .memory_bytes = options->memory ? options->memory : linux_memory() / 2,
+        .memory_bytes = memory,
         /* Beside the clients: those being told that there are too many. */
         .connections_max = options->connections + NODE_REFUSALS_MAX,
         .log_level = options->log_level,

@@ -7,17 +7,21 @@
  *     core 0                                    every other core
  *     opens data directory, certificate
  *     gate 1 ---- certificate, go? ------------>  takes the certificate
- *     opens its TLS context and door              opens its TLS context and door
- *     gate 2 <--- failed? ---- go? ------------>
+ *     opens the engine                            opens the engine
+ *     gate 2 <--- failed?
+ *     makes the first catalog ---- go? -------->
+ *     opens catalog, sessions, doors              opens catalog, sessions, doors
+ *     gate 3 <--- failed? ---- go? ------------>
  *     listens, tells who waits, accepts           serves what it is handed
  *         ... asked to stop (world_stop) ...
- *     stops accepting, drains its door            drains its door
+ *     stops accepting, drains its doors           drains its doors
  *     waits until every visit is back
- *     gate 3 ---------------------------------->  returns
+ *     gate 4 ---------------------------------->
+ *     closes the engine                           closes the engine, returns
  *     closes the data directory, returns
  *
  * A visit is a mail that hands one connection to the least loaded core and comes back when the connection has
- * ended: what is out is what is open, so core 0 counts without asking. Core 0 answers gate 3 only when all
+ * ended: what is out is what is open, so core 0 counts without asking. Core 0 answers gate 4 only when all
  * are back, so no visit ever comes to a core that has left. */
 #include "node/node.h"
 
@@ -30,6 +34,8 @@
 #include "node/datadir.h"
 #include "node/echo.h"
 #include "node/limits.h"
+#include "node/sql.h"
+#include "restgw/pgwire/pgwire.h"
 
 #define NS_PER_MS 1000000UL
 
@@ -37,7 +43,9 @@
 struct node_visit {
     struct mail mail;
     struct echo_visit visit;
+    struct pgwire_visit sql;
     struct node *node;
+    bool is_sql;
     uint32_t core;              /* where it went */
     struct list_link free_link; /* in visits_free */
 };
@@ -46,6 +54,7 @@ struct node_visit {
 struct node {
     struct node_options options;
     struct echo *doors[CORES_MAX]; /* each slot is set and read by its own core alone */
+    struct node_sql *sql;          /* NULL = none */
 
     /* Set by core 0 before gate 1, read by the others between gates 1 and 2. */
     struct certificate certificate;
@@ -107,11 +116,15 @@ enum sqlstate node_open(struct scope *scope, const struct node_options *options,
         own->handshake_timeout_ms ? own->handshake_timeout_ms : ECHO_HANDSHAKE_TIMEOUT_MS;
     own->line_timeout_ms = own->line_timeout_ms ? own->line_timeout_ms : ECHO_LINE_TIMEOUT_MS;
     own->grace_ms = own->grace_ms ? own->grace_ms : NODE_GRACE_MS;
+    if (options->password)
+        own->password = scope_copy_text(scope, options->password);
+    if (options->memory_bytes)
+        failed = node_sql_open(scope, own, &made->sql, error);
     list_init(&made->gate_mails);
     list_init(&made->visits_free);
     fiber_queue_init(&made->changed);
     *node = made;
-    return SQLSTATE_OK;
+    return failed;
 }
 
 enum sqlstate node_outcome(const struct node *node, struct error *error)
@@ -188,7 +201,15 @@ static void gate_answer(struct world *world, struct node *node, bool go)
 static void visit_deliver(struct world *here, struct mail *mail)
 {
     struct node_visit *visit = container_of(mail, struct node_visit, mail);
-    echo_serve(visit->node->doors[here->core], &visit->visit);
+    if (visit->is_sql)
+        pgwire_serve(node_sql_door(visit->node->sql, here), &visit->sql);
+    else
+        echo_serve(visit->node->doors[here->core], &visit->visit);
+}
+
+static void sql_visit_ended(struct world *here, struct pgwire_visit *sql)
+{
+    mail_return(here, &container_of(sql, struct node_visit, sql)->mail);
 }
 
 static void visit_ended(struct world *here, struct echo_visit *echo_visit)
@@ -244,6 +265,8 @@ static void visit_send(struct node_port *port, const struct net_handover *connec
     *visit = (struct node_visit){
         .mail = {.deliver = visit_deliver, .returned = visit_returned},
         .visit = {.connection = *connection, .tls = port->tls, .refused = refused, .ended = visit_ended},
+        .sql = {.connection = *connection, .refused = refused, .ended = sql_visit_ended},
+        .is_sql = node->sql && !port->tls,
         .node = node,
         .core = core,
     };
@@ -301,12 +324,29 @@ static enum sqlstate door_open(struct world *world, struct node *node, struct sc
     enum sqlstate failed = tls_context_open(world, scope, &tls, &options.tls, error);
     if (!failed)
         node->doors[world->core] = echo_open(world, scope, &options);
+    if (!failed && node->sql)
+        failed = node_sql_serve(node->sql, world, scope, options.tls, node->certificate.chain_pem, error);
     return failed;
 }
 
 static void door_drain(struct world *world, struct node *node)
 {
-    echo_drain(node->doors[world->core], world->now_ns + node->options.grace_ms * NS_PER_MS);
+    uint64_t deadline_ns = world->now_ns + node->options.grace_ms * NS_PER_MS;
+    if (node->sql)
+        pgwire_drain(node_sql_door(node->sql, world), deadline_ns);
+    echo_drain(node->doors[world->core], deadline_ns);
+}
+
+static enum sqlstate service_open(struct world *world, struct node *node, struct scope *scope,
+                                  struct error *error)
+{
+    return node->sql ? node_sql_start(node->sql, world, scope, error) : SQLSTATE_OK;
+}
+
+static void service_close(struct world *world, struct node *node)
+{
+    if (node->sql)
+        node_sql_stop(node->sql, world);
 }
 
 static void node_wait_stop(struct world *world)
@@ -321,12 +361,18 @@ static void node_follow(struct world *world, struct node *node, struct scope *sc
     gate->node = node;
     if (!gate_pass(world, scope, gate))
         return;
-    (void)door_open(world, node, scope, &gate->error);
-    if (!gate_pass(world, scope, gate))
-        return;
-    node_wait_stop(world);
-    door_drain(world, node);
-    (void)gate_pass(world, scope, gate);
+    (void)service_open(world, node, scope, &gate->error);
+    bool go = gate_pass(world, scope, gate);
+    if (go) {
+        (void)door_open(world, node, scope, &gate->error);
+        go = gate_pass(world, scope, gate);
+    }
+    if (go) {
+        node_wait_stop(world);
+        door_drain(world, node);
+        (void)gate_pass(world, scope, gate);
+    }
+    service_close(world, node);
 }
 
 /* ---- core 0 ---- */
@@ -342,6 +388,8 @@ static enum sqlstate node_prepare(struct world *world, struct node *node, struct
     uuid_text(&node->datadir->node, name);
     log_line(world, LOG_INFO, "datadir_open", "node %s %s data directory \"%s\"", name,
              node->datadir->fresh ? "made" : "opened", options->data);
+    if (node->sql)
+        node_sql_identify(node->sql, world, node->datadir);
     if (options->tls_certificate)
         return certificate_load(world, node->scope, options->tls_certificate, options->tls_key,
                                 &node->certificate, error);
@@ -418,6 +466,8 @@ static void node_fail(struct node *node, enum sqlstate failed, const struct erro
         node->failure = *error;
 }
 
+static void node_run(struct world *world, struct node *node, struct scope *scope);
+
 static void node_lead(struct world *world, struct node *node, struct scope *scope)
 {
     struct error error = {0};
@@ -428,12 +478,25 @@ static void node_lead(struct world *world, struct node *node, struct scope *scop
     if (node->failure.state)
         return;
 
-    node_fail(node, door_open(world, node, scope, &error), &error);
+    node_fail(node, service_open(world, node, scope, &error), &error);
     node_fail(node, gate_wait(world, node, &error), &error);
+    if (!node->failure.state && node->sql)
+        node_fail(node, node_sql_prepare(node->sql, world, scope, &error), &error);
     gate_answer(world, node, !node->failure.state);
-    if (node->failure.state)
-        return;
+    if (!node->failure.state) {
+        node_fail(node, door_open(world, node, scope, &error), &error);
+        node_fail(node, gate_wait(world, node, &error), &error);
+        gate_answer(world, node, !node->failure.state);
+    }
+    if (!node->failure.state)
+        node_run(world, node, scope);
+    service_close(world, node);
+}
 
+/* From serving to when nobody is left who is served. */
+static void node_run(struct world *world, struct node *node, struct scope *scope)
+{
+    struct error error = {0};
     struct scope *serving = scope_open(scope, "serving");
     node_fail(node, node_serve(world, node, serving, &error), &error);
     world_stop(world); /* in case it is for a failure that we stop */

@@ -21,6 +21,9 @@ struct node_options {
     uint16_t https_port;
     const char *tls_certificate; /* paths of PEM files; NULL = the self-made pair in DIR/tls */
     const char *tls_key;
+    size_t
+        memory_bytes; /* of the data service and its caches; 0 = the node serves no SQL: the port sends lines back */
+    const char *password; /* of the first role, when the directory is new; NULL = a random one */
     uint32_t connections_max;
     uint32_t send_timeout_ms;      /* a client that takes nothing for so long is cut off */
     uint32_t handshake_timeout_ms; /* for the TLS handshake */
@@ -29,7 +32,10 @@ struct node_options {
     /* Called once, on core 0, when both ports listen. The addresses are numeric, with the real ports. Must
      * not yield; the texts are valid during the call. NULL = none. */
     void (*ready)(void *argument, const char *sql_address, const char *https_address);
-    void *ready_argument;
+    /* Called once, on core 0, when a random password was made for a new directory; `path` is the file it was written to. Must
+     * not yield. NULL = none. */
+    void (*password_made)(void *argument, const char *password, const char *path);
+    void *ready_argument; /* of both */
 };
 
 struct node;

@@ -1,0 +1,178 @@
+/* The first password: the file is written before the catalog is made, and a catalog that is not there yet is made with the
+ * password of a file that is; so whoever finds the file finds the password that holds, wherever a crash came. */
+#include "node/sql.h"
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "engine/engine.h"
+#include "node/datadir.h"
+#include "node/file.h"
+#include "node/limits.h"
+#include "restgw/pgwire/pgwire.h"
+#include "sqlfront/catalog/catalog.h"
+#include "sqlfront/session.h"
+
+#include <string.h>
+
+struct node_sql {
+    const struct node_options *options;
+    struct engine *engine;
+    void *catalog_shared, *sessions_shared;
+    uint64_t cluster; /* set by core 0 before its engine opens, read by the others after gate 1 */
+    uint8_t secret[32];
+    bool started[CORES_MAX]; /* each slot is its own core's, like those below */
+    struct pgwire *door[CORES_MAX];
+};
+
+static const char password_name[] = "initial-password";
+
+static enum sqlstate shared_make(struct scope *scope, size_t bytes, void **memory, struct error *error)
+{
+    enum sqlstate failed = scope_alloc_large(scope, bytes, 64, memory, error);
+    if (!failed)
+        memset(*memory, 0, bytes);
+    return failed;
+}
+
+enum sqlstate node_sql_open(struct scope *scope, const struct node_options *options, struct node_sql **sql,
+                            struct error *error)
+{
+    struct node_sql *made = scope_alloc_zeroed(scope, sizeof *made);
+    made->options = options;
+    enum sqlstate failed = shared_make(scope, engine_size(), (void **)&made->engine, error);
+    if (!failed)
+        failed = shared_make(scope, catalog_shared_size(), &made->catalog_shared, error);
+    if (!failed)
+        failed = shared_make(scope, sessions_shared_size(), &made->sessions_shared, error);
+    *sql = made;
+    return failed;
+}
+
+void node_sql_identify(struct node_sql *sql, struct world *world, const struct datadir *datadir)
+{
+    memcpy(&sql->cluster, datadir->cluster.bytes, sizeof sql->cluster);
+    world_random(world, sql->secret, sizeof sql->secret);
+}
+
+enum sqlstate node_sql_start(struct node_sql *sql, struct world *world, struct scope *scope,
+                             struct error *error)
+{
+    const struct engine_options options = {
+        .directory = sql->options->data,
+        .memory_bytes = sql->options->memory_bytes,
+        .cluster = sql->cluster,
+    };
+    enum sqlstate failed = engine_open(world, scope, &options, sql->engine, error);
+    sql->started[world->core] = !failed;
+    /* What it tried and found missing is no failure. */
+    if (!failed)
+        error_clear(error);
+    return failed;
+}
+
+/* ---- the first password ---- */
+
+/* Letters and digits, 143 bits of them. */
+static void password_draw(struct world *world, char password[static 25])
+{
+    static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789ABCDEFGH";
+    uint8_t random[24];
+    world_random(world, random, sizeof random);
+    for (int i = 0; i < 24; i++)
+        password[i] = letters[random[i] & 63];
+    password[24] = '\0';
+}
+
+/* The password of the first role: the one given, that of the file, or a new one. */
+static enum sqlstate password_take(struct node_sql *sql, struct world *world, struct scope *scope,
+                                   const char **password, bool *made, struct error *error)
+{
+    const struct node_options *options = sql->options;
+    struct bytes content;
+    *made = false;
+    *password = options->password;
+    if (*password)
+        return SQLSTATE_OK;
+    const char *path = file_path(scope, options->data, password_name);
+    enum sqlstate failed = file_read_whole(world, scope, path, NODE_PASSWORD_BYTES_MAX, &content, error);
+    *made = true;
+    if (!failed && content.size > 1) {
+        char *text = scope_copy(scope, content.data, content.size + 1);
+        text[strcspn(text, "\n")] = '\0';
+        *password = text;
+        return SQLSTATE_OK;
+    }
+    if (failed && failed != SQLSTATE_UNDEFINED_FILE)
+        return failed;
+    error_clear(error);
+    char *drawn = scope_alloc(scope, 32);
+    password_draw(world, drawn);
+    *password = scope_copy_text(scope, drawn);
+    drawn[24] = '\n';
+    return file_replace(world, options->data, password_name, bytes_of(drawn, 25), error);
+}
+
+enum sqlstate node_sql_prepare(struct node_sql *sql, struct world *world, struct scope *scope,
+                               struct error *error)
+{
+    const struct node_options *options = sql->options;
+    bool exists, made = false, new_password = false;
+    const char *password;
+    struct scope *work = scope_open(scope, "first catalog");
+    enum sqlstate failed = catalog_exists(world, sql->engine, &exists, error);
+    if (!failed && !exists) {
+        failed = password_take(sql, world, work, &password, &new_password, error);
+        if (!failed)
+            failed = catalog_bootstrap(world, sql->engine, password, &made, error);
+        if (!failed && new_password && options->password_made)
+            options->password_made(options->ready_argument, password,
+                                   file_path(work, options->data, password_name));
+    }
+    if (!failed)
+        log_line(world, LOG_INFO, "catalog_open", "catalog %s", made ? "made" : "opened");
+    fiber_close_scope(world->scheduler, work);
+    return failed;
+}
+
+/* ---- serving ---- */
+
+enum sqlstate node_sql_serve(struct node_sql *sql, struct world *world, struct scope *scope,
+                             struct tls_context *tls, struct bytes certificate_pem, struct error *error)
+{
+    struct sessions_options options = {
+        .engine = sql->engine,
+        .shared = sql->sessions_shared,
+        .sql_port = sql->options->sql_port,
+    };
+    struct pgwire_options door = {
+        .tls = tls,
+        .certificate_pem = certificate_pem,
+        .send_timeout_ms = sql->options->send_timeout_ms,
+        .startup_timeout_ms = sql->options->handshake_timeout_ms,
+    };
+    memcpy(door.secret, sql->secret, sizeof door.secret);
+    enum sqlstate failed =
+        catalog_open(world, scope, sql->engine, sql->catalog_shared, &options.catalog, error);
+    if (!failed)
+        failed = sessions_open(world, scope, &options, &door.sessions, error);
+    if (!failed)
+        sql->door[world->core] = pgwire_open(world, scope, &door);
+    if (!failed)
+        error_clear(error);
+    return failed;
+}
+
+struct pgwire *node_sql_door(struct node_sql *sql, const struct world *world)
+{
+    return sql->door[world->core];
+}
+
+void node_sql_stop(struct node_sql *sql, struct world *world)
+{
+    struct error error = {0};
+    if (!sql->started[world->core])
+        return;
+    sql->started[world->core] = false;
+    if (engine_close(world, sql->engine, &error))
+        log_error(world, LOG_WARN, "engine_close_failed", &error, "the last checkpoint could not be made");
+}
