@@ -174,7 +174,6 @@ struct session {
     struct session_options options;
     uint32_t process, key;
     bool superuser;
-    bool reporting; /* the client is told of settings from now on */
     bool several;   /* the query under way holds several statements */
 
     struct catalog_session identity;

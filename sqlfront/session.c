@@ -343,15 +343,6 @@ static enum sqlstate parameters_take(struct session *session, struct error *erro
     return SQLSTATE_OK;
 }
 
-static void parameters_report(struct session *session)
-{
-    for (uint32_t i = 0; i < settings_count; i++)
-        if (settings_table[i].flags & SETTING_REPORTED)
-            session->options.sink->ops->parameter(session->options.sink, settings_table[i].name,
-                                                  settings_get(&session->settings, settings_table[i].name));
-    session->reporting = true;
-}
-
 static void session_gone(void *argument)
 {
     struct session *session = argument;
@@ -416,7 +407,7 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
         return failed;
     }
     session->options.parameters = NULL;
-    parameters_report(session);
+    settings_report_all(&session->settings);
     *opened = session;
     return SQLSTATE_OK;
 }
@@ -514,6 +505,8 @@ static enum sqlstate command_end(struct session *session, enum sqlstate failed, 
     error_clear(&canceled);
     if (session->fiber && fiber_check_canceled(scheduler, &canceled) == SQLSTATE_QUERY_CANCELED)
         fiber_cancel_clear(session->fiber);
+    if (idle)
+        settings_report(&session->settings);
     session->fiber = NULL;
     uint64_t timeout_ms = !idle ? 0
                           : session->state == TRANSACTION_NONE

@@ -152,25 +152,24 @@ static double unit_worth(const char *unit, bool *is_time)
     return 0;
 }
 
-static enum sqlstate number_wrong(const struct setting *setting, const char *value, const char *hint,
-                                  struct error *error)
+static enum sqlstate number_wrong(const char *name, const char *value, const char *hint, struct error *error)
 {
     enum sqlstate failed = error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
-                                     "invalid value for parameter \"%s\": \"%s\"", setting->name, value);
+                                     "invalid value for parameter \"%s\": \"%s\"", name, value);
     if (hint)
         error_add(error, ERROR_HINT, "%s", hint);
     return failed;
 }
 
 /* A number, perhaps with a unit, in the setting's unit. */
-static enum sqlstate number_read(const struct setting *setting, const char *value, double *number,
+static enum sqlstate number_read(const struct setting *setting, const char *name, const char *value, double *number,
                                  struct error *error)
 {
     char *end;
     bool is_time = false, given_time = false;
     *number = strtod(value, &end);
     if (end == value)
-        return number_wrong(setting, value, NULL, error);
+        return number_wrong(name, value, NULL, error);
     if (strncasecmp(value, "0x", 2) != 0 && setting->kind == SETTING_INTEGER && !strpbrk(value, ".eE")) {
         char *whole_end;
         long whole = strtol(value, &whole_end, 0); /* 010 is eight */
@@ -192,7 +191,7 @@ static enum sqlstate number_read(const struct setting *setting, const char *valu
         double given = unit_worth(unit, &given_time);
         if (*end || own == 0 || given == 0 || is_time != given_time || strcmp(unit, "8kB") == 0)
             return number_wrong(
-                setting, value,
+                name, value,
                 own == 0  ? NULL
                 : is_time ? "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and "
                             "\"d\"."
@@ -203,22 +202,23 @@ static enum sqlstate number_read(const struct setting *setting, const char *valu
     if (setting->kind == SETTING_INTEGER)
         *number = rint(*number);
     if (isnan(*number))
-        return number_wrong(setting, value, NULL, error);
+        return number_wrong(name, value, NULL, error);
     if (setting->kind == SETTING_INTEGER && (*number > INT32_MAX || *number < INT32_MIN))
-        return number_wrong(setting, value, "Value exceeds integer range.", error);
+        return number_wrong(name, value, "Value exceeds integer range.", error);
     if (*number >= setting->low && *number <= setting->high)
         return SQLSTATE_OK;
     const char *space = setting->unit ? " " : "", *unit = setting->unit ? setting->unit : "";
     if (setting->kind == SETTING_INTEGER)
         return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
                          "%.0f%s%s is outside the valid range for parameter \"%s\" (%.0f .. %.0f)", *number,
-                         space, unit, setting->name, setting->low, setting->high);
+                         space, unit, name, setting->low, setting->high);
     return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
                      "%g%s%s is outside the valid range for parameter \"%s\" (%g .. %g)", *number, space,
-                     unit, setting->name, setting->low, setting->high);
+                     unit, name, setting->low, setting->high);
 }
 
-static enum sqlstate choice_read(struct scope *scope, const struct setting *setting, const char *value,
+static enum sqlstate choice_read(struct scope *scope, const struct setting *setting, const char *name,
+                                 const char *value,
                                  const char **kept, struct error *error)
 {
     bool truth;
@@ -239,7 +239,7 @@ static enum sqlstate choice_read(struct scope *scope, const struct setting *sett
         return SQLSTATE_OK;
     }
     enum sqlstate failed = error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
-                                     "invalid value for parameter \"%s\": \"%s\"", setting->name, value);
+                                     "invalid value for parameter \"%s\": \"%s\"", name, value);
     struct text list = text_in(scope);
     const char *words = "";
     for (const char *const *choice = setting->choices; *choice; choice++)
@@ -251,6 +251,7 @@ static enum sqlstate choice_read(struct scope *scope, const struct setting *sett
 
 /* The value as it is kept: canonical. */
 static enum sqlstate value_read(struct settings *settings, struct scope *scope, const struct setting *setting,
+                                const char *name,
                                 const char *value, const char **kept, struct error *error)
 {
     double number;
@@ -261,12 +262,12 @@ static enum sqlstate value_read(struct settings *settings, struct scope *scope, 
     case SETTING_BOOLEAN:
         if (!boolean_read(value, &truth))
             return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE,
-                             "parameter \"%s\" requires a Boolean value", setting->name);
+                             "parameter \"%s\" requires a Boolean value", name);
         *kept = truth ? "on" : "off";
         break;
     case SETTING_INTEGER:
     case SETTING_REAL:
-        failed = number_read(setting, value, &number, error);
+        failed = number_read(setting, name, value, &number, error);
         if (!failed) {
             char *text = scope_alloc(scope, 40);
             snprintf(text, 40, setting->kind == SETTING_INTEGER ? "%.0f" : "%g", number);
@@ -274,7 +275,7 @@ static enum sqlstate value_read(struct settings *settings, struct scope *scope, 
         }
         break;
     case SETTING_ENUM:
-        failed = choice_read(scope, setting, value, kept, error);
+        failed = choice_read(scope, setting, name, value, kept, error);
         break;
     default:
         break;
@@ -286,11 +287,37 @@ static enum sqlstate value_read(struct settings *settings, struct scope *scope, 
 
 /* ---- setting ---- */
 
-static void reported(struct settings *settings, const struct setting *setting, const char *value)
+void settings_report(struct settings *settings)
 {
-    struct session *session = settings->session;
-    if (setting && setting->flags & SETTING_REPORTED && session->reporting)
-        session->options.sink->ops->parameter(session->options.sink, setting->name, value);
+    struct session_sink *sink = settings->session->options.sink;
+    if (!settings->untold)
+        return;
+    settings->untold = false;
+    for (uint32_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_table[i];
+        struct setting_value *value =
+            setting->flags & SETTING_REPORTED ? value_find(settings, setting, setting->name) : NULL;
+        if (!value || strcmp(value->told ? value->told : setting->preset, value->current) == 0)
+            continue;
+        text_drop(settings, value->told);
+        value->told = text_keep(settings, value->current);
+        sink->ops->parameter(sink, setting->name, value->current);
+    }
+}
+
+void settings_report_all(struct settings *settings)
+{
+    struct session_sink *sink = settings->session->options.sink;
+    for (uint32_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_table[i];
+        if (!(setting->flags & SETTING_REPORTED))
+            continue;
+        struct setting_value *value = value_find(settings, setting, setting->name);
+        if (value)
+            value->told = text_keep(settings, value->current);
+        sink->ops->parameter(sink, setting->name, value ? value->current : setting->preset);
+    }
+    settings->untold = false;
 }
 
 /* Lets `current` be the value, which it owns from now on. */
@@ -304,7 +331,7 @@ static void value_take(struct settings *settings, struct setting_value *value, c
     if (value->setting) {
         settings->generation += setting_binds(value->setting);
         setting_apply(settings->session, value->setting, current);
-        reported(settings, value->setting, current);
+        settings->untold |= value->setting->flags & SETTING_REPORTED;
     }
 }
 
@@ -422,7 +449,7 @@ enum sqlstate settings_set(struct settings *settings, const char *name, const ch
         return value || had ? value_set(settings, NULL, name, value, how) : SQLSTATE_OK;
     struct scope *work = scope_open(settings->scope, "setting");
     const char *kept = value;
-    failed = value_read(settings, work, setting, value, &kept, error);
+    failed = value_read(settings, work, setting, name, value, &kept, error);
     if (!failed)
         failed = value_set(settings, setting, name, kept, how);
     if (!failed && resets)

@@ -53,6 +53,7 @@ struct setting_value {
     const struct setting *setting; /* NULL = a custom one, with a dot in its name */
     const char *name;
     char *current, *base, *reset; /* NULL of `reset` = the preset; of a custom one: it is not there */
+    char *told;                   /* what the client knows; NULL = the preset */
     uint8_t source;               /* enum setting_source of `current` */
 };
 
@@ -66,6 +67,7 @@ struct settings {
     struct list values;
     struct setting_undo *undo; /* newest first */
     struct setting_undo *undo_free;
+    bool untold;         /* something changed that the client is to be told of */
     uint64_t generation; /* grows when something changes that bound statements depend on */
 };
 
@@ -103,6 +105,10 @@ void settings_commit(struct settings *settings);
 
 /* PostgreSQL's words for true and false, also cut short; false when it is none. */
 bool boolean_read(const char *text, bool *value);
+
+/* Tells the client what changed of the settings it is told of; tells it all of them. May yield. */
+void settings_report(struct settings *settings);
+void settings_report_all(struct settings *settings);
 
 /* settings_apply.c: checks a value, gives it as it is to be kept (of the scope), and refuses what cannot be: 22023. */
 enum sqlstate setting_check(struct session *session, struct scope *scope, const struct setting *setting,

@@ -58,7 +58,7 @@ static bool date_word(const char *word, size_t size, struct date_words *words)
         const char *word, *style, *order;
     } known[] = {
         {"ISO", "ISO", NULL},       {"SQL", "SQL", NULL},     {"POSTGRES", "Postgres", NULL},
-        {"GERMAN", "German", NULL}, {"YMD", NULL, "YMD"},     {"DMY", NULL, "DMY"},
+        {"GERMAN", "German", "DMY"}, {"YMD", NULL, "YMD"},     {"DMY", NULL, "DMY"},
         {"MDY", NULL, "MDY"},       {"EURO", NULL, "DMY"},    {"EUROPEAN", NULL, "DMY"},
         {"US", NULL, "MDY"},        {"NONEURO", NULL, "MDY"}, {"NONEUROPEAN", NULL, "MDY"},
         {"DEFAULT", "ISO", "MDY"},
@@ -85,8 +85,11 @@ static enum sqlstate date_style_check(struct session *session, struct scope *sco
                                .order = orders[session->environment.date_order]};
     for (const char *at = value; *at;) {
         size_t size = strcspn(at, ", \t");
-        if (size && !date_word(at, size, &words))
-            return refused(setting, value, "Unrecognized key word.", error);
+        if (size && !date_word(at, size, &words)) {
+            char detail[96];
+            snprintf(detail, sizeof detail, "Unrecognized key word: \"%.*s\".", (int)(size < 60 ? size : 60), at);
+            return refused(setting, value, detail, error);
+        }
         at += size;
         at += strspn(at, ", \t");
     }

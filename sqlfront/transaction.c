@@ -406,7 +406,7 @@ enum sqlstate transaction_statement_run(struct session *session, const Transacti
 
 enum sqlstate transaction_require_none(struct session *session, const char *statement, struct error *error)
 {
-    if (!transaction_is_block(session))
+    if (!transaction_is_block(session) && !session->several)
         return SQLSTATE_OK;
     return error_set(error, SQLSTATE_ACTIVE_SQL_TRANSACTION, "%s cannot run inside a transaction block",
                      statement);

@@ -13,14 +13,11 @@ static const char *zone_of_minutes(struct scope *scope, long minutes)
 {
     char *text = scope_alloc(scope, 48);
     long size = minutes < 0 ? -minutes : minutes;
-    if (minutes == 0)
-        return "UTC";
     if (size % 60)
         snprintf(text, 48, "<%c%02ld:%02ld>%c%02ld:%02ld", minutes < 0 ? '-' : '+', size / 60, size % 60,
                  minutes < 0 ? '+' : '-', size / 60, size % 60);
     else
-        snprintf(text, 48, "<%c%02ld>%c%02ld", minutes < 0 ? '-' : '+', size / 60, minutes < 0 ? '+' : '-',
-                 size / 60);
+        snprintf(text, 48, "<%c%02ld>%c%02ld", minutes < 0 ? '-' : '+', size / 60, minutes < 0 ? '+' : '-', size / 60);
     return text;
 }
 
