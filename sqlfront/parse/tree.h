@@ -49,6 +49,10 @@
 #undef strerror_r
 #undef perror
 #undef qsort
+/* libpg_query counts these in another order than the server. */
+#define LIMIT_OPTION_DEFAULT   ((LimitOption)0)
+#define LIMIT_OPTION_COUNT     ((LimitOption)1)
+#define LIMIT_OPTION_WITH_TIES ((LimitOption)2)
 #undef Min
 #undef Max
 
