@@ -174,7 +174,7 @@ struct session {
     struct session_options options;
     uint32_t process, key;
     bool superuser;
-    bool several;   /* the query under way holds several statements */
+    bool several; /* the query under way holds several statements */
 
     struct catalog_session identity;
     const char *database, *role, *session_role, *login_role;

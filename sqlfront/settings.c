@@ -162,8 +162,8 @@ static enum sqlstate number_wrong(const char *name, const char *value, const cha
 }
 
 /* A number, perhaps with a unit, in the setting's unit. */
-static enum sqlstate number_read(const struct setting *setting, const char *name, const char *value, double *number,
-                                 struct error *error)
+static enum sqlstate number_read(const struct setting *setting, const char *name, const char *value,
+                                 double *number, struct error *error)
 {
     char *end;
     bool is_time = false, given_time = false;
@@ -218,8 +218,7 @@ static enum sqlstate number_read(const struct setting *setting, const char *name
 }
 
 static enum sqlstate choice_read(struct scope *scope, const struct setting *setting, const char *name,
-                                 const char *value,
-                                 const char **kept, struct error *error)
+                                 const char *value, const char **kept, struct error *error)
 {
     bool truth;
     for (const char *const *choice = setting->choices; *choice; choice++)
@@ -251,8 +250,7 @@ static enum sqlstate choice_read(struct scope *scope, const struct setting *sett
 
 /* The value as it is kept: canonical. */
 static enum sqlstate value_read(struct settings *settings, struct scope *scope, const struct setting *setting,
-                                const char *name,
-                                const char *value, const char **kept, struct error *error)
+                                const char *name, const char *value, const char **kept, struct error *error)
 {
     double number;
     bool truth;

@@ -57,10 +57,10 @@ static bool date_word(const char *word, size_t size, struct date_words *words)
     static const struct {
         const char *word, *style, *order;
     } known[] = {
-        {"ISO", "ISO", NULL},       {"SQL", "SQL", NULL},     {"POSTGRES", "Postgres", NULL},
+        {"ISO", "ISO", NULL},        {"SQL", "SQL", NULL},     {"POSTGRES", "Postgres", NULL},
         {"GERMAN", "German", "DMY"}, {"YMD", NULL, "YMD"},     {"DMY", NULL, "DMY"},
-        {"MDY", NULL, "MDY"},       {"EURO", NULL, "DMY"},    {"EUROPEAN", NULL, "DMY"},
-        {"US", NULL, "MDY"},        {"NONEURO", NULL, "MDY"}, {"NONEUROPEAN", NULL, "MDY"},
+        {"MDY", NULL, "MDY"},        {"EURO", NULL, "DMY"},    {"EUROPEAN", NULL, "DMY"},
+        {"US", NULL, "MDY"},         {"NONEURO", NULL, "MDY"}, {"NONEUROPEAN", NULL, "MDY"},
         {"DEFAULT", "ISO", "MDY"},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -87,7 +87,8 @@ static enum sqlstate date_style_check(struct session *session, struct scope *sco
         size_t size = strcspn(at, ", \t");
         if (size && !date_word(at, size, &words)) {
             char detail[96];
-            snprintf(detail, sizeof detail, "Unrecognized key word: \"%.*s\".", (int)(size < 60 ? size : 60), at);
+            snprintf(detail, sizeof detail, "Unrecognized key word: \"%.*s\".", (int)(size < 60 ? size : 60),
+                     at);
             return refused(setting, value, detail, error);
         }
         at += size;

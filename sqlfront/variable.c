@@ -17,7 +17,8 @@ static const char *zone_of_minutes(struct scope *scope, long minutes)
         snprintf(text, 48, "<%c%02ld:%02ld>%c%02ld:%02ld", minutes < 0 ? '-' : '+', size / 60, size % 60,
                  minutes < 0 ? '+' : '-', size / 60, size % 60);
     else
-        snprintf(text, 48, "<%c%02ld>%c%02ld", minutes < 0 ? '-' : '+', size / 60, minutes < 0 ? '+' : '-', size / 60);
+        snprintf(text, 48, "<%c%02ld>%c%02ld", minutes < 0 ? '-' : '+', size / 60, minutes < 0 ? '+' : '-',
+                 size / 60);
     return text;
 }
 
