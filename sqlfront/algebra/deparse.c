@@ -98,8 +98,7 @@ void write_constant(struct deparser *writer, const struct expression *constant, 
         text_append(writer->text, "NULL");
         if (show_type >= 0) {
             text_append(writer->text, "::");
-            write_type(writer, type->oid == TYPE_UNKNOWN ? type_builtin(TYPE_TEXT) : type,
-                       constant->modifier);
+            write_type(writer, type, constant->modifier);
         }
         return;
     }
@@ -289,8 +288,12 @@ static void write_pair(struct deparser *writer, const char *before, const struct
 /* EXTRACT, AT TIME ZONE and others that the grammar turned into calls. False: an ordinary call after all. */
 static bool write_syntax(struct deparser *writer, const struct expression *call)
 {
-    struct expression *const *argument = call->argument;
+    const struct expression *argument[4] = {NULL};
     const char *name = call->procedure->name;
+    if (call->arguments > 4)
+        return false;
+    for (uint32_t i = 0; i < call->arguments; i++)
+        argument[i] = without_implicit_casts(call->argument[i]);
     if (strcmp(name, "timezone") == 0 && call->arguments == 2) {
         write_pair(writer, "(", argument[1], " AT TIME ZONE ", argument[0], ")");
     } else if (strcmp(name, "extract") == 0 && argument[0]->kind == EXPRESSION_CONSTANT) {

@@ -174,6 +174,8 @@ static bool level_settle(struct level *level, struct expression *node)
         return false;
     if (node->kind == EXPRESSION_AGGREGATE)
         owner->query->has_aggregates = true;
+    else
+        owner->has_grouping = true;
     return true;
 }
 
@@ -242,7 +244,7 @@ struct expression *aggregate_finish(struct level *level, struct expression *aggr
     for (uint32_t i = 0; aggregate->distinct && i < aggregate->arguments; i++) {
         if (type_comparison(binder, aggregate->argument[i]->type, 3))
             continue;
-        return fail(binder, SQLSTATE_UNDEFINED_FUNCTION, aggregate->argument[i]->position,
+        return fail(binder, SQLSTATE_UNDEFINED_FUNCTION, expression_position(aggregate->argument[i]),
                     "could not identify an equality operator for type %s",
                     type_name(binder, aggregate->argument[i]->type));
     }
@@ -251,7 +253,8 @@ struct expression *aggregate_finish(struct level *level, struct expression *aggr
         for (uint32_t k = 0; k < aggregate->arguments; k++)
             listed |= expression_equal(aggregate->order[i].expression, aggregate->argument[k]);
         if (!listed)
-            return fail(binder, SQLSTATE_INVALID_COLUMN_REFERENCE, aggregate->order[i].expression->position,
+            return fail(binder, SQLSTATE_INVALID_COLUMN_REFERENCE,
+                        expression_position(aggregate->order[i].expression),
                         "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list");
     }
     if (call && call->agg_filter &&
@@ -259,7 +262,7 @@ struct expression *aggregate_finish(struct level *level, struct expression *aggr
         return NULL;
     for (uint32_t i = 0; i < aggregate->arguments; i++)
         if (expression_facts(aggregate->argument[i]) & FACT_SET_CALL) {
-            fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, aggregate->argument[i]->position,
+            fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(aggregate->argument[i]),
                  "aggregate function calls cannot contain set-returning function calls");
             fail_hint(binder,
                       "You might be able to move the set-returning function into a LATERAL FROM item.");
@@ -374,7 +377,7 @@ static bool grouping_checked(struct ungrouped *ungrouped, const struct expressio
             grouped |= expression_equal(node->argument[i], key_expression(query, &query->group[k]));
         if (!grouped) {
             ungrouped->failed = true;
-            fail(ungrouped->level->binder, SQLSTATE_GROUPING_ERROR, node->argument[i]->position,
+            fail(ungrouped->level->binder, SQLSTATE_GROUPING_ERROR, expression_position(node->argument[i]),
                  "arguments to GROUPING must be grouping expressions of the associated query level");
             return false;
         }
@@ -428,7 +431,8 @@ static void ungrouped_visit_query(struct walk *walk, struct query **place)
 bool aggregates_check(struct level *level)
 {
     struct query *query = level->query;
-    if (!query->groups && !query->has_aggregates && !query->having && !query->grouping_sets)
+    if (!query->groups && !query->has_aggregates && !query->having && !query->grouping_sets &&
+        !level->has_grouping)
         return true;
     if (level->recursive_common && query->has_aggregates) {
         fail(level->binder, SQLSTATE_INVALID_RECURSION, -1,

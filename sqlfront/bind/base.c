@@ -187,6 +187,35 @@ int32_t node_position(const Node *node)
     }
 }
 
+int32_t expression_position(const struct expression *expression)
+{
+    int32_t position = expression->position;
+    switch (expression->kind) {
+    case EXPRESSION_SUBSCRIPT:
+    case EXPRESSION_FIELD:
+        return expression->arguments ? expression_position(expression->argument[0]) : position;
+    case EXPRESSION_CALL:
+    case EXPRESSION_SET_CALL:
+    case EXPRESSION_DISTINCT:
+    case EXPRESSION_NULLIF:
+    case EXPRESSION_ANY:
+    case EXPRESSION_ALL:
+    case EXPRESSION_IN_LIST:
+    case EXPRESSION_AND:
+    case EXPRESSION_OR:
+    case EXPRESSION_NOT:
+    case EXPRESSION_TEST:
+    case EXPRESSION_RELABEL:
+    case EXPRESSION_CAST_TEXT:
+    case EXPRESSION_CAST_ARRAY:
+        for (uint32_t i = 0; i < expression->arguments; i++)
+            position = leftmost(position, expression_position(expression->argument[i]));
+        return position;
+    default:
+        return position;
+    }
+}
+
 const char *names_text(struct binder *binder, const List *names)
 {
     struct text text = text_in(binder->scope);

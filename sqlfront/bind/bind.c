@@ -123,10 +123,10 @@ enum sqlstate bind_coerce(struct binder_request *request, struct expression *fro
     if (*to)
         return SQLSTATE_OK;
     if (is_explicit)
-        fail(binder, SQLSTATE_CANNOT_COERCE, from->position, "cannot cast type %s to %s",
+        fail(binder, SQLSTATE_CANNOT_COERCE, expression_position(from), "cannot cast type %s to %s",
              type_name(binder, from->type), type_name(binder, type));
     else
-        fail(binder, SQLSTATE_DATATYPE_MISMATCH, from->position,
+        fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(from),
              "expression is of type %s, but type %s is needed", type_name(binder, from->type),
              type_name(binder, type));
     return failed(binder);

@@ -87,6 +87,7 @@ struct common_item {
     struct common *common;
     uint8_t state;   /* LEFT: being bound, may not name itself (yet); RIGHT: in its recursive part */
     uint32_t itself; /* how often it names itself */
+    uint32_t begun;  /* when, among those of its WITH */
 };
 
 /* One query being bound (ParseState). */
@@ -100,11 +101,12 @@ struct level {
     uint8_t place;
     bool lateral_active;
     bool is_insert_select, locked_from_view;
+    bool has_grouping; /* GROUPING (...) is somewhere */
     bool keep_unknown; /* unknown literals of the target list stay unknown (INSERT ... SELECT, UNION) */
     /* WITH lists that are not bound yet: to tell a forward reference. */
     const List *future_commons;
     struct common_item **common_item;
-    uint32_t common_items;
+    uint32_t common_items, commons_begun;
     struct common_item *self;        /* the CTE whose whole query this is */
     struct common *recursive_common; /* whose recursive part this is */
     bool binding_window;             /* windows are not nested */
@@ -129,7 +131,8 @@ void *list_grow(struct binder *binder, void *array, uint32_t count, size_t item)
 /* Zeroed memory of any size. */
 void *memory(struct binder *binder, size_t bytes);
 const char *node_string(const Node *node); /* of a String node */
-int32_t node_position(const Node *node);   /* exprLocation */
+int32_t node_position(const Node *node);   /* exprLocation: where it begins */
+int32_t expression_position(const struct expression *expression);
 /* a.b.c as PostgreSQL quotes it in messages: without quotes. */
 const char *names_text(struct binder *binder, const List *names);
 /* Splits a qualified name: *schema NULL when there is none. 42601/0A000 for too many or foreign parts. */

@@ -194,7 +194,7 @@ bool aggregate_order_bind(struct level *level, const List *list, struct expressi
             if (expression_equal(bound, without_implicit(aggregate->argument[i])))
                 bound = aggregate->argument[i];
         struct sort_key key;
-        if (!sort_key_of(binder, bound, by, bound->position, &key))
+        if (!sort_key_of(binder, bound, by, expression_position(bound), &key))
             return false;
         key.expression = bound;
         aggregate->order = list_grow(binder, aggregate->order, aggregate->orders, sizeof *aggregate->order);
@@ -437,7 +437,7 @@ static bool distinct_key_add(struct level *level, uint32_t index, const struct s
     if (like)
         key = *like;
     if (!key.equality) {
-        fail(binder, SQLSTATE_UNDEFINED_FUNCTION, level->query->target[index].expression->position,
+        fail(binder, SQLSTATE_UNDEFINED_FUNCTION, expression_position(level->query->target[index].expression),
              "could not identify an equality operator for type %s", type_name(binder, type));
         return false;
     }
@@ -454,7 +454,7 @@ bool distinct_bind(struct level *level)
     for (uint32_t i = 0; i < query->orders; i++) {
         const struct target *target = &query->target[query->order[i].target];
         if (target->hidden) {
-            fail(level->binder, SQLSTATE_INVALID_COLUMN_REFERENCE, target->expression->position,
+            fail(level->binder, SQLSTATE_INVALID_COLUMN_REFERENCE, expression_position(target->expression),
                  "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
             return false;
         }
@@ -524,7 +524,7 @@ struct expression *limit_bind(struct level *level, const Node *node, enum place 
     if (with_ties && bound->kind == EXPRESSION_CONSTANT && bound->constant.null)
         return fail(binder, SQLSTATE_PACK('2', '2', '0', '1', 'W'), -1,
                     "row count cannot be null in FETCH FIRST ... WITH TIES clause");
-    int32_t position = bound->position;
+    int32_t position = expression_position(bound);
     if (!(bound = coerce_to_specific(level, bound, TYPE_INT8, name)))
         return NULL;
     if (expression_facts(bound) & FACT_COLUMN)

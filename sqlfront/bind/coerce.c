@@ -358,7 +358,7 @@ static struct expression *coerce_literal(struct level *level, const struct expre
     if (from->constant.null)
         return made;
     if (!type->ops || !type->ops->in)
-        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, from->position,
+        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(from),
                     "input of type %s is not supported", type_name(binder, type));
     int32_t in_modifier = type->oid == TYPE_INTERVAL ? modifier : -1;
     made->modifier = in_modifier;
@@ -383,7 +383,7 @@ static struct expression *coerce_parameter(struct level *level, const struct exp
     if (*known == 0 || *known == TYPE_UNKNOWN) {
         *known = type->oid;
     } else if (*known != type->oid) {
-        fail(binder, SQLSTATE_AMBIGUOUS_PARAMETER, from->position,
+        fail(binder, SQLSTATE_AMBIGUOUS_PARAMETER, expression_position(from),
              "inconsistent types deduced for parameter $%d", from->number);
         fail_detail(binder, "%s versus %s", type_name_oid(binder, *known), type_name(binder, type));
         return NULL;
@@ -550,7 +550,7 @@ struct expression *coerce_to_boolean(struct level *level, struct expression *fro
 {
     struct binder *binder = level->binder;
     struct expression *to = from;
-    int32_t position = from->position;
+    int32_t position = expression_position(from);
     if (from->type->oid != TYPE_BOOL) {
         if (!coerce_to_target(level, from, builtin(TYPE_BOOL), -1, COERCE_ASSIGN, FORM_IMPLICIT, -1, &to))
             return NULL;
@@ -570,7 +570,7 @@ struct expression *coerce_to_specific(struct level *level, struct expression *fr
 {
     struct binder *binder = level->binder;
     struct expression *to = from;
-    int32_t position = from->position;
+    int32_t position = expression_position(from);
     if (from->type->oid != type) {
         if (!coerce_to_target(level, from, builtin(type), -1, COERCE_ASSIGN, FORM_IMPLICIT, -1, &to))
             return NULL;
@@ -602,7 +602,7 @@ const struct type *common_type(struct binder *binder, struct expression *const *
             if (!context)
                 return NULL;
             *failed = true;
-            return fail(binder, SQLSTATE_DATATYPE_MISMATCH, expressions[i]->position,
+            return fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(expressions[i]),
                         "%s types %s and %s cannot be matched", context, type_name(binder, chosen),
                         type_name(binder, other));
         } else if (!chosen->preferred &&
@@ -630,6 +630,7 @@ struct expression *coerce_to_common(struct level *level, struct expression *from
         return from;
     if (can_coerce(binder, 1, &from->type->oid, &type->oid, COERCE_IMPLICIT_ONLY))
         return coerce(level, from, type, -1, COERCE_IMPLICIT_ONLY, FORM_IMPLICIT, -1);
-    return fail(binder, SQLSTATE_CANNOT_COERCE, from->position, "%s could not convert type %s to %s", context,
-                type_name(binder, from->type), type_name(binder, type));
+    return fail(binder, SQLSTATE_CANNOT_COERCE, expression_position(from),
+                "%s could not convert type %s to %s", context, type_name(binder, from->type),
+                type_name(binder, type));
 }

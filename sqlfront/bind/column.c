@@ -249,9 +249,6 @@ void *fail_missing_range(struct level *level, const char *schema, const char *na
                 return NULL;
             }
         }
-    if (schema)
-        return fail(binder, SQLSTATE_UNDEFINED_TABLE, position,
-                    "missing FROM-clause entry for table \"%s.%s\"", schema, name);
     return fail(binder, SQLSTATE_UNDEFINED_TABLE, position, "missing FROM-clause entry for table \"%s\"",
                 name);
 }
@@ -525,8 +522,20 @@ struct expression *column_bind(struct level *level, const ColumnRef *reference)
     struct binder *binder = level->binder;
     const List *fields = reference->fields;
     int32_t position = reference->location;
-    if (node_is_star((const Node *)reference)) /* `*` where one value is wanted */
-        return fail(binder, SQLSTATE_SYNTAX_ERROR, position, "row expansion via \"*\" is not supported here");
+    if (node_is_star((const Node *)reference)) { /* t.* where one value is wanted: the whole row */
+        struct space *space = NULL;
+        uint32_t up = 0;
+        int length = list_length(fields);
+        if (length < 2)
+            return fail(binder, SQLSTATE_SYNTAX_ERROR, position,
+                        "row expansion via \"*\" is not supported here");
+        const char *name = node_string(list_nth(fields, length - 2));
+        const char *schema = length > 2 ? node_string(list_nth(fields, length - 3)) : NULL;
+        if (!space_find(level, schema, name, position, &space, &up))
+            return NULL;
+        return space ? space_whole(level, space, up, position)
+                     : fail_missing_range(level, schema, name, position);
+    }
     switch (list_length(fields)) {
     case 1:
         return bind_one_name(level, node_string(linitial(fields)), position);

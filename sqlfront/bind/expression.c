@@ -636,8 +636,9 @@ struct expression *array_bind(struct level *level, const A_ArrayExpr *array, con
         if (!coerce_to_target(level, from, common, modifier, COERCE_EXPLICITLY, FORM_EXPLICIT, -1, &to))
             return NULL;
         if (!to)
-            return fail(binder, SQLSTATE_CANNOT_COERCE, from->position, "cannot cast type %s to %s",
-                        type_name(binder, from->type), type_name(binder, common));
+            return fail(binder, SQLSTATE_CANNOT_COERCE, expression_position(from),
+                        "cannot cast type %s to %s", type_name(binder, from->type),
+                        type_name(binder, common));
         made->argument[i] = to;
     }
     return made;

@@ -231,7 +231,8 @@ static struct expression *variadic_any(struct calling *calling, const struct pro
     struct expression *last = calling->arguments[calling->count - 1];
     struct expression *arguments[2];
     if (!type_is_array(last->type) && last->type->oid != TYPE_UNKNOWN)
-        return fail(binder, SQLSTATE_DATATYPE_MISMATCH, last->position, "VARIADIC argument must be an array");
+        return fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(last),
+                    "VARIADIC argument must be an array");
     if (strcmp(procedure->source, "text_concat") == 0 && calling->count == 1) {
         arguments[0] = last;
         arguments[1] = expression_constant(binder->scope, builtin(TYPE_TEXT), value_bytes("", 0));
@@ -241,6 +242,15 @@ static struct expression *variadic_any(struct calling *calling, const struct pro
         arguments[0] = last;
         arguments[1] = calling->arguments[0];
         return function_call_builtin(calling->level, "array_to_string", 2, arguments, calling->position);
+    }
+    if (last->kind == EXPRESSION_ARRAY && !last->nested) { /* its elements are the arguments */
+        uint32_t before = calling->count - 1;
+        struct expression **spread =
+            memory(binder, (before + last->arguments + 1) * sizeof(struct expression *));
+        memcpy(spread, calling->arguments, before * sizeof(struct expression *));
+        memcpy(spread + before, last->argument, last->arguments * sizeof(struct expression *));
+        return function_apply(calling->level, calling->name, spread, before + last->arguments, NULL, false,
+                              calling->position, false);
     }
     return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, calling->position,
                 "VARIADIC arrays for %s are not supported", procedure->name);
@@ -339,7 +349,7 @@ static struct expression *window_call(struct calling *calling, const struct proc
     }
     for (uint32_t i = 0; i < made->arguments; i++)
         if (expression_facts(made->argument[i]) & FACT_SET_CALL)
-            return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, made->argument[i]->position,
+            return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(made->argument[i]),
                         "window function calls cannot contain set-returning function calls");
     if (call->agg_filter && !(made->filter = where_bind(level, call->agg_filter, PLACE_FILTER, "FILTER")))
         return NULL;
@@ -351,14 +361,14 @@ static bool names_settle(struct calling *calling)
     struct binder *binder = calling->level->binder;
     for (uint32_t i = 0; i < calling->count; i++) {
         if (!calling->names[i] && calling->any_named) {
-            fail(binder, SQLSTATE_SYNTAX_ERROR, calling->arguments[i]->position,
+            fail(binder, SQLSTATE_SYNTAX_ERROR, expression_position(calling->arguments[i]),
                  "positional argument cannot follow named argument");
             return false;
         }
         calling->any_named |= calling->names[i] != NULL;
         for (uint32_t k = 0; k < i; k++)
             if (calling->names[i] && calling->names[k] && strcmp(calling->names[i], calling->names[k]) == 0) {
-                fail(binder, SQLSTATE_SYNTAX_ERROR, calling->arguments[i]->position,
+                fail(binder, SQLSTATE_SYNTAX_ERROR, expression_position(calling->arguments[i]),
                      "argument name \"%s\" used more than once", calling->names[i]);
                 return false;
             }

@@ -93,7 +93,7 @@ static bool counts_match(struct level *level, struct expression *const *row, uin
 {
     struct binder *binder = level->binder;
     if (given > wanted) {
-        fail(binder, SQLSTATE_SYNTAX_ERROR, row[wanted]->position,
+        fail(binder, SQLSTATE_SYNTAX_ERROR, expression_position(row[wanted]),
              "INSERT has more expressions than target columns");
         return false;
     }

@@ -137,7 +137,7 @@ static int32_t side_position(struct level *level, const struct set_tree *tree)
     while (tree->operation)
         tree = tree->left;
     const struct query *query = level->query->range[tree->range].query;
-    return query_columns(query) ? query_column(query, 0)->expression->position : -1;
+    return query_columns(query) ? expression_position(query_column(query, 0)->expression) : -1;
 }
 
 static struct set_tree *leaf_bind(struct level *level, const SelectStmt *select)
@@ -155,6 +155,17 @@ static struct set_tree *leaf_bind(struct level *level, const SelectStmt *select)
         return NULL;
     leaf->columns = query_columns(query);
     return leaf;
+}
+
+static int32_t column_position(struct level *level, const struct set_tree *tree, uint32_t column)
+{
+    while (tree->operation)
+        tree = tree->left;
+    const struct expression *expression =
+        query_column(level->query->range[tree->range].query, column)->expression;
+    while (expression->cast_implicit && expression->arguments)
+        expression = expression->argument[0];
+    return expression_position(expression);
 }
 
 /* The left side of WITH RECURSIVE's UNION says what columns there are. */
@@ -191,7 +202,7 @@ static bool recursive_end(struct level *level, const struct set_tree *tree)
     }
     for (uint32_t i = 0; i < tree->columns; i++)
         if (tree->types[i]->oid != common->column[i].type->oid) {
-            fail(binder, SQLSTATE_DATATYPE_MISMATCH, side_position(level, tree->left),
+            fail(binder, SQLSTATE_DATATYPE_MISMATCH, column_position(level, tree->left, i),
                  "recursive query \"%s\" column %u has type %s in non-recursive term but type %s overall",
                  common->name, i + 1, type_name(binder, common->column[i].type),
                  type_name(binder, tree->types[i]));
@@ -221,14 +232,14 @@ static bool types_settle(struct level *level, struct set_tree *tree)
             return false;
         for (int side = 0; side < 2; side++)
             if (!can_coerce(binder, 1, &pair[side]->type->oid, &tree->types[i]->oid, COERCE_IMPLICIT_ONLY)) {
-                fail(binder, SQLSTATE_CANNOT_COERCE, pair[side]->position,
+                fail(binder, SQLSTATE_CANNOT_COERCE, expression_position(pair[side]),
                      "%s could not convert type %s to %s", name, type_name(binder, pair[side]->type),
                      type_name(binder, tree->types[i]));
                 return false;
             }
         tree->equality[i] = type_comparison(binder, tree->types[i], 3);
         if (!tree->equality[i] && !(tree->operation == SET_UNION && tree->all)) {
-            fail(binder, SQLSTATE_UNDEFINED_FUNCTION, pair[0]->position,
+            fail(binder, SQLSTATE_UNDEFINED_FUNCTION, expression_position(pair[0]),
                  "could not identify an equality operator for type %s", type_name(binder, tree->types[i]));
             return false;
         }
@@ -308,7 +319,7 @@ static bool set_order_bind(struct level *level, const SelectStmt *select, struct
     level->spaces--;
     if (query->targets == before)
         return true;
-    fail(level->binder, SQLSTATE_FEATURE_NOT_SUPPORTED, query->target[before].expression->position,
+    fail(level->binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(query->target[before].expression),
          "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
     fail_detail(level->binder, "Only result column names can be used, not expressions or functions.");
     fail_hint(level->binder,

@@ -32,7 +32,7 @@ static struct expression *bind_subscript(struct level *level, const Node *node)
     if (!coerce_to_target(level, index, builtin(TYPE_INT4), -1, COERCE_ASSIGN, FORM_IMPLICIT, -1, &coerced))
         return NULL;
     if (!coerced)
-        return fail(binder, SQLSTATE_DATATYPE_MISMATCH, index->position,
+        return fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(index),
                     "array subscript must have type integer");
     return coerced;
 }
@@ -49,7 +49,8 @@ static struct expression *subscript_jsonb(struct level *level, struct expression
     {
         const A_Indices *indices = lfirst(cell);
         if (indices->is_slice)
-            return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
+            return fail(binder, SQLSTATE_DATATYPE_MISMATCH,
+                        node_position(indices->uidx ? indices->uidx : indices->lidx),
                         "jsonb subscript does not support slices");
         struct expression *key = node_bind(level, indices->uidx), *text;
         if (!key)
@@ -57,8 +58,8 @@ static struct expression *subscript_jsonb(struct level *level, struct expression
         bool number =
             key->type->oid == TYPE_INT2 || key->type->oid == TYPE_INT4 || key->type->oid == TYPE_INT8;
         if (!number && key->type->category != 'S' && key->type->oid != TYPE_UNKNOWN) {
-            fail(binder, SQLSTATE_DATATYPE_MISMATCH, key->position, "subscript type %s is not supported",
-                 type_name(binder, key->type));
+            fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(key),
+                 "subscript type %s is not supported", type_name(binder, key->type));
             fail_hint(binder, "jsonb subscript must be coercible to either integer or text.");
             return NULL;
         }
@@ -76,6 +77,11 @@ static struct expression *subscript_jsonb(struct level *level, struct expression
         return NULL;
     argument_add(binder, made, container);
     argument_add(binder, made, path);
+    struct expression *written = make(binder, EXPRESSION_SUBSCRIPT, builtin(TYPE_JSONB), position);
+    argument_add(binder, written, container);
+    for (uint32_t i = 0; i < path->arguments; i++)
+        argument_add(binder, written, path->argument[i]);
+    made->written = written;
     return made;
 }
 
@@ -89,7 +95,7 @@ struct expression *subscripts_bind(struct level *level, struct expression *conta
     if (type->oid == TYPE_JSONB)
         return subscript_jsonb(level, container, subscripts, position, assigned);
     if (!type->element || type->oid == TYPE_NAME || type->type_type == 'c')
-        return fail(binder, SQLSTATE_DATATYPE_MISMATCH, container->position,
+        return fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(container),
                     "cannot subscript type %s because it does not support subscripting",
                     type_name(binder, type));
     foreach(cell, subscripts) slice |= ((const A_Indices *)lfirst(cell))->is_slice;

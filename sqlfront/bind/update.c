@@ -30,11 +30,11 @@ static struct expression *assign_value(struct assignment *assignment, const stru
     if (to)
         return to;
     if (subscripted)
-        fail(binder, SQLSTATE_DATATYPE_MISMATCH, value->position,
+        fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(value),
              "subscripted assignment to \"%s\" requires type %s but expression is of type %s", field,
              type_name(binder, type), type_name(binder, value->type));
     else
-        fail(binder, SQLSTATE_DATATYPE_MISMATCH, value->position,
+        fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(value),
              assignment->indirection ? "subfield \"%s\" is of type %s but expression is of type %s"
                                      : "column \"%s\" is of type %s but expression is of type %s",
              field, type_name(binder, type), type_name(binder, value->type));

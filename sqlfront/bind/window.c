@@ -42,11 +42,11 @@ static bool keys_bind(struct level *level, const List *list, bool partition, str
         struct sort_key key = {.less = type_comparison(binder, bound->type, 1),
                                .equality = type_comparison(binder, bound->type, 3)};
         if (partition && !key.equality) {
-            fail(binder, SQLSTATE_UNDEFINED_FUNCTION, bound->position,
+            fail(binder, SQLSTATE_UNDEFINED_FUNCTION, expression_position(bound),
                  "could not identify an equality operator for type %s", type_name(binder, bound->type));
             return false;
         }
-        if (!partition && !sort_key_of(binder, bound, by, bound->position, &key))
+        if (!partition && !sort_key_of(binder, bound, by, expression_position(bound), &key))
             return false;
         key.expression = bound;
         *keys = list_grow(binder, *keys, *count, sizeof **keys);
@@ -91,18 +91,18 @@ static struct expression *range_offset(struct level *level, const struct window 
     for (uint32_t i = 0; i < founds; i++)
         any |= found[i]->arguments == 5 && found[i]->argument_types[0] == order_oid;
     if (!any)
-        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, window->order[0].expression->position,
+        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(window->order[0].expression),
                     "RANGE with offset PRECEDING/FOLLOWING is not supported for column type %s",
                     type_name(binder, order));
     if (!*in_range) {
-        fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, offset->position,
+        fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(offset),
              "RANGE with offset PRECEDING/FOLLOWING is not supported for column type %s and offset type %s",
              type_name(binder, order), type_name(binder, offset->type));
         fail_hint(binder, "Cast the offset value to an appropriate type.");
         return NULL;
     }
     if (matches > 1) {
-        fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, offset->position,
+        fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(offset),
              "RANGE with offset PRECEDING/FOLLOWING has multiple interpretations for column type %s and "
              "offset "
              "type %s",
@@ -125,7 +125,7 @@ static bool frame_offset(struct level *level, struct window *window, const Node 
                                                     : PLACE_WINDOW_FRAME_GROUPS;
     if (!(*bound = expression_bind(level, node, place)))
         return false;
-    int32_t position = (*bound)->position;
+    int32_t position = expression_position(*bound);
     *bound = window->mode == FRAME_RANGE ? range_offset(level, window, *bound, in_range)
                                          : coerce_to_specific(level, *bound, TYPE_INT8, name);
     if (!*bound)
@@ -300,7 +300,7 @@ bool window_find(struct level *level, const WindowDef *definition, struct expres
     struct query *query = level->query;
     for (uint32_t i = 0; i < call->arguments; i++)
         if (expression_facts(call->argument[i]) & FACT_WINDOW) {
-            fail(binder, SQLSTATE_WINDOWING_ERROR, call->argument[i]->position,
+            fail(binder, SQLSTATE_WINDOWING_ERROR, expression_position(call->argument[i]),
                  "window function calls cannot be nested");
             return false;
         }

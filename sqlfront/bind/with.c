@@ -46,6 +46,7 @@ static bool item_bind(struct level *level, struct common_item *item)
     }
     query->has_modifying_common |= modifies;
     item->state = COMMON_LEFT;
+    item->begun = ++level->commons_begun;
     struct level *inner = level_open(binder, level);
     inner->self = item;
     const SelectStmt *select = modifies ? NULL : (const SelectStmt *)node->ctequery;
@@ -116,6 +117,20 @@ bool commons_bind(struct level *level, const WithClause *with)
     return true;
 }
 
+/* Naming an item that is being bound is recursion, but only within itself. */
+static bool innermost(struct level *owner, const struct common_item *item)
+{
+    for (uint32_t i = 0; i < owner->common_items; i++) {
+        const struct common_item *other = owner->common_item[i];
+        if (other->begun > item->begun && (other->state == COMMON_LEFT || other->state == COMMON_RIGHT)) {
+            fail(owner->binder, SQLSTATE_FEATURE_NOT_SUPPORTED, item->node->location,
+                 "mutual recursion between WITH items is not implemented");
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool item_use(struct level *owner, struct common_item *item, int32_t position)
 {
     struct binder *binder = owner->binder;
@@ -125,13 +140,8 @@ static bool item_use(struct level *owner, struct common_item *item, int32_t posi
     case COMMON_LEFT: {
         const Node *query = item->node->ctequery;
         bool union_form = IsA(query, SelectStmt) && ((const SelectStmt *)query)->op == SETOP_UNION;
-        for (uint32_t i = 0; i < owner->common_items; i++)
-            if (owner->common_item[i] != item && owner->common_item[i]->state != COMMON_WAITING &&
-                owner->common_item[i]->state != COMMON_DONE) {
-                fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, item->node->location,
-                     "mutual recursion between WITH items is not implemented");
-                return false;
-            }
+        if (!innermost(owner, item))
+            return false;
         if (union_form)
             fail(binder, SQLSTATE_INVALID_RECURSION, position,
                  "recursive reference to query \"%s\" must not appear within its non-recursive term",
@@ -145,7 +155,7 @@ static bool item_use(struct level *owner, struct common_item *item, int32_t posi
     }
     case COMMON_RIGHT:
         item->itself++;
-        return true;
+        return innermost(owner, item);
     default:
         return true;
     }
