@@ -26,7 +26,7 @@ struct bound_key bound_key_of(const struct relation *relation, const struct inde
 }
 
 /* A bound may be of a wider type than the column: -1 below all of the column's values, 1 above. */
-static int outside(const struct type *type, const struct value *value)
+int bound_is_outside(const struct type *type, const struct value *value)
 {
     if (type->order != ORDER_INTEGER || type->width == 8)
         return 0;
@@ -52,7 +52,7 @@ static struct edge edge_of(const struct key_part *part, uint8_t kind, const stru
         edge.nothing = true;
         return edge;
     }
-    int side = outside(part->type, value);
+    int side = bound_is_outside(part->type, value);
     if (part->descending)
         side = -side;
     edge.everything = low ? side < 0 : side > 0;
@@ -120,7 +120,7 @@ static enum sqlstate make_one(struct making *making, const struct value *any)
     struct key_writer writer = {.size = 0};
     for (uint32_t i = 0; i < bounds->equals; i++) {
         const struct value *value = any && bounds->any_at == i ? any : &making->equal[i];
-        if (value->null || outside(key->part[i].type, value))
+        if (value->null || bound_is_outside(key->part[i].type, value))
             return SQLSTATE_OK;
         enum sqlstate failed = key_append(&writer, &key->part[i], value, making->error);
         if (failed)

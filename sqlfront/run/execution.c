@@ -1,5 +1,5 @@
 /* Executions: the door of the runner, and what all steps have in common. */
-#include "sqlfront/run/operator.h"
+#include "sqlfront/run/foreign.h"
 
 #define MEMORY_GRANT_DEFAULT (256UL * 1024 * 1024)
 
@@ -53,7 +53,7 @@ enum sqlstate operation_make(struct execution *execution, const struct plan *pla
     step->column = scope_alloc_zeroed(step->scope, (plan->columns + 1) * sizeof step->column[0]);
     step->batch.column = step->column;
     list_link_init(&step->of_execution);
-    list_append(&execution->steps, &step->of_execution);
+    list_append(&execution->operations, &step->of_execution);
     *made = step;
     for (uint32_t i = 0; i < plan->inputs && i < 2 && plan->kind != PLAN_APPEND; i++)
         if (plan->input[i] && (failed = operation_make(execution, plan->input[i], &step->input[i], error)))
@@ -166,6 +166,14 @@ enum sqlstate operation_constant(struct operation *step, struct scope *scope,
 
 /* ---- the door ---- */
 
+/* The statement's own MODIFY is at the top, or under its WITH. */
+static const struct plan *modify_of(const struct plan *plan)
+{
+    while (plan && plan->kind == PLAN_COMMON)
+        plan = plan->input[0];
+    return plan && plan->kind == PLAN_MODIFY ? plan : NULL;
+}
+
 enum sqlstate execution_open(const struct execution_request *request, const struct planned *planned,
                              struct execution **opened, struct error *error)
 {
@@ -186,7 +194,9 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
     for (uint32_t i = 0; i < outers; i++)
         execution->evaluation.outer[i] = value_null();
     execution->common = scope_alloc_zeroed(scope, (planned->common_slots + 1) * sizeof(struct common_rows *));
-    list_init(&execution->steps);
+    list_init(&execution->operations);
+    execution->modify_plan = modify_of(planned->plan);
+    execution->foreign = scope_alloc_zeroed(scope, sizeof *execution->foreign);
     *opened = execution;
     return operation_make(execution, planned->plan, &execution->root, error);
 }
@@ -194,9 +204,14 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
 enum sqlstate execution_next(struct execution *execution, const struct batch **batch, struct error *error)
 {
     enum sqlstate failed = operation_next(execution->root, batch, error);
-    if (!failed && *batch && execution->planned->plan->kind != PLAN_MODIFY)
+    if (failed)
+        return failed;
+    if (*batch && !execution->modify_plan)
         execution->rows += (*batch)->count;
-    return failed;
+    if (*batch || execution->settled)
+        return SQLSTATE_OK;
+    execution->settled = true;
+    return foreign_settle(execution, error);
 }
 
 uint64_t execution_rows(const struct execution *execution)
@@ -207,7 +222,7 @@ uint64_t execution_rows(const struct execution *execution)
 bool execution_figures(const struct execution *execution, const struct plan *node,
                        struct node_figures *figures)
 {
-    list_each (&execution->steps, at) {
+    list_each (&execution->operations, at) {
         const struct operation *step = container_of(at, struct operation, of_execution);
         if (step->plan == node && step->figures.loops) {
             *figures = step->figures;

@@ -11,5 +11,4 @@ static enum sqlstate open_missing(struct operation *step, struct error *error)
 MISSING(merge_join);
 MISSING(lookup_join);
 MISSING(lock);
-MISSING(modify);
 MISSING(gather);

@@ -48,6 +48,8 @@ struct operation {
 /* The rows of a WITH query or of a recursive one's work table, read by whoever refers to it. */
 struct common_rows;
 
+struct foreign_list;
+
 struct execution {
     struct execution_request request;
     struct world *world;
@@ -56,7 +58,10 @@ struct execution {
     struct evaluation evaluation;
     struct environment *environment;
     struct operation *root;
-    struct list steps; /* all of them, for figures */
+    struct list operations;         /* all of them, for figures */
+    const struct plan *modify_plan; /* whose rows count: the statement's own; NULL = SELECT */
+    struct foreign_list *foreign;   /* keys to be looked at when the statement has ended */
+    bool settled;
     struct common_rows **common;
     uint64_t rows;
     struct batch result;
@@ -202,6 +207,8 @@ struct bound_key {
     bool unique; /* a whole key without nulls is one entry's */
 };
 struct bound_key bound_key_of(const struct relation *relation, const struct index *index);
+/* Whether a value lies outside what the type's width holds: -1 below, 1 above. */
+int bound_is_outside(const struct type *type, const struct value *value);
 /* equal[0 .. equals-1], low, high: values of the bounds' expressions. Ranges of an ANY come in the order of the index. */
 enum sqlstate bounds_make(struct scope *scope, struct environment *environment, const struct bound_key *key,
                           const struct plan_bounds *bounds, const struct value *equal,
