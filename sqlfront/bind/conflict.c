@@ -30,7 +30,8 @@ static bool wanted_bind(struct level *level, const InferClause *infer, struct wa
         if (!element->expr) {
             int16_t number = relation_column(relation, element->name);
             if (!number) {
-                fail(binder, SQLSTATE_UNDEFINED_COLUMN, -1, "column \"%s\" does not exist", element->name);
+                fail(binder, SQLSTATE_UNDEFINED_COLUMN, infer->location, "column \"%s\" does not exist",
+                     element->name);
                 return false;
             }
             wanted->column[wanted->columns++] = number;

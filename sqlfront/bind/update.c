@@ -13,6 +13,7 @@ struct assignment {
     const char *column;
     const List *indirection;
     struct expression *value;
+    int32_t position;
 };
 
 static struct expression *assign_into(struct assignment *assignment, struct expression *base,
@@ -96,7 +97,7 @@ static struct expression *assign_elements(struct assignment *assignment, struct 
                 .max_length = end - at,
                 .elements = assignment->indirection->elements + at};
     if (type->oid != TYPE_JSONB && !type->element)
-        return fail(binder, SQLSTATE_DATATYPE_MISMATCH, base->position,
+        return fail(binder, SQLSTATE_DATATYPE_MISMATCH, assignment->position,
                     "cannot subscript type %s because it does not support subscripting",
                     type_name(binder, type));
     const struct type *element = type->oid == TYPE_JSONB || slice ? type : type_by_oid(binder, type->element);
@@ -130,8 +131,11 @@ struct expression *assignment_coerce(struct level *level, struct expression *val
                                      bool is_insert)
 {
     struct binder *binder = level->binder;
-    struct assignment assignment = {
-        .level = level, .column = column->name, .indirection = indirection, .value = value};
+    struct assignment assignment = {.level = level,
+                                    .column = column->name,
+                                    .indirection = indirection,
+                                    .value = value,
+                                    .position = position};
     struct expression *base = NULL;
     if (indirection) {
         base = is_insert ? make(binder, EXPRESSION_CONSTANT, column->type, -1)
