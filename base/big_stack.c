@@ -58,3 +58,9 @@ void fiber_call_on_big_stack(struct scheduler *scheduler, void (*run)(void *argu
     fiber_still_end(scheduler);
     scheduler->big_stack_taken = false;
 }
+
+/* (Whoever is on it does not yield, so nobody else can ask.) */
+bool fiber_is_on_big_stack(const struct scheduler *scheduler)
+{
+    return scheduler->big_stack_taken;
+}

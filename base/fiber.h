@@ -106,6 +106,9 @@ void fiber_may_yield(const struct scheduler *scheduler);
  * FIBER_BIG_STACK_BYTES. The code must not yield, and calls do not nest. Works outside a fiber, too. */
 void fiber_call_on_big_stack(struct scheduler *scheduler, void (*run)(void *argument), void *argument);
 
+/* Whether the running code is on the big stack already: then it can call what needs much stack just so. */
+bool fiber_is_on_big_stack(const struct scheduler *scheduler);
+
 /* Closes the scope and waits, shielded, until it is gone. Yields. The running fiber must not hold it. */
 void fiber_close_scope(struct scheduler *scheduler, struct scope *scope);
 

@@ -438,6 +438,21 @@ START_TEST(outside_a_fiber_the_big_stack_serves_too_and_its_pages_go_back_at_the
 }
 END_TEST
 
+static void tell_where(void *argument)
+{
+    *(bool *)argument = fiber_is_on_big_stack(scheduler);
+}
+
+START_TEST(code_can_ask_whether_it_is_on_the_big_stack)
+{
+    bool within = false;
+    ck_assert(!fiber_is_on_big_stack(scheduler));
+    fiber_call_on_big_stack(scheduler, tell_where, &within);
+    ck_assert(within);
+    ck_assert(!fiber_is_on_big_stack(scheduler));
+}
+END_TEST
+
 START_TEST(a_shallow_call_keeps_its_pages)
 {
     uint64_t depth = 200;
@@ -845,6 +860,7 @@ int main(void)
     tcase_add_test(tests, a_fiber_that_overflows_its_stack_hits_the_guard);
     tcase_add_test(tests, a_fiber_recurses_100_mib_deep_on_the_big_stack);
     tcase_add_test(tests, outside_a_fiber_the_big_stack_serves_too_and_its_pages_go_back_at_the_next_tick);
+    tcase_add_test(tests, code_can_ask_whether_it_is_on_the_big_stack);
     tcase_add_test(tests, a_shallow_call_keeps_its_pages);
     tcase_add_test(tests, no_room_for_the_big_stack_is_53200);
     tcase_add_test(tests, abandoning_forgets_fibers_in_every_state_and_undoes_nothing);

@@ -58,7 +58,7 @@ static void memory_give(void *memory, void *argument)
 
 static void on_big_stack(struct scheduler *scheduler, void (*run)(void *argument), void *argument)
 {
-    if (scheduler)
+    if (scheduler && !fiber_is_on_big_stack(scheduler))
         fiber_call_on_big_stack(scheduler, run, argument);
     else
         run(argument);
