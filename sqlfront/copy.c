@@ -23,6 +23,17 @@ static enum sqlstate refused(struct error *error, const char *format, const char
     return error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE, "%s", text);
 }
 
+/* Says where the option stands: in characters from 1. */
+static enum sqlstate placed(const struct copy *copy, const DefElem *option, enum sqlstate failed, struct error *error)
+{
+    if (option->location < 0)
+        return failed;
+    error->position = 1;
+    for (int i = 0; i < option->location; i++)
+        error->position += (copy->text[i] & 0xc0) != 0x80;
+    return failed;
+}
+
 static const char *option_text(const DefElem *option)
 {
     if (!option->arg)
@@ -81,7 +92,8 @@ static enum sqlstate option_columns(struct copy *copy, const DefElem *option, si
 static enum sqlstate one_byte(const char *name, const char *text, char *byte, struct error *error)
 {
     if (!text || strlen(text) != 1)
-        return refused(error, "COPY %s must be a single one-byte character", name);
+        return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "COPY %s must be a single one-byte character",
+                         name);
     *byte = *text;
     return SQLSTATE_OK;
 }
@@ -100,7 +112,7 @@ static enum sqlstate format_read(struct copy *copy, const List *options, struct 
         else if (text && strcasecmp(text, "binary") == 0)
             copy->format = COPY_BINARY;
         else
-            return refused(error, "COPY format \"%s\" not recognized", text ? text : "");
+            return placed(copy, option, refused(error, "COPY format \"%s\" not recognized", text ? text : ""), error);
     }
     return SQLSTATE_OK;
 }
@@ -145,7 +157,8 @@ static enum sqlstate option_read(struct copy *copy, const DefElem *option, struc
         return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "COPY with encoding \"%s\" is not supported",
                          text ? text : "");
     }
-    return error_set(error, SQLSTATE_SYNTAX_ERROR, "option \"%s\" not recognized", name);
+    return placed(copy, option, error_set(error, SQLSTATE_SYNTAX_ERROR, "option \"%s\" not recognized", name),
+                  error);
 }
 
 static enum sqlstate options_read(struct copy *copy, const CopyStmt *statement, struct error *error)
@@ -161,7 +174,8 @@ static enum sqlstate options_read(struct copy *copy, const CopyStmt *statement, 
         const DefElem *option = list_nth(statement->options, i);
         for (int j = 0; j < i; j++)
             if (strcmp(((const DefElem *)list_nth(statement->options, j))->defname, option->defname) == 0)
-                return error_set(error, SQLSTATE_SYNTAX_ERROR, "conflicting or redundant options");
+                return placed(copy, option,
+                              error_set(error, SQLSTATE_SYNTAX_ERROR, "conflicting or redundant options"), error);
         quote_given |= strcmp(option->defname, "quote") == 0;
         escape_given |= strcmp(option->defname, "escape") == 0;
         csv_only |= strncmp(option->defname, "force_", 6) == 0;
@@ -594,6 +608,7 @@ enum sqlstate copy_run(struct session *session, struct portal *portal, const Cop
     struct copy *copy = scope_alloc_zeroed(scope, sizeof *copy);
     copy->session = session;
     copy->scope = scope;
+    copy->text = portal->statement->text;
     failed = statement->is_from ? from_run(copy, portal, statement, error)
                                 : to_run(copy, portal, statement, error);
     *rows = copy->rows;

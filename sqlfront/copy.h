@@ -21,6 +21,7 @@ struct copy {
     struct session *session;
     struct scope *scope;
     const char *name; /* of the table, for errors */
+    const char *text; /* the statement's */
     enum copy_format format;
     enum copy_header header;
     char delimiter, quote, escape;

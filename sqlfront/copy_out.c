@@ -91,10 +91,19 @@ static enum sqlstate text_send(struct copy *copy, struct text *text, struct erro
     return failed ? failed : sink->ops->copy_out(sink, bytes_of(whole, text->size), error);
 }
 
+/* The file's head goes with the first row, as PostgreSQL sends it. */
+static void signature_put(struct text *text, const struct copy *copy)
+{
+    if (copy->format == COPY_BINARY)
+        text_bytes(text, bytes_of("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19));
+}
+
 static enum sqlstate row_send(struct copy *copy, struct scope *scope, const struct session_rows *rows,
                               uint32_t at, struct error *error)
 {
     struct text text = text_in(scope);
+    if (copy->rows == 0)
+        signature_put(&text, copy);
     if (copy->format == COPY_BINARY)
         put_u16(&text, (uint16_t)copy->columns);
     for (uint32_t c = 0; c < copy->columns; c++) {
@@ -112,11 +121,7 @@ static enum sqlstate row_send(struct copy *copy, struct scope *scope, const stru
 static enum sqlstate head_send(struct copy *copy, struct error *error)
 {
     struct text text = text_in(copy->scope);
-    if (copy->format == COPY_BINARY) {
-        text_bytes(&text, bytes_of("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19));
-        return text_send(copy, &text, error);
-    }
-    if (copy->header == HEADER_NONE)
+    if (copy->format == COPY_BINARY || copy->header == HEADER_NONE)
         return SQLSTATE_OK;
     for (uint32_t c = 0; c < copy->columns; c++) {
         if (c > 0)
@@ -156,7 +161,11 @@ enum sqlstate copy_out(struct copy *copy, struct portal *source, struct error *e
             return failed;
     }
     if (copy->format == COPY_BINARY) {
-        enum sqlstate failed = sink->ops->copy_out(sink, bytes_of("\377\377", 2), error);
+        struct text text = text_in(copy->scope);
+        if (copy->rows == 0)
+            signature_put(&text, copy);
+        text_bytes(&text, bytes_of("\377\377", 2));
+        enum sqlstate failed = text_send(copy, &text, error);
         if (failed)
             return failed;
     }

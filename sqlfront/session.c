@@ -728,13 +728,12 @@ static enum sqlstate parameter_read(struct session *session, struct portal *port
     if (!failed)
         failed = (format ? type->ops->receive : type->ops->in)(&session->environment, portal->scope, type, -1,
                                                                bytes, value, error);
-    if (failed) {
-        struct error cause = *error;
-        error_add(error, ERROR_CONTEXT, "unnamed portal parameter $%u", number + 1);
-        if (*portal->name)
-            error_add(error, ERROR_CONTEXT, "portal \"%s\" parameter $%u", portal->name, number + 1);
-        (void)cause;
-    }
+    /* As PostgreSQL does with log_parameter_max_length_on_error = 0. */
+    if (failed && *portal->name)
+        error_add(error, ERROR_CONTEXT, "portal \"%s\" parameter $%u%s", portal->name, number + 1,
+                  format ? "" : " = '...'");
+    else if (failed)
+        error_add(error, ERROR_CONTEXT, "unnamed portal parameter $%u%s", number + 1, format ? "" : " = '...'");
     return failed;
 }
 

@@ -96,12 +96,12 @@ class Server:
         self.errors.close()
 
     def connect(self, receive_buffer=None):
-        """A plain connection to the SQL port."""
-        return connect(self.sql, receive_buffer)
+        """A connection to the HTTPS port, which sends lines back."""
+        return self.connect_tls(receive_buffer=receive_buffer)
 
-    def connect_tls(self, context=None):
-        """A TLS connection to the HTTPS port."""
-        client = connect(self.https)
+    def connect_tls(self, context=None, receive_buffer=None):
+        """The same, with the client's ideas of TLS."""
+        client = connect(self.https, receive_buffer)
         context = context or anyones_context()
         try:
             return context.wrap_socket(client, server_hostname="localhost")

@@ -99,6 +99,9 @@ def hold(client, conversation):
                 kind, body = client.receive()
             except (Gone, ConnectionError):
                 return lines + ["closed"]
+            # PostgreSQL evaluates what is constant before it describes the rows, others when they come to it.
+            if kind == b"E" and lines[-1].startswith("T "):
+                lines.pop()
             lines.append(read(kind, body))
             if wanted is not None:
                 wanted -= 1
