@@ -24,7 +24,8 @@ static enum sqlstate refused(struct error *error, const char *format, const char
 }
 
 /* Says where the option stands: in characters from 1. */
-static enum sqlstate placed(const struct copy *copy, const DefElem *option, enum sqlstate failed, struct error *error)
+static enum sqlstate placed(const struct copy *copy, const DefElem *option, enum sqlstate failed,
+                            struct error *error)
 {
     if (option->location < 0)
         return failed;
@@ -112,7 +113,8 @@ static enum sqlstate format_read(struct copy *copy, const List *options, struct 
         else if (text && strcasecmp(text, "binary") == 0)
             copy->format = COPY_BINARY;
         else
-            return placed(copy, option, refused(error, "COPY format \"%s\" not recognized", text ? text : ""), error);
+            return placed(copy, option, refused(error, "COPY format \"%s\" not recognized", text ? text : ""),
+                          error);
     }
     return SQLSTATE_OK;
 }
@@ -175,7 +177,8 @@ static enum sqlstate options_read(struct copy *copy, const CopyStmt *statement, 
         for (int j = 0; j < i; j++)
             if (strcmp(((const DefElem *)list_nth(statement->options, j))->defname, option->defname) == 0)
                 return placed(copy, option,
-                              error_set(error, SQLSTATE_SYNTAX_ERROR, "conflicting or redundant options"), error);
+                              error_set(error, SQLSTATE_SYNTAX_ERROR, "conflicting or redundant options"),
+                              error);
         quote_given |= strcmp(option->defname, "quote") == 0;
         escape_given |= strcmp(option->defname, "escape") == 0;
         csv_only |= strncmp(option->defname, "force_", 6) == 0;
@@ -354,7 +357,12 @@ static enum sqlstate source_open(struct call *call, const struct value *argument
 
 static enum sqlstate source_next(struct call *call, struct value *results, bool *end)
 {
-    return copy_in_row(call->memory, call->scope, results, end, call->error);
+    /* The caller copies what it is given before it asks again: one row's memory is enough. */
+    struct copy *copy = call->memory;
+    if (copy->row)
+        scope_close(copy->row);
+    copy->row = scope_open(copy->scope, "row");
+    return copy_in_row(copy, copy->row, results, end, call->error);
 }
 
 static const struct set_function source_function = {
@@ -399,14 +407,22 @@ static struct expression *source_column(void *argument, const struct expression 
 
 static struct range source_range(struct scope *scope, const struct copy *copy)
 {
-    struct expression *call = expression_make(scope, EXPRESSION_SET_CALL, type_builtin(TYPE_RECORD));
+    struct type *type = scope_copy(scope, type_builtin(TYPE_RECORD), sizeof *type);
+    struct row_field *fields = scope_alloc(scope, (copy->columns + 1) * sizeof *fields);
+    struct expression *call = expression_make(scope, EXPRESSION_SET_CALL, type);
     struct range_column *columns = scope_alloc_zeroed(scope, (copy->columns + 1) * sizeof *columns);
     struct expression **functions = scope_alloc(scope, sizeof *functions);
     uint32_t *counts = scope_alloc(scope, sizeof *counts);
     call->procedure = &source_procedure;
-    for (uint32_t c = 0; c < copy->columns; c++)
+    for (uint32_t c = 0; c < copy->columns; c++) {
         columns[c] = (struct range_column){
             .name = copy->column[c].name, .type = copy->column[c].type, .modifier = copy->column[c].modifier};
+        fields[c] = (struct row_field){.name = copy->column[c].name,
+                                       .type = copy->column[c].type->oid,
+                                       .modifier = copy->column[c].modifier};
+    }
+    type->fields = fields;
+    type->field_count = copy->columns;
     functions[0] = call;
     counts[0] = copy->columns;
     return (struct range){.kind = RANGE_FUNCTION,
@@ -452,6 +468,33 @@ static enum sqlstate source_graft(struct copy *copy, struct scope *scope, struct
     return SQLSTATE_OK;
 }
 
+/* SELECT all columns of the source WHERE the condition holds. */
+static struct query *source_query(struct scope *scope, const struct range *source, struct expression *where)
+{
+    struct query *query = scope_alloc_zeroed(scope, sizeof *query);
+    struct from *from = scope_alloc_zeroed(scope, sizeof *from);
+    struct from **froms = scope_copy(scope, &from, sizeof from);
+    struct target *targets = scope_alloc_zeroed(scope, (source->columns + 1) * sizeof *targets);
+    from->kind = FROM_RANGE;
+    for (uint32_t c = 0; c < source->columns; c++)
+        targets[c] = (struct target){
+            .name = source->column[c].name,
+            .expression = expression_column(scope, 0, (int32_t)c + 1, source->column[c].type,
+                                            source->column[c].modifier, source->column[c].collation)};
+    *query = (struct query){
+        .kind = QUERY_SELECT,
+        .ranges = 1,
+        .range = scope_copy(scope, source, sizeof *source),
+        .froms = 1,
+        .from = froms,
+        .where = where,
+        .targets = source->columns,
+        .target = targets,
+        .has_subqueries = where && expression_facts(where) & FACT_SUBQUERY,
+    };
+    return query;
+}
+
 static enum sqlstate where_bind(struct copy *copy, struct binder_request *bind, const CopyStmt *statement,
                                 const struct relation *relation, struct query *query, struct error *error)
 {
@@ -462,9 +505,12 @@ static enum sqlstate where_bind(struct copy *copy, struct binder_request *bind, 
                                            type_builtin(TYPE_BOOL), -1, &where, error);
     if (failed)
         return failed;
-    struct replacing replacing = {
-        .scope = bind->scope, .copy = copy, .range = copy->session->copy_range, .of_relation = true};
-    query->where = expression_map(bind->scope, where, source_column, &replacing, false);
+    struct replacing replacing = {.scope = bind->scope, .copy = copy, .of_relation = true};
+    where = expression_map(bind->scope, where, source_column, &replacing, false);
+    struct range *source = &query->range[copy->session->copy_range];
+    source->query = source_query(bind->scope, source, where);
+    source->kind = RANGE_SUBQUERY;
+    source->functions = 0;
     return SQLSTATE_OK;
 }
 

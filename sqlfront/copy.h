@@ -31,6 +31,7 @@ struct copy {
     uint32_t columns;
     struct copy_column *column;
     uint64_t rows;
+    struct scope *row; /* of the last row read */
 
     /* copy_in.c */
     struct bytes data; /* what the client sent and nobody has read */

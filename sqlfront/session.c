@@ -733,7 +733,8 @@ static enum sqlstate parameter_read(struct session *session, struct portal *port
         error_add(error, ERROR_CONTEXT, "portal \"%s\" parameter $%u%s", portal->name, number + 1,
                   format ? "" : " = '...'");
     else if (failed)
-        error_add(error, ERROR_CONTEXT, "unnamed portal parameter $%u%s", number + 1, format ? "" : " = '...'");
+        error_add(error, ERROR_CONTEXT, "unnamed portal parameter $%u%s", number + 1,
+                  format ? "" : " = '...'");
     return failed;
 }
 

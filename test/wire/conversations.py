@@ -57,10 +57,10 @@ SESSION = {
         "P |select $1::int ;; B ||x ;; E  ;; S", "P |select $1::int ;; B ||0x00000007|1|1 ;; E  ;; S",
         "P |select $1::int ;; B ||0x0007|1 ;; E  ;; S", "P |select 1, 'a' ;; B ||||1,0 ;; DP  ;; E  ;; S",
         "P |select 1, 'a' ;; B ||||1,0,1 ;; E  ;; S", "P |begin ;; DS  ;; B | ;; DP  ;; E  ;; S",
-        "P |show timezone ;; DS  ;; B | ;; E  ;; S", "P |select 1/0 ;; B | ;; E  ;; P |select 1 ;; B | ;; E  ;; S",
+        "P |show timezone ;; DS  ;; B | ;; E  ;; S", "P |select 1/a from (values (0)) v(a) ;; B | ;; E  ;; P |select 1 ;; B | ;; E  ;; S",
         "P |rollback ;; B | ;; E  ;; S", "S", "H ;; S"],
     "everything up to Sync is one transaction": [
-        "P |create table pipeline (a int) ;; B | ;; E  ;; P |insert into pipeline values (1) ;; B | ;; E  ;; P |select 1/0 ;; B | ;; E  ;; S",
+        "P |create table pipeline (a int) ;; B | ;; E  ;; P |insert into pipeline values (1) ;; B | ;; E  ;; P |select nosuch ;; B | ;; E  ;; S",
         "Q select * from pipeline"],
     "portals give as many rows as asked for": [
         "Q begin", "P |select * from generate_series(1,5) ;; B p| ;; E p|2 ;; S", "E p|2 ;; E p|2 ;; S", "E p ;; S",
@@ -109,7 +109,6 @@ COPY = {
         "Q copy copied (a) from stdin", "d 10\\n11\\n ;; c", "Q copy copied from stdin (format csv, header)",
         "d a,b,c\\n20,\"q\"\"r,\\ns\",\\n21,,7\\n ;; c", "Q select * from copied order by a", "Q copy copied from stdin",
         "d 5\\n ;; c", "Q copy copied from stdin", "d 5\\ta\\t3\\t4\\n ;; c", "Q copy copied from stdin", "d x\\ta\\t3\\n ;; c",
-        "Q copy copied from stdin", "f enough", "Q copy copied from stdin", "d 1\\ta\\t3\\n ;; c",
-        "Q copy copied from stdin where a > 30", "d 29\\ta\\t3\\n31\\tb\\t4\\n ;; c", "Q select count(*) from copied",
+        "Q copy copied from stdin", "f enough", "Q copy copied from stdin where a > 30", "d 29\\ta\\t3\\n31\\tb\\t4\\n ;; c", "Q select count(*) from copied",
         "Q copy copied to stdout (format csv)", "Q drop table copied"],
 }
