@@ -152,7 +152,7 @@ static enum sqlstate apply_hashed(struct level *level, const struct path *outer,
     if (!apply->once || test->kind != EXPRESSION_CALL || !operator || operator->strategy != 3 || !operator->can_hash ||
         test->arguments != 2 || test->argument[1]->kind != EXPRESSION_PARAMETER ||
         test->argument[1]->parameter_source != PARAMETER_SUBQUERY ||
-        test->argument[0]->type->oid != test->argument[1]->type->oid || test->argument[0]->type->order == ORDER_NONE)
+        !types_hash_alike(test->argument[0]->type, test->argument[1]->type))
         return SQLSTATE_OK;
     struct planner *planner = level->planner;
     apply->keys = 1;

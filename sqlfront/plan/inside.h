@@ -154,6 +154,8 @@ struct expression *expression_lower(struct planner *planner, const struct expres
 void conjuncts_split(struct planner *planner, struct expression *expression, struct expression ***list,
                      uint32_t *count);
 bool type_is_same_key(const struct type *column, const struct type *other);
+/* Whether equal values of the two types are equal values and hash alike as they are: of one type, integers, floats. */
+bool types_hash_alike(const struct type *a, const struct type *b);
 const struct expression *expression_strip_relabel(const struct expression *expression);
 
 /* ---- rewriting (rewrite.c, pull.c, semi.c) ---- */

@@ -231,7 +231,8 @@ static void close_equalities(struct level *level)
     }
     for (uint32_t a = 0; a < members; a++)
         for (uint32_t b = a + 1; b < members; b++) {
-            if (member[a].class != member[b].class || member[a].range == member[b].range)
+            /* (Of two columns of one range, too: each join asks one condition of a class only.) */
+            if (member[a].class != member[b].class)
                 continue;
             bool there = false;
             for (uint32_t i = 0; i < given && !there; i++) {
@@ -469,7 +470,7 @@ static enum sqlstate hash_join(struct level *level, const struct joining_request
     for (uint32_t i = 0; i < request->count; i++) {
         const struct condition *c = request->conditions[i];
         struct expression *a = NULL, *b = NULL;
-        if (c->equality && c->left->type->oid == c->right->type->oid) {
+        if (c->equality && types_hash_alike(c->left->type, c->right->type)) {
             if (path_holds(request->left, c, true) && path_holds(request->right, c, false)) {
                 a = c->left;
                 b = c->right;
@@ -482,8 +483,7 @@ static enum sqlstate hash_join(struct level *level, const struct joining_request
             rest = expression_and(planner->scope, rest, c->expression);
             continue;
         }
-        left[keys].type = a->type;
-        right[keys].type = b->type;
+        left[keys].type = right[keys].type = a->type;
         enum sqlstate failed = level_resolve(level, request->left, a, &left[keys].expression, error);
         if (!failed)
             failed = level_resolve(level, request->right, b, &right[keys].expression, error);

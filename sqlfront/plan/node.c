@@ -248,6 +248,15 @@ bool type_is_same_key(const struct type *column, const struct type *other)
            column->category == 'N' && other->category == 'N';
 }
 
+bool types_hash_alike(const struct type *a, const struct type *b)
+{
+    if (a->oid == b->oid)
+        return a->order != ORDER_NONE;
+    if (a->kind == VALUE_INTEGER && a->order == ORDER_INTEGER && a->category == 'N')
+        return b->kind == VALUE_INTEGER && b->order == ORDER_INTEGER && b->category == 'N';
+    return a->kind == VALUE_FLOAT && b->kind == VALUE_FLOAT;
+}
+
 const struct expression *expression_strip_relabel(const struct expression *expression)
 {
     while (expression->kind == EXPRESSION_RELABEL)

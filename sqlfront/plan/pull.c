@@ -221,7 +221,10 @@ static enum sqlstate pull_tree(struct level *level, struct join_tree *tree, bool
     bool left = nullable || tree->join == JOIN_FULL,
          right = nullable || tree->join == JOIN_FULL || tree->join == JOIN_LEFT;
     failed = pull_tree(level, tree->left, left, error);
-    return failed ? failed : pull_tree(level, tree->right, right, error);
+    /* NOT IN has to be one equality of columns: its subquery stays what it is. */
+    if (failed || tree->null_aware)
+        return failed;
+    return pull_tree(level, tree->right, right, error);
 }
 
 enum sqlstate level_pull_up(struct level *level, struct error *error)

@@ -247,6 +247,9 @@ struct query *planner_prepare(struct planner *planner, const struct query *query
             copy->range[i].column = NULL;
         }
     walk_query(&folding.walk, copy);
+    /* One set with all keys is what GROUP BY does anyway. */
+    if (copy->grouping_sets == 1 && copy->grouping_set[0].keys == copy->groups)
+        copy->grouping_sets = 0;
     return copy;
 }
 

@@ -223,7 +223,9 @@ static enum sqlstate join_leaf(struct level *level, struct join_tree *tree, cons
 static bool plain_equality(const struct expression *test)
 {
     return test && test->kind == EXPRESSION_CALL &&
-           test->operator&& test->operator->strategy == 3 && test->operator->can_hash && test->arguments == 2;
+           test->operator&& test->operator->strategy == 3 && test->operator->can_hash &&
+           test->arguments == 2 && expression_ranges(test->argument[0]) &&
+           types_hash_alike(test->argument[0]->type, test->argument[1]->type);
 }
 
 static enum sqlstate convert(struct level *level, struct join_tree *tree, struct expression *condition,
