@@ -36,6 +36,6 @@ enum sqlstate zone_of_text(struct scope *scope, struct bytes name, int64_t times
 
 /* The libraries of the folder's files, which library.c gathers. */
 extern const struct library time_compare_library, time_operator_library, time_cast_library, time_part_library,
-    time_truncate_library, time_make_library, time_set_library, time_format_library;
+    time_truncate_library, time_make_library, time_set_library, time_format_library, time_read_library;
 
 #endif
