@@ -131,6 +131,7 @@ static enum sqlstate next_limit(struct operation *step, const struct batch **bat
     uint32_t kept = 0;
     while (!failed && !limit->ended && kept == 0) {
         const struct batch *input;
+        step->input[0]->wanted = limit->all || step->plan->with_ties ? 0 : limit->skip + limit->left;
         if ((failed = operation_next(step->input[0], &input, error)))
             break;
         limit->ended = input == NULL;

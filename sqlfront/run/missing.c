@@ -9,5 +9,4 @@ static enum sqlstate open_missing(struct operation *step, struct error *error)
 #define MISSING(name) \
     const struct operation_ops name##_ops = {.bytes = sizeof(struct operation), .open = open_missing}
 MISSING(merge_join);
-MISSING(lock);
 MISSING(gather);

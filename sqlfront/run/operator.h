@@ -41,6 +41,7 @@ struct operation {
     const struct value **column; /* of the batch: room by default */
     struct value **room;         /* [plan->columns][room_rows] */
     uint32_t room_rows;
+    uint64_t wanted; /* rows whoever asks will take, before it asks again or not at all; 0 = all */
     struct node_figures figures;
     struct list_link of_execution;
 };

@@ -16,6 +16,7 @@ static enum sqlstate next_project(struct operation *step, const struct batch **b
 {
     struct project *project = (struct project *)step;
     const struct batch *input;
+    step->input[0]->wanted = step->wanted;
     enum sqlstate failed = operation_next(step->input[0], &input, error);
     if (failed || input == NULL)
         return failed;
