@@ -105,6 +105,8 @@ bool select_bind(struct level *level, const SelectStmt *select)
         return false;
     if (select->distinctClause) {
         bool on = linitial(select->distinctClause) != NULL;
+        if (!targets_settle_unknown(level, query->target, query->targets))
+            return false;
         if (on ? !distinct_on_bind(level, select->distinctClause) : !distinct_bind(level))
             return false;
     }
