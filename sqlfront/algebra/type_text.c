@@ -305,7 +305,8 @@ const char *type_text(struct catalog_view *view, struct scope *scope, const stru
 {
     if (!modifier_given)
         modifier = -1;
-    if (type->element && type->length == -1 && type->category == 'A') {
+    if (type->element && type->length == -1 && type->category == 'A' && type->oid != TYPE_INT2VECTOR &&
+        type->oid != TYPE_OIDVECTOR) {
         const struct type *element = type_builtin(type->element);
         struct error ignored;
         if (!element && (!view || catalog_type_by_oid(view, type->element, &element, &ignored)))

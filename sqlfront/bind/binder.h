@@ -26,6 +26,7 @@ struct binder {
     /* The SQL function whose body this is: $n and names stand for its arguments. */
     const struct procedure *body_of;
     struct expression **body_arguments;
+    uint32_t *body_uses; /* how often each is named */
     /* MERGE ... WHEN: which rows may be named is checked where columns are found. */
 };
 
@@ -113,6 +114,8 @@ struct level {
     /* The columns of the relation written to, before FROM hides or shows them. */
     struct space *target_space;
     struct expression *last_set_call;
+    struct expression **rows_call; /* SQL functions that give sets, joined to FROM */
+    uint32_t *rows_range, rows_calls;
 };
 
 /* ---- base.c: errors, lists, small things ---- */
@@ -161,7 +164,7 @@ bool type_look_up(struct binder *binder, const TypeName *name, const struct type
 const struct type *record_type(struct binder *binder, uint32_t columns, const char *const *names,
                                const struct type *const *types, const int32_t *modifiers);
 bool type_is_composite(const struct type *type); /* has (or may have) fields */
-bool type_is_array(const struct type *type);     /* a true array: not int2vector and the like */
+bool type_is_array(const struct type *type);
 bool type_is_polymorphic(uint32_t oid);
 uint32_t range_subtype(uint32_t range); /* 0 = no range type */
 uint32_t multirange_range(uint32_t multirange);
@@ -265,6 +268,10 @@ struct expression *function_call_builtin(struct level *level, const char *name, 
                                          struct expression **arguments, int32_t position);
 /* inline.c: the call's own body in its place, where that is the same; the call itself else. */
 struct expression *function_inline(struct level *level, struct expression *call);
+/* A call that gives a set, as the query it is; $n are seen from one level further down. */
+struct query *function_rows(struct level *level, const struct expression *call);
+/* In a target list: that query joined to FROM, laterally; gives what stands for its row. */
+struct expression *function_rows_join(struct level *level, struct expression *call);
 
 /* ---- aggregate.c ---- */
 

@@ -27,8 +27,10 @@ enum pathway find_pathway(struct binder *binder, uint32_t from, uint32_t to, enu
     const struct type *target = type_by_oid(binder, to), *source = type_by_oid(binder, from);
     if (!target || !source)
         return PATHWAY_NONE;
-    if (type_is_array(target) && type_is_array(source)) {
+    if (type_is_array(target) && type_is_array(source) && to != TYPE_INT2VECTOR && to != TYPE_OIDVECTOR) {
         uint32_t ignored;
+        if (source->element == target->element) /* int2vector to int2[] */
+            return PATHWAY_RELABEL;
         if (find_pathway(binder, source->element, target->element, context, &ignored) != PATHWAY_NONE)
             return PATHWAY_ARRAY;
     }

@@ -1,5 +1,6 @@
 /* Names to columns (parse_relation.c, the column part of parse_expr.c): which range a name belongs to, how far up, and what
  * PostgreSQL says when there is none or there are several. */
+#include "sqlfront/algebra/walk.h"
 #include "sqlfront/bind/binder.h"
 
 #include <stdlib.h>
@@ -20,9 +21,34 @@ struct shifting {
     uint32_t up;
 };
 
+static struct expression *shift(void *argument, const struct expression *node, uint32_t depth);
+
+struct into_aggregate {
+    struct walk walk;
+    const struct shifting *shifting;
+};
+
+static void shift_place(struct walk *walk, struct expression **place)
+{
+    const struct shifting *shifting = ((struct into_aggregate *)walk)->shifting;
+    *place = expression_map(shifting->scope, *place, shift, (void *)(uintptr_t)shifting, true);
+}
+
+static void shift_nothing(struct walk *walk, struct query **place)
+{
+}
+
 static struct expression *shift(void *argument, const struct expression *node, uint32_t depth)
 {
     const struct shifting *shifting = argument;
+    if ((node->kind == EXPRESSION_AGGREGATE || node->kind == EXPRESSION_GROUPING) && depth == 0) {
+        struct expression *made = expression_copy_node(shifting->scope, node);
+        struct into_aggregate into = {.walk = {.expression = shift_place, .query = shift_nothing},
+                                      .shifting = shifting};
+        made->level += shifting->up;
+        walk_expression(&into.walk, made);
+        return made;
+    }
     if ((node->kind != EXPRESSION_COLUMN && node->kind != EXPRESSION_WHOLE_ROW &&
          node->kind != EXPRESSION_SYSTEM_COLUMN) ||
         node->level < depth)

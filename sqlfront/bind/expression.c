@@ -113,6 +113,7 @@ struct expression *parameter_bind(struct level *level, const ParamRef *parameter
         uint32_t depth = 0;
         for (struct level *at = level; at->above; at = at->above)
             depth++;
+        binder->body_uses[parameter->number - 1]++;
         return column_at_level(binder, binder->body_arguments[parameter->number - 1], depth,
                                parameter->location);
     }

@@ -447,6 +447,35 @@ static bool from_function_bind(struct level *level, const Node *node, const List
     return true;
 }
 
+/* An SQL function that gives a set is the subquery it stands for. */
+static bool bind_function_rows(struct level *level, const RangeFunction *node,
+                               struct from_function *functions, uint32_t count, uint32_t *added)
+{
+    struct binder *binder = level->binder;
+    struct expression *call = functions[0].bound;
+    if (count > 1 || node->ordinality) {
+        fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, functions[0].position,
+             "SQL functions in ROWS FROM and WITH ORDINALITY are not supported");
+        return false;
+    }
+    if (functions[0].definitions && !column_definitions(level, functions[0].definitions, call))
+        return false;
+    struct query *query = function_rows(level, call);
+    if (!query)
+        return false;
+    if (!type_is_composite(call->type)) /* one column: named as the alias, or the function */
+        for (uint32_t i = 0; i < query->targets; i++)
+            query->target[i].name = node->alias ? alias_name(binder, node->alias) : functions[0].name;
+    bool lateral = false;
+    for (uint32_t i = 0; i < call->arguments; i++)
+        lateral |= (expression_facts(call->argument[i]) & FACT_COLUMN) != 0;
+    if (!range_subquery_add(level, query, node->alias, lateral, added))
+        return false;
+    if (!node->alias)
+        level->query->range[*added].name = functions[0].name;
+    return true;
+}
+
 static bool bind_range_function(struct level *level, const RangeFunction *node, uint32_t *added)
 {
     struct binder *binder = level->binder;
@@ -491,6 +520,9 @@ static bool bind_range_function(struct level *level, const RangeFunction *node, 
         functions[0].definitions = node->coldeflist;
     }
     const char *alias = alias_name(binder, node->alias);
+    const struct expression *only = functions[0].bound;
+    if (only->kind == EXPRESSION_SET_CALL && only->procedure->language == 's')
+        return bind_function_rows(level, node, functions, count, added);
     *added = range_add(level, RANGE_FUNCTION, alias ? alias : functions[0].name, alias);
     struct range *range = &level->query->range[*added];
     range->lateral = true;

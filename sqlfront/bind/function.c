@@ -273,6 +273,8 @@ static struct expression *plain_call(struct calling *calling, const struct proce
         if (!set_allowed(level, calling->position))
             return NULL;
         made->kind = EXPRESSION_SET_CALL;
+        if (procedure->language == 's' && level->place != PLACE_FROM_FUNCTION)
+            return function_rows_join(level, made);
         level->last_set_call = made;
         return made;
     }

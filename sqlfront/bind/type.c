@@ -34,8 +34,7 @@ const char *type_name_oid(struct binder *binder, uint32_t oid)
 
 bool type_is_array(const struct type *type)
 {
-    return type->element && type->length == -1 && type->category == 'A' && type->oid != TYPE_INT2VECTOR &&
-           type->oid != TYPE_OIDVECTOR;
+    return type->element && type->length == -1 && type->category == 'A';
 }
 
 bool type_is_composite(const struct type *type)
