@@ -177,11 +177,14 @@ static enum sqlstate archive(struct node_log *log, const struct segment *segment
     return failed;
 }
 
-/* The oldest segment if nothing of it is needed: all of it is before `position`, and nothing of it is being written. */
+/* The oldest segment if nothing of it is needed: all of it is before `position`, and nothing of it is being written. And the
+ * next one has a stable group: otherwise a crash could leave a log in which no segment has any, as if all were damaged. */
 static struct segment *unneeded(const struct node_log *log, uint64_t position)
 {
+    uint64_t stable = atomic_load_explicit(&log->stable, memory_order_relaxed);
     struct segment *oldest = container_of(list_first(&log->segments), struct segment, link);
-    if (oldest == log->current || oldest->groups || oldest->first + oldest->bytes > position)
+    uint64_t end = oldest->first + oldest->bytes;
+    if (oldest == log->current || oldest->groups || end > position || end >= stable)
         return NULL;
     return oldest;
 }
@@ -190,14 +193,12 @@ enum sqlstate node_log_truncate(struct node_log *log, uint64_t position, struct 
 {
     struct scheduler *scheduler = log->world->scheduler;
     enum sqlstate failed = SQLSTATE_OK;
-    uint64_t stable = atomic_load_explicit(&log->stable, memory_order_relaxed);
     struct segment *oldest;
     fiber_shield_begin(scheduler);
     while (log->truncating)
         (void)!fiber_wait(scheduler, &log->truncators, FIBER_NO_DEADLINE);
     log->truncating = true;
-    while (!failed && log_life(log) == LOG_SERVING &&
-           (oldest = unneeded(log, position < stable ? position : stable))) {
+    while (!failed && log_life(log) == LOG_SERVING && (oldest = unneeded(log, position))) {
         failed = archive(log, oldest, error);
         segments_lock(log);
         if (!failed)

@@ -396,10 +396,10 @@ static bool gather_row(void *argument, struct bytes key, const struct tree_value
 /* Two spills' rows in one order; of the same key only the newer stays. An own one is the newest. */
 static void merge_above(struct scan *scan, struct above *left, size_t left_count)
 {
-    struct above *right = scan->above + left_count;
     size_t right_count = scan->above_count - left_count, count = 0, l = 0, r = 0;
     if (!left_count || !right_count)
         return;
+    struct above *right = scan->above + left_count;
     struct above *merged = scope_alloc(scan->spilled, scan->above_count * sizeof *merged);
     while (l < left_count || r < right_count) {
         int order = l == left_count    ? 1
