@@ -115,6 +115,8 @@ static bool report_once(struct txn_core *txn)
     while (detector->report_out)
         (void)!fiber_wait(scheduler, &detector->came_back, FIBER_NO_DEADLINE);
     fiber_shield_end(scheduler);
+    /* Who began to wait while the report was out has woken nobody. */
+    lock_edges(txn->locks, any_edge, &waits);
     return waits || detector->reported;
 }
 
