@@ -157,6 +157,7 @@ void frame_go(struct volume *volume, struct frame *frame)
 {
     bool private = frame_is_private(volume, frame);
     bool wanted_by_commit = volume->committing && !private;
+    ahead_forget(volume, frame->page.number);
     cache_forget(&volume->cache, frame);
     frame->gone = true;
     if (!wanted_by_commit)
@@ -182,6 +183,7 @@ void volume_free_number(struct volume *volume, uint64_t number)
     const struct cache_slot *slot = cache_lookup(&volume->cache, number);
     uint64_t place = number_place(number);
     bool freed = true;
+    ahead_forget(volume, number);
     if (slot)
         frame_go(volume, &volume->cache.frames[slot->frame]);
     else

@@ -79,9 +79,14 @@ void volume_vet(struct volume *volume, uint64_t number);
 /* The page if it is in the cache, pinned, else NULL. Never yields. */
 struct page *volume_find(struct volume *volume, uint64_t number);
 
-/* The page, read if need be, pinned. Concurrent readers of one page share one read. Fails with XX001 (damaged), 58030, or
+/* The page, read if need be, pinned. Nobody may free it meanwhile. Concurrent readers of one page share one read. Fails with XX001 (damaged), 58030, or
  * 53200 (all of the cache is pinned or waits to be written). May yield. */
 enum sqlstate volume_read(struct volume *volume, uint64_t number, struct page **page, struct error *error);
+
+/* Does something towards having the page in the cache, and waits for that; the caller looks whether it still wants it, and whether it
+ * is there, and if not so calls again. For pages that others may free meanwhile: a read begins at once or not at all, and the place of
+ * what is being read is not given away. So nobody reads what has become another page. Errors as volume_read(). Yields. */
+enum sqlstate volume_fetch(struct volume *volume, uint64_t number, struct error *error);
 
 /* Starts reading pages without waiting for them (read-ahead); errors show when they are read. Does not yield. */
 void volume_prefetch(struct volume *volume, const uint64_t *numbers, size_t count);

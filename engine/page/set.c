@@ -92,6 +92,7 @@ void volume_keep_set(struct volume *volume, const struct page_set *set)
 void volume_free_set(struct volume *volume, struct page_set *set)
 {
     struct frame *frame;
+    volume->ahead_count = 0; /* some of it may be asked for: for no good any more */
     for (uint64_t at = 0; (frame = next_cached(volume, set, &at));) {
         /* Its place may be freed later, when a write of it has landed. */
         uint64_t place = number_place(frame->page.number);

@@ -190,6 +190,7 @@ static void end_reading(struct volume *volume, struct frame *frame, bool read)
     frame_settle(volume, frame);
 }
 
+/* A page that was freed while it was read is nobody's any more, and what was read of it no failure. */
 static enum sqlstate read_one(struct volume *volume, struct frame *frame, uint64_t number,
                               struct error *error)
 {
@@ -199,8 +200,9 @@ static enum sqlstate read_one(struct volume *volume, struct frame *frame, uint64
     const char *fault = failed ? NULL : frame_fault(volume, frame);
     if (fault)
         failed = volume_damaged(volume, number, fault, error);
+    bool wanted = !frame->gone;
     end_reading(volume, frame, !failed);
-    return failed;
+    return wanted ? failed : SQLSTATE_OK;
 }
 
 enum sqlstate volume_read(struct volume *volume, uint64_t number, struct page **page, struct error *error)
@@ -235,7 +237,38 @@ enum sqlstate volume_read(struct volume *volume, uint64_t number, struct page **
     }
 }
 
+enum sqlstate volume_fetch(struct volume *volume, uint64_t number, struct error *error)
+{
+    struct scheduler *scheduler = volume->world->scheduler;
+    struct cache_slot *slot = cache_lookup(&volume->cache, number);
+    fiber_may_yield(scheduler);
+    volume->cache.misses += !slot;
+    if (slot && slot->reading) {
+        struct frame *reading = &volume->cache.frames[slot->frame];
+        return fiber_wait(scheduler, &reading->readers, FIBER_NO_DEADLINE) == FIBER_CANCELED
+                   ? fiber_check_canceled(scheduler, error)
+                   : SQLSTATE_OK;
+    }
+    if (slot)
+        return SQLSTATE_OK;
+    if (!space_valid(&volume->space, number_place(number)))
+        return volume_damaged(volume, number, "there is no such page", error);
+    struct frame *frame = cache_take(&volume->cache);
+    return frame ? read_one(volume, frame, number, error) : frames_await(volume, 1, error);
+}
+
 /* ---- reading ahead ---- */
+
+void ahead_forget(struct volume *volume, uint64_t number)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < volume->ahead_count; i++) {
+        uint64_t asked = volume->ahead[(volume->ahead_first + i) % AHEAD_MOST];
+        if (asked != number)
+            volume->ahead[(volume->ahead_first + kept++) % AHEAD_MOST] = asked;
+    }
+    volume->ahead_count = kept;
+}
 
 void volume_prefetch(struct volume *volume, const uint64_t *numbers, size_t count)
 {

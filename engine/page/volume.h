@@ -122,6 +122,9 @@ void wait_for_writers(struct volume *volume);
 enum sqlstate volume_transfer(struct volume *volume, struct scope *scope, bool write,
                               struct disk_transfer *transfers, size_t count, struct error *error);
 
+/* The page is freed: what is read ahead later would be another one's place. */
+void ahead_forget(struct volume *volume, uint64_t number);
+
 /* Wakes cleaners when there is much to write. */
 void wake_cleaners(struct volume *volume);
 

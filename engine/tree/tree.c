@@ -50,11 +50,7 @@ enum sqlstate tree_damaged(const struct tree *tree, uint64_t number, struct erro
 
 enum sqlstate tree_fetch(struct tree *tree, uint64_t missing, struct error *error)
 {
-    struct page *page;
-    enum sqlstate failed = volume_read(tree->volume, missing, &page, error);
-    if (!failed)
-        volume_unpin(tree->volume, page);
-    return failed;
+    return volume_fetch(tree->volume, missing, error);
 }
 
 /* ---- the way down ---- */

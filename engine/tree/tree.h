@@ -52,7 +52,8 @@ enum tree_answer tree_find(struct tree *tree, struct bytes key, struct tree_valu
 /* A key in about the middle of the tree, as its root knows it: ABSENT when there is none. `key` has room for the longest one. */
 enum tree_answer tree_middle(struct tree *tree, uint8_t *key, size_t *size, uint64_t *missing);
 
-/* Brings a page into the cache. Yields. */
+/* Does something towards bringing a page into the cache; the caller looks again, from the root. To be called without a yield since
+ * *missing was given. Yields. */
 enum sqlstate tree_fetch(struct tree *tree, uint64_t missing, struct error *error);
 
 /* Visits the rows of the leaf that holds the first key >= from (or, backward, the last key <= from; `from` empty and
