@@ -172,10 +172,13 @@ static void tables_step(struct client *client)
         make(client, at);
         break;
     case GONE:
-        if (tables->used < TABLES_MAX)
+        if (tables->used < TABLES_MAX) {
             tables->active[slot] = tables->used++;
-        else
-            use(client, at);
+            break;
+        }
+        /* Most of them could not be made while the disk was full. */
+        stand->goal = 0;
+        use(client, at);
         break;
     case THERE:
         if (client_chance(client, 15)) {
