@@ -274,6 +274,23 @@ static enum sqlstate open_file(struct volume *volume, const struct volume_option
                   : disk_open(volume->world, volume->scope, volume->path, flags, &volume->file, error);
 }
 
+/* Writes the newest superblock once more where it was read, one copy after the other. A write of it that had failed may be in
+ * sight, and no sync would ever bring it to the disk; then the other slot, which comes next, would be the only one there is. The
+ * bytes are the same, so a torn write changes nothing. */
+static enum sqlstate superblock_confirm(struct volume *volume, struct scope *work,
+                                        struct superblock *superblock, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t copy = 0; copy < SUPERBLOCK_COPIES && !failed; copy++) {
+        struct disk_transfer transfer = {.file = volume->file,
+                                         .data = superblock,
+                                         .size = sizeof *superblock,
+                                         .offset = superblock_offset(volume->slot, copy)};
+        failed = disk_write_many(volume->world, work, &transfer, 1, true, error);
+    }
+    return failed;
+}
+
 static enum sqlstate open_in(struct volume *volume, struct scope *work, const struct volume_options *options,
                              uint8_t *root, size_t *root_bytes, struct error *error)
 {
@@ -291,6 +308,8 @@ static enum sqlstate open_in(struct volume *volume, struct scope *work, const st
     failed = load_map(volume, work, superblock, error);
     if (!failed)
         failed = cache_open(&volume->cache, volume->scope, volume->page_bytes, options->cache_bytes, error);
+    if (!failed)
+        failed = superblock_confirm(volume, work, superblock, error);
     if (!failed)
         failed = transfer_open(volume, error);
     if (!failed)
