@@ -209,6 +209,18 @@ struct engine *catalog_engine(const struct catalog *catalog);
 
 /* ---- views ---- */
 
+/* What nextval() gave a session last, for currval() and lastval(): zeroed but for `scope`, which is the session's. */
+struct sequence_value {
+    uint32_t relation;
+    int64_t value;
+};
+struct sequence_memory {
+    struct scope *scope;
+    uint32_t count, room;
+    struct sequence_value *value;
+    uint32_t last; /* relation; 0 = none yet */
+};
+
 struct catalog_session {
     uint32_t database;
     uint32_t role;         /* current_user */
@@ -216,7 +228,8 @@ struct catalog_session {
     const uint32_t *
         search_path; /* schemas in order, pg_catalog and pg_temp included where PostgreSQL would look there */
     uint32_t search_path_count;
-    uint32_t temporary_schema; /* 0 = none yet */
+    uint32_t temporary_schema;         /* 0 = none yet */
+    struct sequence_memory *sequences; /* NULL: currval() and lastval() know nothing */
 };
 
 /* A view for one statement: holds the present generation of descriptors until the scope ends. `transaction` may be NULL

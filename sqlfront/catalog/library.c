@@ -1,4 +1,8 @@
 /* What the catalog brings to the library of functions. */
-#include "sqlfront/catalog/catalog.h"
+#include "sqlfront/catalog/functions.h"
 
-const struct library catalog_library = {0};
+static const struct library *const parts[] = {
+    &show_library, &visible_library, &sequence_library, &privilege_library, &size_library, NULL,
+};
+
+const struct library catalog_library = {.parts = parts};

@@ -8,6 +8,7 @@
 #include "base/fiber.h"
 #include "sqlfront/parse/tree.h"
 
+#include <common/keywords.h>
 #include <pg_query/pg_query_internal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,4 +89,34 @@ struct bytes parsed_statement_text(const struct parsed *parsed, uint32_t index)
         size--;
     }
     return bytes_of(from, size);
+}
+
+/* Keywords that are no label of a column without AS (the library keeps its own table of them to itself). */
+static const char *const labels_with_as[] = {
+    "array",   "as",     "char",     "character", "create",    "day",     "except", "fetch",
+    "filter",  "for",    "from",     "grant",     "group",     "having",  "hour",   "intersect",
+    "into",    "isnull", "limit",    "minute",    "month",     "notnull", "offset", "on",
+    "order",   "over",   "overlaps", "precision", "returning", "second",  "to",     "union",
+    "varying", "where",  "window",   "with",      "within",    "without", "year"};
+
+static bool needs_as(const char *word)
+{
+    for (size_t i = 0; i < sizeof labels_with_as / sizeof *labels_with_as; i++)
+        if (strcmp(word, labels_with_as[i]) == 0)
+            return true;
+    return false;
+}
+
+bool parse_keyword(uint32_t at, struct parse_keyword *keyword)
+{
+    static const char categories[] = {[UNRESERVED_KEYWORD] = 'U',
+                                      [COL_NAME_KEYWORD] = 'C',
+                                      [TYPE_FUNC_NAME_KEYWORD] = 'T',
+                                      [RESERVED_KEYWORD] = 'R'};
+    if (at >= (uint32_t)ScanKeywords.num_keywords)
+        return false;
+    const char *word = GetScanKeyword((int)at, &ScanKeywords);
+    *keyword = (struct parse_keyword){
+        .word = word, .category = categories[ScanKeywordCategories[at]], .bare_label = !needs_as(word)};
+    return true;
 }

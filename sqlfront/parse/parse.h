@@ -10,6 +10,8 @@
 #include "base/scope.h"
 #include "base/world.h"
 
+#include <stdbool.h>
+
 struct List;
 struct RawStmt;
 
@@ -32,5 +34,14 @@ const struct RawStmt *parsed_statement(const struct parsed *parsed, uint32_t ind
 
 /* The statement's own text: from the first byte that is not blank to its end, without the semicolon. */
 struct bytes parsed_statement_text(const struct parsed *parsed, uint32_t index);
+
+/* Keyword `at` of the grammar, in order; false behind the last. Category: U unreserved, C unreserved but no function or type
+ * name, T reserved but such a name, R reserved (pg_get_keywords()). */
+struct parse_keyword {
+    const char *word;
+    char category;
+    bool bare_label; /* can be a column's label without AS */
+};
+bool parse_keyword(uint32_t at, struct parse_keyword *keyword);
 
 #endif
