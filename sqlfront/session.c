@@ -318,8 +318,12 @@ static enum sqlstate identity_find(struct session *session, struct error *error)
         failed = error_set(error, SQLSTATE_INVALID_AUTHORIZATION, "role \"%s\" does not exist",
                            session->options.role);
     if (!failed) {
-        session->identity =
-            (struct catalog_session){.database = database, .role = role->oid, .session_role = role->oid};
+        struct sequence_memory *sequences = scope_alloc_zeroed(session->scope, sizeof *sequences);
+        sequences->scope = session->scope;
+        session->identity = (struct catalog_session){.database = database,
+                                                     .role = role->oid,
+                                                     .session_role = role->oid,
+                                                     .sequences = sequences};
         role_take(session, role);
         session->login_role = session->session_role = session->role;
     }
