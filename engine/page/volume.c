@@ -5,6 +5,10 @@
 #include "base/log.h"
 #include "base/scope.h"
 
+/* How long another process may have the file before it is taken for alive. */
+#define LOCK_WAIT_NS (3 * 1000 * 1000 * 1000UL)
+#define LOCK_POLL_NS (5 * 1000 * 1000UL)
+
 /* A new file has so much beside its superblocks. */
 #define NEW_BYTES (1024U * 1024)
 
@@ -262,16 +266,30 @@ static enum sqlstate load_map(struct volume *volume, struct scope *work, const s
 
 /* ---- opening ---- */
 
+/* Of a process that was killed the kernel lets files go a moment after the process is gone: those it was reading or writing.
+ * Whoever starts it anew at once must not fail for that. */
+static enum sqlstate open_locked(struct volume *volume, struct error *error)
+{
+    struct world *world = volume->world;
+    uint64_t deadline_ns = world_now(world) + LOCK_WAIT_NS;
+    for (;;) {
+        enum sqlstate failed =
+            disk_open(world, volume->scope, volume->path, DISK_DIRECT | DISK_LOCK, &volume->file, error);
+        if (failed != SQLSTATE_LOCK_FILE_EXISTS || world_now(world) >= deadline_ns)
+            return failed;
+        if (fiber_sleep_until(world->scheduler, world_now(world) + LOCK_POLL_NS) == FIBER_CANCELED)
+            return failed;
+    }
+}
+
 static enum sqlstate open_file(struct volume *volume, const struct volume_options *options,
                                struct error *error)
 {
-    const uint32_t flags = DISK_DIRECT | DISK_LOCK;
-    enum sqlstate failed = disk_open(volume->world, volume->scope, volume->path, flags, &volume->file, error);
+    enum sqlstate failed = open_locked(volume, error);
     if (failed != SQLSTATE_UNDEFINED_FILE)
         return failed;
     failed = make(volume->world, volume->scope, options, error);
-    return failed ? failed
-                  : disk_open(volume->world, volume->scope, volume->path, flags, &volume->file, error);
+    return failed ? failed : open_locked(volume, error);
 }
 
 /* Writes the newest superblock once more where it was read, one copy after the other. A write of it that had failed may be in
