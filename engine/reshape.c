@@ -46,9 +46,11 @@ struct reshape {
     struct snapshot_hold snapshot;
 };
 
-/* Whoever drops the table waits for this to notice. */
+/* Whoever drops the table, or stops the node, waits for this to notice. */
 static enum sqlstate still_there(const struct reshape *reshape, struct error *error)
 {
+    if (!engine_serving(reshape->core->engine))
+        return error_set(error, SQLSTATE_CANNOT_CONNECT_NOW, "the node stops");
     for (size_t i = 0; i < reshape->olds; i++)
         if (reshape->old[i].shard->gone)
             return no_such_table(reshape->old[i].shard->table, error);
