@@ -86,6 +86,14 @@ static enum sqlstate open_listed(struct operation *step, struct call_state *call
     return SQLSTATE_OK;
 }
 
+static const struct plan *partial_of(const struct plan *final)
+{
+    const struct plan *plan = final->input[0];
+    while (plan->kind != PLAN_AGGREGATE)
+        plan = plan->input[0];
+    return plan;
+}
+
 static enum sqlstate open_call(struct aggregate_step *aggregate, uint32_t at, struct error *error)
 {
     struct operation *step = &aggregate->step;
@@ -101,19 +109,21 @@ static enum sqlstate open_call(struct aggregate_step *aggregate, uint32_t at, st
     call->listed = (plan->distinct || plan->orders) && plan->arguments;
     call->offset = aggregate->group_bytes;
     aggregate->group_bytes += (plan->aggregate->state_bytes + 15UL) & ~15UL;
-    uint32_t room = plan->arguments + plan->orders + 1;
+    uint32_t room = plan->arguments + plan->orders + 3; /* two arguments at most, whatever the phase */
     call->types = scope_alloc(step->scope, room * sizeof call->types[0]);
     call->values = scope_alloc(step->scope, room * sizeof call->values[0]);
     call->tuple = scope_alloc(step->scope, room * sizeof call->tuple[0]);
     call->constant = scope_alloc_zeroed(step->scope, room * sizeof(bool));
-    for (uint32_t i = 0; i < plan->arguments; i++) {
-        call->types[i] = plan->argument[i]->type;
-        call->constant[i] = plan->argument[i]->kind == EXPRESSION_CONSTANT;
+    /* FINAL is given states, but the functions know the arguments those were made of. */
+    const struct plan_aggregate *first = final ? &partial_of(step->plan)->aggregate[at] : plan;
+    for (uint32_t i = 0; i < first->arguments; i++) {
+        call->types[i] = first->argument[i]->type;
+        call->constant[i] = first->argument[i]->kind == EXPRESSION_CONSTANT;
     }
     call->call = (struct call){.environment = operation_environment(step),
                                .result = plan->type,
                                .types = call->types,
-                               .arguments = plan->arguments,
+                               .arguments = first->arguments,
                                .modifier = -1,
                                .constant = call->constant};
     if (call->listed)

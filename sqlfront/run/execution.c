@@ -13,7 +13,6 @@ static const struct operation_ops *const operations[] = {
     [PLAN_PROJECT] = &project_ops,
     [PLAN_SET_PROJECT] = &set_project_ops,
     [PLAN_HASH_JOIN] = &hash_join_ops,
-    [PLAN_MERGE_JOIN] = &merge_join_ops,
     [PLAN_NESTED_JOIN] = &nested_join_ops,
     [PLAN_LOOKUP_JOIN] = &lookup_join_ops,
     [PLAN_APPLY] = &apply_ops,
@@ -42,7 +41,9 @@ enum sqlstate operation_make(struct execution *execution, const struct plan *pla
     enum sqlstate failed = fiber_check_stack(execution->world->scheduler, error);
     if (failed)
         return failed;
-    check(plan->kind < OPERATIONS && operations[plan->kind], "plan node of kind %u", plan->kind);
+    if (plan->kind >= OPERATIONS || operations[plan->kind] == NULL)
+        return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "plan nodes of kind %u are not supported",
+                         plan->kind);
     const struct operation_ops *ops = operations[plan->kind];
     struct operation *step = scope_alloc_zeroed(execution->scope, ops->bytes);
     step->ops = ops;

@@ -68,6 +68,7 @@ struct execution {
     struct batch result;
     struct branch *branch; /* in a fragment: whose; NULL on the coordinator */
     struct range_part *part;
+    enum sqlstate part_lost; /* its shard was replaced: what came counts, the rest is another part's */
     bool modifies;
 };
 
@@ -113,7 +114,6 @@ OPERATION(filter);
 OPERATION(project);
 OPERATION(set_project);
 OPERATION(hash_join);
-OPERATION(merge_join);
 OPERATION(nested_join);
 OPERATION(lookup_join);
 OPERATION(apply);
@@ -214,6 +214,10 @@ int bound_is_outside(const struct type *type, const struct value *value);
 enum sqlstate bounds_make(struct scope *scope, struct environment *environment, const struct bound_key *key,
                           const struct plan_bounds *bounds, const struct value *equal,
                           const struct value *low, const struct value *high, struct bound_ranges *ranges,
+                          struct error *error);
+
+/* The ranges a SCAN would read now. */
+enum sqlstate scan_ranges(struct operation *scan, struct scope *scope, struct bound_ranges *ranges,
                           struct error *error);
 
 /* ---- reading rows where they are (read.c) ---- */

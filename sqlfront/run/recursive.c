@@ -1,6 +1,6 @@
 /* RECURSIVE and WORK_TABLE: WITH RECURSIVE (PostgreSQL manual 7.8.2). The work table holds the rows of the last round; the second
  * input, which reads it, gives those of the next. Without ALL only rows that were not there before count. */
-#include "sqlfront/run/common.h"
+#include "sqlfront/run/with_query.h"
 
 struct recursive {
     struct operation step;

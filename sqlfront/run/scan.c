@@ -277,7 +277,11 @@ static enum sqlstate read_piece(struct scan *scan, struct visit *visit, struct e
     enum sqlstate failed;
     if (execution->branch) {
         failed = visit_part(execution->branch, step->scratch, execution->part, visit, error);
-        visit->resumes = !execution->part->cursor.done;
+        if (failed == (enum sqlstate)SQLSTATE_SHARD_MOVED || failed == (enum sqlstate)SQLSTATE_SHARD_SPLIT) {
+            execution->part_lost = failed;
+            failed = SQLSTATE_OK;
+        }
+        visit->resumes = !execution->part->cursor.done && !execution->part_lost;
         visit->moved = false;
     } else {
         failed = transaction_run_range(execution->request.transaction, &run, error);
@@ -294,19 +298,19 @@ static enum sqlstate read_piece(struct scan *scan, struct visit *visit, struct e
 
 /* ---- ranges ---- */
 
-static enum sqlstate run_bound(struct scan *scan, struct program *program, struct value *value,
-                               struct error *error)
+static enum sqlstate run_bound(struct scan *scan, struct scope *scope, struct program *program,
+                               struct value *value, struct error *error)
 {
     *value = value_null();
-    return program ? program_run_row(program, NULL, 0, scan->step.memory, value, error) : SQLSTATE_OK;
+    return program ? program_run_row(program, NULL, 0, scope, value, error) : SQLSTATE_OK;
 }
 
 static enum sqlstate begin_sample(struct scan *scan, struct error *error)
 {
     struct value percent, seed;
-    enum sqlstate failed = run_bound(scan, scan->percent, &percent, error);
+    enum sqlstate failed = run_bound(scan, scan->step.memory, scan->percent, &percent, error);
     if (!failed)
-        failed = run_bound(scan, scan->seed, &seed, error);
+        failed = run_bound(scan, scan->step.memory, scan->seed, &seed, error);
     if (failed || scan->percent == NULL)
         return failed;
     if (percent.null)
@@ -327,22 +331,31 @@ static enum sqlstate begin_sample(struct scan *scan, struct error *error)
     return SQLSTATE_OK;
 }
 
+enum sqlstate scan_ranges(struct operation *step, struct scope *scope, struct bound_ranges *ranges,
+                          struct error *error)
+{
+    struct scan *scan = (struct scan *)step;
+    const struct plan_bounds *bounds = &step->plan->bounds;
+    struct value low, high;
+    struct value *equal = scope_alloc(scope, (bounds->equals + 1) * sizeof equal[0]);
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t i = 0; i < bounds->equals && !failed; i++)
+        failed = run_bound(scan, scope, scan->equal[i], &equal[i], error);
+    if (!failed)
+        failed = run_bound(scan, scope, scan->low, &low, error);
+    if (!failed)
+        failed = run_bound(scan, scope, scan->high, &high, error);
+    return failed ? failed
+                  : bounds_make(scope, operation_environment(step), &scan->key, bounds, equal, &low, &high,
+                                ranges, error);
+}
+
 static enum sqlstate begin(struct scan *scan, struct error *error)
 {
     struct operation *step = &scan->step;
-    const struct plan_bounds *bounds = &step->plan->bounds;
-    struct value low, high;
-    struct value *equal = scope_alloc(step->memory, (bounds->equals + 1) * sizeof equal[0]);
     enum sqlstate failed = begin_sample(scan, error);
-    for (uint32_t i = 0; i < bounds->equals && !failed; i++)
-        failed = run_bound(scan, scan->equal[i], &equal[i], error);
     if (!failed)
-        failed = run_bound(scan, scan->low, &low, error);
-    if (!failed)
-        failed = run_bound(scan, scan->high, &high, error);
-    if (!failed)
-        failed = bounds_make(step->memory, operation_environment(step), &scan->key, bounds, equal, &low,
-                             &high, &scan->ranges, error);
+        failed = scan_ranges(step, step->memory, &scan->ranges, error);
     scan->begun = true;
     scan->reading = step->execution->branch != NULL; /* a fragment has its part, and nothing else */
     scan->range = scan->reading ? scan->ranges.count : 0;

@@ -1,5 +1,5 @@
 /* COMMON and COMMON_SCAN: a WITH query is run when it is first read, as far as it is read; one that changes data to its end. */
-#include "sqlfront/run/common.h"
+#include "sqlfront/run/with_query.h"
 
 struct common_rows *common_rows_of(struct execution *execution, uint32_t slot)
 {

@@ -1,6 +1,6 @@
 /* Rows that several steps read: those of a WITH query, and the work table of a recursive one. Private to sqlfront/run. */
-#ifndef SYNOD_SQLFRONT_RUN_COMMON_H
-#define SYNOD_SQLFRONT_RUN_COMMON_H
+#ifndef SYNOD_SQLFRONT_RUN_WITH_QUERY_H
+#define SYNOD_SQLFRONT_RUN_WITH_QUERY_H
 
 #include "sqlfront/run/operator.h"
 
