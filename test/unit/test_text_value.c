@@ -17,6 +17,7 @@ END_TEST
 START_TEST(regular_expressions_match_as_in_postgresql)
 {
     value_cases_run("regexp.cases");
+    value_cases_run("regexp_random.cases");
 }
 END_TEST
 

@@ -398,6 +398,12 @@ START_TEST(rows_are_compared_field_by_field)
     ck_assert_int_eq(record_build(root, plain, columns, values, 2, &rows[1], &error), SQLSTATE_OK);
     ck_assert_int_eq(run("record_lt", types, 2, rows, type_builtin(TYPE_BOOL), &result), SQLSTATE_OK);
     ck_assert_int_eq(result.i, 1);
+    ck_assert_int_eq(run("record_image_eq", types, 2, rows, type_builtin(TYPE_BOOL), &result), SQLSTATE_OK);
+    ck_assert_int_eq(result.i, 0);
+    ck_assert_int_eq(run("record_image_ne", types, 2, (struct value[]){rows[0], rows[0]},
+                         type_builtin(TYPE_BOOL), &result),
+                     SQLSTATE_OK);
+    ck_assert_int_eq(result.i, 0);
     ck_assert_int_eq(record_build(root, plain, columns, values, 1, &rows[1], &error), SQLSTATE_OK);
     ck_assert_str_eq(error_shown(run("record_eq", types, 2, rows, type_builtin(TYPE_BOOL), &result)),
                      "42804 cannot compare record types with different numbers of columns");

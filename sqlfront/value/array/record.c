@@ -524,10 +524,72 @@ static enum sqlstate btrecordcmp(struct call *call, const struct value *argument
     return failed;
 }
 
+/* ---- the same by the bytes of the fields, whether their type has an order or not ---- */
+
+static enum sqlstate image_order(struct call *call, const struct value *arguments, int *order)
+{
+    uint32_t first = record_count(&arguments[0]), second = record_count(&arguments[1]);
+    *order = 0;
+    for (uint32_t i = 0; i < first && i < second && *order == 0; i++) {
+        uint32_t oid, other;
+        struct value x = record_field(&arguments[0], i, &oid), y = record_field(&arguments[1], i, &other);
+        const struct type *type;
+        enum sqlstate failed = type_of_oid(call->environment, oid, &type, call->error);
+        if (failed)
+            return failed;
+        if (oid != other)
+            return error_set(call->error, SQLSTATE_DATATYPE_MISMATCH,
+                             "cannot compare dissimilar column types at record column %u", i + 1);
+        if (x.null || y.null) {
+            *order = x.null - y.null;
+            continue;
+        }
+        uint8_t *bytes[2];
+        size_t sizes[2];
+        for (int side = 0; side < 2; side++) {
+            const struct value *value = side ? &y : &x;
+            uint8_t kind = piece_kind(type);
+            sizes[side] = piece_size(kind, type->width, value);
+            if ((failed = value_room(call->scope, sizes[side], &bytes[side], call->error)))
+                return failed;
+            piece_write(kind, type->width, value, bytes[side]);
+        }
+        *order = bytes_compare(bytes_of(bytes[0], sizes[0]), bytes_of(bytes[1], sizes[1]));
+    }
+    if (first != second)
+        return error_set(call->error, SQLSTATE_DATATYPE_MISMATCH,
+                         "cannot compare record types with different numbers of columns");
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate record_image_eq(struct call *call, const struct value *arguments, struct value *result)
+{
+    int order;
+    enum sqlstate failed = image_order(call, arguments, &order);
+    *result = value_boolean(!failed && order == 0);
+    return failed;
+}
+
+static enum sqlstate record_image_ne(struct call *call, const struct value *arguments, struct value *result)
+{
+    int order;
+    enum sqlstate failed = image_order(call, arguments, &order);
+    *result = value_boolean(!failed && order != 0);
+    return failed;
+}
+
 static const struct function functions[] = {
-    {"record_eq", record_eq, 0},     {"record_ne", record_ne, 0},      {"record_lt", record_lt, 0},
-    {"record_le", record_le, 0},     {"record_gt", record_gt, 0},      {"record_ge", record_ge, 0},
-    {"btrecordcmp", btrecordcmp, 0}, {"hash_record", compare_hash, 0}, {NULL, NULL, 0},
+    {"record_eq", record_eq, 0},
+    {"record_ne", record_ne, 0},
+    {"record_lt", record_lt, 0},
+    {"record_le", record_le, 0},
+    {"record_gt", record_gt, 0},
+    {"record_ge", record_ge, 0},
+    {"btrecordcmp", btrecordcmp, 0},
+    {"record_image_eq", record_image_eq, 0},
+    {"record_image_ne", record_image_ne, 0},
+    {"hash_record", compare_hash, 0},
+    {NULL, NULL, 0},
 };
 
 const struct library record_library = {.functions = functions};

@@ -288,8 +288,8 @@ enum sqlstate jsonb_builder_add_within(struct jsonb_builder *builder, struct jso
 enum sqlstate jsonb_builder_close(struct jsonb_builder *builder)
 {
     struct jsonb_level level = builder->levels[--builder->depth];
-    struct jsonb_member *entries = builder->entries + level.start;
     size_t count = builder->count - level.start;
+    struct jsonb_member *entries = count ? builder->entries + level.start : NULL;
     struct jsonb_node node;
     enum sqlstate failed;
     if (level.object) {

@@ -68,6 +68,15 @@ enum sqlstate compare_hash(struct call *call, const struct value *arguments, str
     return SQLSTATE_OK;
 }
 
+enum sqlstate compare_hash_extended(struct call *call, const struct value *arguments, struct value *result)
+{
+    uint64_t hash = value_hash(call->environment, call->types[0], &arguments[0]);
+    if (arguments[1].i)
+        hash = (hash ^ (uint64_t)arguments[1].i) * 0x9fb21c651e98df25;
+    *result = value_integer((int64_t)hash);
+    return SQLSTATE_OK;
+}
+
 /* ---- text and name, also with each other ---- */
 
 static bool bytes_equal(const struct value *arguments)
@@ -250,7 +259,91 @@ static const struct function functions[] = {
     {"charge", charge, 0},
     {"btcharcmp", btcharcmp, 0},
     {"hashchar", compare_hash, 0},
+    {"hashtextextended", compare_hash_extended, 0},
+    {"hashnameextended", compare_hash_extended, 0},
+    {"hashbpcharextended", compare_hash_extended, 0},
+    {"hashcharextended", compare_hash_extended, 0},
+    {"uuid_hash_extended", compare_hash_extended, 0},
+    {"hashenumextended", compare_hash_extended, 0},
+    {"jsonb_hash_extended", compare_hash_extended, 0},
+    {"hash_array_extended", compare_hash_extended, 0},
+    {"hash_record_extended", compare_hash_extended, 0},
+    {"hashoidvectorextended", compare_hash_extended, 0},
     {NULL, NULL, 0},
 };
 
-const struct library compare_library = {.functions = functions};
+/* ---- the same over batches ---- */
+
+enum relation { EQUAL, NOT_EQUAL, LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL };
+
+static inline bool holds(enum relation relation, const struct value *a, const struct value *b)
+{
+    struct value both[2] = {*a, *b};
+    if (relation == EQUAL || relation == NOT_EQUAL)
+        return bytes_equal(both) == (relation == EQUAL);
+    int order = bytes_order(both);
+    return relation == LESS            ? order < 0
+           : relation == LESS_OR_EQUAL ? order <= 0
+           : relation == GREATER       ? order > 0
+                                       : order >= 0;
+}
+
+/* Inlined into one loop for each relation. */
+static inline __attribute__((always_inline)) enum sqlstate rows(const struct value *const *arguments,
+                                                                const uint16_t *selection, uint32_t count,
+                                                                struct value *result, enum relation relation)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = selection ? selection[i] : i;
+        const struct value *a = &arguments[0][row], *b = &arguments[1][row];
+        result[row] = a->null || b->null ? value_null() : value_boolean(holds(relation, a, b));
+    }
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate eq_rows(struct call *call, const struct value *const *arguments,
+                             const uint16_t *selection, uint32_t count, struct value *result)
+{
+    return rows(arguments, selection, count, result, EQUAL);
+}
+
+static enum sqlstate ne_rows(struct call *call, const struct value *const *arguments,
+                             const uint16_t *selection, uint32_t count, struct value *result)
+{
+    return rows(arguments, selection, count, result, NOT_EQUAL);
+}
+
+static enum sqlstate lt_rows(struct call *call, const struct value *const *arguments,
+                             const uint16_t *selection, uint32_t count, struct value *result)
+{
+    return rows(arguments, selection, count, result, LESS);
+}
+
+static enum sqlstate le_rows(struct call *call, const struct value *const *arguments,
+                             const uint16_t *selection, uint32_t count, struct value *result)
+{
+    return rows(arguments, selection, count, result, LESS_OR_EQUAL);
+}
+
+static enum sqlstate gt_rows(struct call *call, const struct value *const *arguments,
+                             const uint16_t *selection, uint32_t count, struct value *result)
+{
+    return rows(arguments, selection, count, result, GREATER);
+}
+
+static enum sqlstate ge_rows(struct call *call, const struct value *const *arguments,
+                             const uint16_t *selection, uint32_t count, struct value *result)
+{
+    return rows(arguments, selection, count, result, GREATER_OR_EQUAL);
+}
+
+static const struct kernel kernels[] = {
+    {"texteq", eq_rows},     {"textne", ne_rows},     {"text_lt", lt_rows}, {"text_le", le_rows},
+    {"text_gt", gt_rows},    {"text_ge", ge_rows},    {"nameeq", eq_rows},  {"namene", ne_rows},
+    {"byteaeq", eq_rows},    {"byteane", ne_rows},    {"bytealt", lt_rows}, {"byteale", le_rows},
+    {"byteagt", gt_rows},    {"byteage", ge_rows},    {"uuid_eq", eq_rows}, {"uuid_ne", ne_rows},
+    {"uuid_lt", lt_rows},    {"uuid_le", le_rows},    {"uuid_gt", gt_rows}, {"uuid_ge", ge_rows},
+    {"nameeqtext", eq_rows}, {"texteqname", eq_rows}, {NULL, NULL},
+};
+
+const struct library compare_library = {.functions = functions, .kernels = kernels};

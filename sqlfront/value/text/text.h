@@ -109,6 +109,7 @@ enum sqlstate compare_ge(struct call *call, const struct value *arguments, struc
 enum sqlstate compare_cmp(struct call *call, const struct value *arguments, struct value *result);
 enum sqlstate compare_larger(struct call *call, const struct value *arguments, struct value *result);
 enum sqlstate compare_smaller(struct call *call, const struct value *arguments, struct value *result);
+enum sqlstate compare_hash_extended(struct call *call, const struct value *arguments, struct value *result);
 enum sqlstate compare_hash(struct call *call, const struct value *arguments, struct value *result);
 
 /* ---- what the files bring, which library.c gathers ---- */
