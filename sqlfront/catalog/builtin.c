@@ -156,17 +156,13 @@ const struct operator* catalog_comparison(uint32_t type, int strategy)
 
 /* ---- linking ---- */
 
-/* Procedures of language internal whose prosrc is `name`, one after the other; *at starts as UINT32_MAX. */
+/* Procedures whose prosrc is `name`, one after the other; *at starts as UINT32_MAX. Of those in SQL the library brings some
+ * under their body: || with any type must not depend on being inlined. */
 static struct procedure *next_of_source(const char *name, uint32_t *at)
 {
     *at = *at == UINT32_MAX ? lower_bound(procedures_builtin_count, procedure_by_source, name) : *at + 1;
-    while (*at < procedures_builtin_count && procedure_by_source(*at, name) == 0) {
-        struct procedure *procedure = &procedures_builtin[procedures_by_source[*at]];
-        if (procedure->language != 's')
-            return procedure;
-        *at += 1;
-    }
-    return NULL;
+    bool found = *at < procedures_builtin_count && procedure_by_source(*at, name) == 0;
+    return found ? &procedures_builtin[procedures_by_source[*at]] : NULL;
 }
 
 static void link_library(const struct library *library)
