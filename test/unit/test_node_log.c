@@ -55,6 +55,7 @@ struct story {
     enum sqlstate refused; /* opening has failed */
     uint32_t failures;
     uint32_t notices, nowhere;
+    bool cut;
 };
 
 static void must(enum sqlstate failed, const struct error *error)
@@ -462,6 +463,57 @@ START_TEST(truncation_gives_segments_back_and_keeps_some_for_later)
 }
 END_TEST
 
+#define SEGMENT_BYTES (512 * 1024)
+
+/* A group ends its segment to the byte; the next one is under way when all that is stable may go, and the process is killed. */
+static void cut_at_a_border(struct story *story)
+{
+    uint8_t *payload = scope_alloc_zeroed(story->scope, 200000);
+    struct waiting waiting;
+    struct error error;
+    for (;;) {
+        append_durably(story, bytes_of(payload, 100000));
+        uint64_t left = SEGMENT_BYTES - log_port_stable(story->port) % SEGMENT_BYTES;
+        if (log_port_stable(story->port) < SEGMENT_BYTES || left < 10000 || left > 200000)
+            continue;
+        append_durably(story, bytes_of(payload, left - 200));
+        break;
+    }
+    ck_assert_uint_eq(log_port_stable(story->port) % SEGMENT_BYTES, 0);
+    must(node_log_truncate(story->log, log_port_stable(story->port) - 1, &error), &error);
+    sim_disk_slow(sim, 0, 100);
+    append(story, &waiting, bytes_of(payload, 100000));
+    await_place(&waiting);
+    must(node_log_truncate(story->log, UINT64_MAX, &error), &error);
+    story->cut = true;
+    sleep_for(story, SIM_SECOND);
+}
+
+static bool is_cut(void *argument)
+{
+    return ((struct story *)argument)->cut;
+}
+
+START_TEST(a_log_cut_at_a_border_still_opens)
+{
+    struct story story = {.tell = cut_at_a_border};
+    tear_down();
+    struct sim_options options = {.seed = (uint64_t)_i, .nodes = 1, .log_level = LOG_ERROR};
+    sim_faults_none(&options.faults);
+    options.faults.write_ns = SIM_MILLISECOND;
+    sim = sim_open(&options);
+    struct sim_process *process = sim_start(
+        sim, 0,
+        &(struct sim_program){.name = "story", .cores = 1, .core_main = story_main, .argument = &story});
+    ck_assert_int_eq(sim_run(sim, 60 * SIM_SECOND, is_cut, &story), SIM_UNTIL);
+    sim_crash(process, SIM_KILL);
+    sim_disk_slow(sim, 0, 1);
+    story.tell = nothing;
+    run_story(&story);
+    ck_assert_int_eq(story.refused, SQLSTATE_OK);
+}
+END_TEST
+
 START_TEST(segments_of_another_size_may_follow)
 {
     struct story story = {.tell = truncate_log};
@@ -497,6 +549,7 @@ int main(void)
     tcase_add_test(tests, a_full_disk_refuses_new_work_until_there_is_room);
     tcase_add_test(tests, a_log_ends_on_a_full_disk);
     tcase_add_test(tests, truncation_gives_segments_back_and_keeps_some_for_later);
+    tcase_add_loop_test(tests, a_log_cut_at_a_border_still_opens, 0, 8);
     tcase_add_test(tests, segments_of_another_size_may_follow);
     return unit_run(tests);
 }
