@@ -9,8 +9,10 @@ const struct type *builtin(uint32_t oid)
 const struct type *type_by_oid(struct binder *binder, uint32_t oid)
 {
     const struct type *type = type_builtin(oid);
-    if (type && type->oid != TYPE_RECORD)
-        return type;
+    if (type && type->oid != TYPE_RECORD) { /* the catalog knows reg* types by more than their numbers */
+        const struct type *known = binder->environment->type_find(binder->environment, oid);
+        return known ? known : type;
+    }
     if (!type && catalog_type_by_oid(binder->view, oid, &type, binder->error))
         return NULL;
     if (!type)
