@@ -140,7 +140,7 @@ struct tuple {
     uint64_t hash;
     bool matched;
     bool null_key;
-    struct value value[];
+    _Alignas(16) struct value value[]; /* states of aggregates follow, which want it */
 };
 
 struct tuple_store {
