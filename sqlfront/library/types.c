@@ -60,7 +60,7 @@ static const struct type types[] = {
     ARRAY(TYPE_ARRAY_OF_CIRCLE, "_circle", TYPE_CIRCLE),
     {TYPE_MACADDR8, "macaddr8", 8, 'U', 'b', false, VALUE_BYTES, 8, ORDER_BYTES, 0, TYPE_ARRAY_OF_MACADDR8, 0, NULL},
     ARRAY(TYPE_ARRAY_OF_MACADDR8, "_macaddr8", TYPE_MACADDR8),
-    {TYPE_MONEY, "money", 8, 'N', 'b', false, VALUE_INTEGER, 8, ORDER_INTEGER, 0, TYPE_ARRAY_OF_MONEY, 0, NULL},
+    {TYPE_MONEY, "money", 8, 'N', 'b', false, VALUE_INTEGER, 8, ORDER_INTEGER, 0, TYPE_ARRAY_OF_MONEY, 0, &money_ops},
     ARRAY(TYPE_ARRAY_OF_MONEY, "_money", TYPE_MONEY),
     {TYPE_MACADDR, "macaddr", 6, 'U', 'b', false, VALUE_BYTES, 6, ORDER_BYTES, 0, TYPE_ARRAY_OF_MACADDR, 0, NULL},
     {TYPE_INET, "inet", -1, 'I', 'b', true, VALUE_BYTES, 0, ORDER_BYTES, 0, TYPE_ARRAY_OF_INET, 0, NULL},

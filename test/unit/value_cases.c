@@ -274,7 +274,8 @@ static void run_aggregate(const struct test_case *test, uint32_t parts)
         oids[i] = test->types[i]->oid;
     const struct aggregate *aggregate = aggregate_find(test->function + 1, oids, test->type_count);
     const uint32_t any[2] = {TYPE_ANY, TYPE_ANY}, any_array[2] = {TYPE_ANYARRAY},
-                   element[2] = {TYPE_ANYELEMENT}, plain[2] = {TYPE_ANYNONARRAY};
+                   element[2] = {TYPE_ANYELEMENT}, plain[2] = {TYPE_ANYNONARRAY},
+                   second[2] = {oids[0], TYPE_ANYELEMENT};
     if (!aggregate)
         aggregate = aggregate_find(test->function + 1, any, test->type_count);
     if (!aggregate)
@@ -284,6 +285,8 @@ static void run_aggregate(const struct test_case *test, uint32_t parts)
                                    test->type_count);
     if (!aggregate)
         aggregate = aggregate_find(test->function + 1, any_array, test->type_count);
+    if (!aggregate)
+        aggregate = aggregate_find(test->function + 1, second, test->type_count);
     ck_assert_msg(aggregate != NULL, "%s: no aggregate %s", test->place, test->function + 1);
     if (parts > 1 && !aggregate->merge)
         return;

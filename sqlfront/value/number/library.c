@@ -15,6 +15,9 @@ static const struct library *const parts[] = {
     &general_aggregate_library,
     &series_library,
     &format_library,
+    &ordered_aggregate_library,
+    &hash_library,
+    &money_library,
     NULL,
 };
 

@@ -9,7 +9,7 @@
 extern const struct library number_library;
 
 extern const struct type_ops bool_ops, int2_ops, int4_ops, int8_ops, oid_ops, xid_ops, xid8_ops, cid_ops,
-    tid_ops, float4_ops, float8_ops, numeric_ops, void_ops;
+    tid_ops, float4_ops, float8_ops, numeric_ops, void_ops, money_ops;
 extern const struct type_ops reg_ops; /* the reg* types as numbers, which is all this floor knows of them */
 extern const struct type_ops pseudo_ops; /* anyelement and the like: have no values */
 

@@ -7,6 +7,7 @@
 
 extern const struct library integer_library, number_compare_library, float_library, trigonometry_library,
     cast_library, numeric_library, numeric_power_library, exact_aggregate_library, float_aggregate_library,
-    general_aggregate_library, series_library, format_library;
+    general_aggregate_library, series_library, format_library, ordered_aggregate_library, hash_library,
+    money_library;
 
 #endif

@@ -1,4 +1,5 @@
 /* What gives or takes many rows: generate_series() of time stamps, the known time zones, sums and averages of intervals. */
+#include "sqlfront/value/number/ordered.h"
 #include "sqlfront/value/raise.h"
 #include "sqlfront/value/time/arithmetic.h"
 #include "sqlfront/value/time/parse.h"
@@ -141,6 +142,29 @@ static enum sqlstate average_finish(struct call *call, void *state, struct value
     return failed;
 }
 
+/* ---- percentile_cont of intervals ---- */
+
+static enum sqlstate percentile_finish(struct call *call, void *state, struct value *result)
+{
+    const struct ordered_set *set = state;
+    uint64_t low, high;
+    double share;
+    *result = value_null();
+    if (set->count == 0)
+        return SQLSTATE_OK;
+    enum sqlstate failed = percentile_check(call, set->fraction);
+    if (failed || !percentile_place(set, &low, &high, &share))
+        return failed;
+    struct span from = span_of(&set->values[low]), to = span_of(&set->values[high]), step;
+    if (low != high) {
+        if (span_negate(&from, &step, call->error) || span_add(&to, &step, &step, call->error) ||
+            span_scale(&step, share, false, &step, call->error) || span_add(&from, &step, &from, call->error))
+            return call->error->state;
+    }
+    *result = span_value(call->scope, &from);
+    return SQLSTATE_OK;
+}
+
 static const struct set_function set_functions[] = {
     {"generate_series_timestamp", timestamps_open, timestamps_next},
     {"generate_series_timestamptz", timestamptzs_open, timestamps_next},
@@ -152,6 +176,13 @@ static const struct set_function set_functions[] = {
 static const struct aggregate aggregates[] = {
     {"sum", {TYPE_INTERVAL}, sizeof(struct span_sum), false, span_step, span_merge, sum_finish},
     {"avg", {TYPE_INTERVAL}, sizeof(struct span_sum), false, span_step, span_merge, average_finish},
+    {"percentile_cont",
+     {TYPE_FLOAT8, TYPE_INTERVAL},
+     sizeof(struct ordered_set),
+     false,
+     percentile_step,
+     NULL,
+     percentile_finish},
     {0},
 };
 
