@@ -328,9 +328,10 @@ enum sqlstate message_receive(struct connection *connection, struct message *mes
                 connection->view = (struct bytes){0};
             return SQLSTATE_OK;
         }
-        if ((failed = gather(connection, whole ? whole : HEAD_BYTES)))
+        size_t wanted = whole ? whole : HEAD_BYTES;
+        if ((failed = gather(connection, wanted)))
             return failed;
-        if (connection->view.size > 0)
+        if (connection->gathered_bytes == wanted)
             continue;
         if (connection->session && connection->gathered_bytes == 0 && !connection->copying)
             connection->state = CONNECTION_IDLE;
