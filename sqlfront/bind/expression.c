@@ -68,8 +68,14 @@ struct expression *constant_bind(struct binder *binder, const A_Const *constant)
     case T_Boolean:
         return literal(binder, TYPE_BOOL, value_boolean(constant->val.boolval.boolval), position);
     case T_String: {
-        const char *text = scope_copy_text(binder->scope, constant->val.sval.sval);
-        return literal(binder, TYPE_UNKNOWN, value_text(text), position);
+        /* With its zero byte. May be long: a text of megabytes is a literal, too. */
+        const char *text = constant->val.sval.sval;
+        const struct value given = value_bytes(text, strlen(text) + 1);
+        struct value kept;
+        if (value_copy(binder->scope, type_builtin(TYPE_TEXT), &given, &kept, binder->error))
+            return NULL;
+        kept.size--;
+        return literal(binder, TYPE_UNKNOWN, kept, position);
     }
     case T_BitString:
         return literal_read(binder, TYPE_BIT, constant->val.bsval.bsval, position);
