@@ -80,6 +80,11 @@ enum sqlstate transaction_begin(struct world *world, struct engine *engine, stru
 /* A new statement starts: takes a snapshot if the isolation wants one, and lets reads see own changes made so far. */
 void transaction_statement(struct transaction *transaction);
 
+/* Before a statement of a READ COMMITTED transaction: waits until what its locks were handed over by can be seen. Locks are
+ * given back before commits are stable, so a snapshot taken at once might miss the commit that was waited for. Waits for
+ * other cores at most, not for the disk, and only when there is something to wait for. Yields. */
+enum sqlstate transaction_catch_up(struct transaction *transaction, struct error *error);
+
 /* Commits. OK: it is durable (unless commit_async) and every later snapshot sees it. 40003: the log failed after the
  * commit was sent; whether it counts is unknown until the node has recovered. Other errors: rolled back. The transaction
  * is over in every case. Yields. */

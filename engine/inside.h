@@ -344,6 +344,7 @@ struct transaction {
     struct log_ticket ticket[CORES_MAX];
     uint64_t effects[CORES_MAX];
     uint64_t after_scn;
+    uint64_t caught_up; /* every commit up to here is stamped: snapshots see at least this */
     bool wrote;
     struct directory_change *changes;
     uint64_t scn;

@@ -79,9 +79,22 @@ void transaction_statement(struct transaction *transaction)
         (held && transaction->options.isolation == REPEATABLE_READ))
         return;
     snapshot_drop(txn, &transaction->snapshot);
-    snapshot_take(txn, &transaction->snapshot, transaction->terms.transaction,
-                  transaction->options.after_scn);
+    uint64_t at_least = transaction->options.after_scn;
+    if (at_least < transaction->caught_up)
+        at_least = transaction->caught_up;
+    snapshot_take(txn, &transaction->snapshot, transaction->terms.transaction, at_least);
     transaction->terms.snapshot = transaction->snapshot.scn;
+}
+
+enum sqlstate transaction_catch_up(struct transaction *transaction, struct error *error)
+{
+    uint64_t scn = transaction->after_scn;
+    if (transaction->options.isolation != READ_COMMITTED || scn <= transaction->caught_up)
+        return SQLSTATE_OK;
+    enum sqlstate failed = txn_wait_visible(transaction->core->txn, scn, true, error);
+    if (!failed)
+        transaction->caught_up = scn;
+    return failed;
 }
 
 uint64_t transaction_id(const struct transaction *transaction)

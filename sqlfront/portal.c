@@ -138,6 +138,8 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
     portal->running = scope_open(portal->scope, "execution");
     failed = transaction_take(session, &transaction, error);
     if (!failed)
+        failed = transaction_catch_up(transaction, error);
+    if (!failed)
         transaction_statement(transaction);
     if (!failed)
         failed = session_view(session, portal->running, &view, error);

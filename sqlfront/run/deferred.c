@@ -90,8 +90,10 @@ static enum sqlstate check_some(struct deferred *deferred, const struct executio
                                   .foreign = &none};
     enum sqlstate failed = SQLSTATE_OK;
     list_init(&execution.operations);
-    if (*at)
+    if (*at) {
+        failed = transaction_catch_up(request->transaction, error);
         transaction_statement(request->transaction);
+    }
     while (*at && !failed) {
         struct foreign_work *work = *at;
         if (constraint && work->constraint->oid != constraint) {

@@ -665,11 +665,14 @@ enum sqlstate foreign_settle(struct execution *execution, struct error *error)
     while (execution->foreign->first && !failed) {
         struct foreign_work *work = execution->foreign->first;
         execution->foreign->first = NULL;
+        bool looks_for_children = false;
         for (struct foreign_work *at = work; at; at = at->next)
-            if (at->parent_side) {
-                transaction_statement(execution->request.transaction);
-                break;
-            }
+            looks_for_children |= at->parent_side;
+        if (looks_for_children) {
+            if ((failed = transaction_catch_up(execution->request.transaction, error)))
+                return failed;
+            transaction_statement(execution->request.transaction);
+        }
         /* Notes were put in front: the first is done first. */
         struct foreign_work *in_order = NULL;
         for (struct foreign_work *next; work; work = next) {
