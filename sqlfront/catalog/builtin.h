@@ -28,7 +28,7 @@ struct comparison {
 extern const struct comparison comparisons_builtin[];
 extern const uint32_t comparisons_builtin_count;
 
-struct system_column {
+struct system_attribute {
     const char *name;
     uint32_t type;
     uint32_t collation;
@@ -53,7 +53,7 @@ struct system_relation {
     bool shared;          /* one for all databases */
     const char *acl_text; /* pg_class.relacl */
     uint32_t columns;
-    const struct system_column *column;
+    const struct system_attribute *column;
     uint32_t indexes;
     const struct system_index *index;
 };

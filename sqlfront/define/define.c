@@ -84,6 +84,17 @@ static enum sqlstate run(struct work *work, const Node *statement, struct error 
             kind_tag(((const AlterObjectSchemaStmt *)statement)->objectType));
         RUN(AlterOwnerStmt, define_alter_owner, "ALTER",
             kind_tag(((const AlterOwnerStmt *)statement)->objectType));
+        RUN(CreateRoleStmt, define_create_role, "CREATE", "ROLE");
+        RUN(AlterRoleStmt, define_alter_role, "ALTER", "ROLE");
+        RUN(DropRoleStmt, define_drop_role, "DROP", "ROLE");
+        RUN(GrantRoleStmt, define_grant_role,
+            ((const GrantRoleStmt *)statement)->is_grant ? "GRANT" : "REVOKE", "ROLE");
+        RUN(GrantStmt, define_grant, ((const GrantStmt *)statement)->is_grant ? "GRANT" : "REVOKE", "");
+        RUN(AlterDefaultPrivilegesStmt, define_default_privileges, "ALTER", "DEFAULT PRIVILEGES");
+        RUN(CreatedbStmt, define_create_database, "CREATE", "DATABASE");
+        RUN(DropdbStmt, define_drop_database, "DROP", "DATABASE");
+        RUN(CreateFunctionStmt, define_create_function, "CREATE",
+            ((const CreateFunctionStmt *)statement)->is_procedure ? "PROCEDURE" : "FUNCTION");
         RUN(ViewStmt, define_view, "CREATE", "VIEW");
         RUN(CreateSchemaStmt, define_create_schema, "CREATE", "SCHEMA");
         RUN(CreateEnumStmt, define_create_enum, "CREATE", "TYPE");
@@ -114,6 +125,15 @@ bool define_handles(const struct Node *statement)
     case T_CreateSeqStmt:
     case T_AlterSeqStmt:
     case T_DropStmt:
+    case T_CreateRoleStmt:
+    case T_AlterRoleStmt:
+    case T_DropRoleStmt:
+    case T_GrantRoleStmt:
+    case T_GrantStmt:
+    case T_AlterDefaultPrivilegesStmt:
+    case T_CreatedbStmt:
+    case T_DropdbStmt:
+    case T_CreateFunctionStmt:
     case T_AlterTableStmt:
     case T_RenameStmt:
     case T_AlterObjectSchemaStmt:

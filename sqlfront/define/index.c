@@ -153,6 +153,32 @@ static enum sqlstate part_expression(struct draft *draft, const Node *tree, stru
     return SQLSTATE_OK;
 }
 
+/* The column of an index that an expression becomes is called after its function, else "expr". */
+static const char *expression_label(const Node *tree)
+{
+    while (tree && IsA(tree, TypeCast))
+        tree = ((const TypeCast *)tree)->arg;
+    if (tree && IsA(tree, FuncCall))
+        return strVal(llast(((const FuncCall *)tree)->funcname));
+    if (tree && IsA(tree, CoalesceExpr))
+        return "coalesce";
+    return "expr";
+}
+
+/* With a number where another column of the index has the name. */
+static const char *name_in_index(struct draft *draft, const char *label)
+{
+    char *name = scope_alloc(draft->work->scope, NAME_BYTES_MAX + 1);
+    for (uint32_t number = 0;; number++) {
+        bool taken = false;
+        snprintf(name, NAME_BYTES_MAX + 1, number ? "%.50s%u" : "%.63s", label, number);
+        for (uint32_t i = 0; i + 1 < draft->count; i++)
+            taken = taken || strcmp(draft->parts[i].name, name) == 0;
+        if (!taken)
+            return name;
+    }
+}
+
 static enum sqlstate part_make(struct draft *draft, const IndexElem *element, bool key, struct error *error)
 {
     struct part *part = &draft->parts[draft->count++];
@@ -160,14 +186,9 @@ static enum sqlstate part_make(struct draft *draft, const IndexElem *element, bo
                                          : part_expression(draft, element->expr, part, error);
     if (failed || !key)
         return failed;
-    if (!part->name) {
-        char *name = scope_alloc(draft->work->scope, 16);
-        uint32_t before = 0;
-        for (uint32_t i = 0; i + 1 < draft->count; i++)
-            before += draft->parts[i].number == 0;
-        snprintf(name, 16, before ? "expr%u" : "expr", before);
-        part->name = name;
-    }
+    if (!part->name)
+        part->name = expression_label(element->expr);
+    part->name = name_in_index(draft, part->name);
     if (element->ordering == SORTBY_DESC)
         part->option |= 1;
     if (element->nulls_ordering == SORTBY_NULLS_FIRST ||

@@ -67,6 +67,10 @@ enum sqlstate name_choose(struct work *work, const char *first, const char *seco
 enum sqlstate role_of_spec(struct work *work, const RoleSpec *spec, uint32_t *oid, struct error *error);
 enum sqlstate role_name_of(struct work *work, uint32_t oid, const char **name, struct error *error);
 
+enum sqlstate role_is_member(struct work *work, uint32_t role, uint32_t of, bool *is, struct error *error);
+enum sqlstate members_drop(struct work *work, uint32_t role, const List *specs, bool admin_only,
+                           struct error *error);
+
 /* ---- dependencies (dependency.c) ---- */
 
 /* A thing: its catalog, its number, and its column (0 = all of it). */

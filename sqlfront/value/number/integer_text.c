@@ -197,10 +197,20 @@ static enum sqlstate xid8_out(struct environment *environment, struct scope *sco
     return SQLSTATE_OK;
 }
 
+/* Names are known further up (sqlfront/catalog), where these are read and written once a catalog is at hand. */
+extern const struct type_ops reg_name_ops __attribute__((weak));
+
+static bool knows_names(const struct environment *environment)
+{
+    return environment && environment->catalog && &reg_name_ops;
+}
+
 /* "-" is no object: 0. */
 static enum sqlstate reg_in(struct environment *environment, struct scope *scope, const struct type *type,
                             int32_t modifier, struct bytes text, struct value *value, struct error *error)
 {
+    if (knows_names(environment))
+        return reg_name_ops.in(environment, scope, type, modifier, text, value, error);
     *value = value_integer(0);
     if (text.size == 1 && text.data[0] == '-')
         return SQLSTATE_OK;
@@ -210,6 +220,8 @@ static enum sqlstate reg_in(struct environment *environment, struct scope *scope
 static enum sqlstate reg_out(struct environment *environment, struct scope *scope, const struct type *type,
                              const struct value *value, struct bytes *text, struct error *error)
 {
+    if (knows_names(environment))
+        return reg_name_ops.out(environment, scope, type, value, text, error);
     if (value->i == 0) {
         *text = bytes_of_text("-");
         return SQLSTATE_OK;
