@@ -47,10 +47,12 @@ struct column {
     int16_t number;     /* attnum, from 1 = its place in struct relation.columns + 1 */
     bool dropped;       /* keeps its place; name and type mean nothing */
     bool not_null;
-    char identity;            /* 0, 'a' always, 'd' by default */
-    char generated;           /* 0, 's' stored */
-    const char *default_text; /* pg_attrdef, as SQL (pg_get_expr's text); NULL = none */
-    struct value missing;     /* what rows written before the column was added have */
+    char identity;  /* 0, 'a' always, 'd' by default */
+    char generated; /* 0, 's' stored */
+    const char *
+        default_text; /* pg_attrdef, as SQL; nextval() of an identity's sequence; NULL = none. Relations in it
+                                 go by number ('16384'::regclass), so that renames do no harm */
+    struct value missing; /* what rows written before the column was added have */
 };
 
 enum constraint_kind {

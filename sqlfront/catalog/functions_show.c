@@ -3,6 +3,7 @@
 #include "sqlfront/catalog/functions.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum sqlstate gives_grown(struct text *text, struct value *result, struct error *error)
@@ -25,14 +26,47 @@ static enum sqlstate format_type(struct call *call, const struct value *argument
     return failed ? failed : gives_text(result, shown ? shown : "???");
 }
 
+/* '16384'::regclass as 'name'::regclass: a default keeps the number, so that renames do it no harm. */
+static enum sqlstate with_names(struct call *call, const char *sql, struct text *text)
+{
+    static const char cast[] = "'::regclass";
+    for (const char *at; (at = strstr(sql, cast)); sql = at + sizeof cast - 1) {
+        const char *digits = at;
+        while (digits > sql && isdigit((unsigned char)digits[-1]))
+            digits--;
+        bool number = digits < at && digits > sql && digits[-1] == '\'';
+        const char *shown = NULL;
+        if (number) {
+            enum sqlstate failed =
+                relation_shown(call->environment->catalog, call->scope, (uint32_t)strtoul(digits, NULL, 10),
+                               false, &shown, call->error);
+            if (failed)
+                return failed;
+        }
+        if (shown) {
+            text_bytes(text, bytes_of(sql, (size_t)(digits - 1 - sql)));
+            text_literal(text, shown);
+            text_append(text, cast + 1);
+        } else {
+            text_bytes(text, bytes_of(sql, (size_t)(at + sizeof cast - 1 - sql)));
+        }
+    }
+    text_append(text, sql);
+    return SQLSTATE_OK;
+}
+
 /* Node trees are kept as SQL; several in one column are a list. */
 static enum sqlstate get_expr(struct call *call, const struct value *arguments, struct value *result)
 {
     const char **texts;
     struct text text = text_in(call->scope);
     uint32_t count = expressions_split(call->scope, &arguments[0], &texts);
-    for (uint32_t i = 0; i < count; i++)
-        text_format(&text, "%s%s", i ? ", " : "", texts[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        text_append(&text, i ? ", " : "");
+        enum sqlstate failed = with_names(call, texts[i], &text);
+        if (failed)
+            return failed;
+    }
     return gives_grown(&text, result, call->error);
 }
 
@@ -534,8 +568,8 @@ static enum sqlstate nothing(struct call *call, const struct value *arguments, s
 
 static const struct function functions[] = {
     ASKS("format_type", format_type),
-    {.name = "pg_get_expr", .run = get_expr},
-    {.name = "pg_get_expr_ext", .run = get_expr},
+    ASKS("pg_get_expr", get_expr),
+    ASKS("pg_get_expr_ext", get_expr),
     ASKS("pg_get_userbyid", get_userbyid),
     ASKS("pg_get_indexdef", get_indexdef),
     ASKS("pg_get_indexdef_ext", get_indexdef_ext),

@@ -5,6 +5,7 @@
 #include "sqlfront/catalog/view.h"
 #include "sqlfront/value/array/array.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What is being put together. */
@@ -99,6 +100,25 @@ static enum sqlstate read_columns(struct draft *draft, struct error *error)
     return failed ? failed : SQLSTATE_OK;
 }
 
+/* An identity column takes its values from the sequence that is a part of it. */
+static enum sqlstate read_identity(struct draft *draft, struct column *column, struct error *error)
+{
+    struct tuples found;
+    const struct tuple_match matches[] = {{PG_DEPEND_REFCLASSID, value_integer(PG_CLASS)},
+                                          {PG_DEPEND_REFOBJID, value_integer(draft->relation->oid)},
+                                          {PG_DEPEND_REFOBJSUBID, value_integer(column->number)},
+                                          {PG_DEPEND_CLASSID, value_integer(PG_CLASS)},
+                                          {PG_DEPEND_DEPTYPE, value_integer('i')}};
+    enum sqlstate failed =
+        tuples_find(&draft->reading->access, draft->reading->scope, PG_DEPEND, matches, 5, &found, error);
+    if (failed || !found.count)
+        return failed;
+    char *text = scope_alloc(draft->scope, 40);
+    snprintf(text, 40, "nextval('%u'::regclass)", (uint32_t)found.tuple[0].values[PG_DEPEND_OBJID].i);
+    column->default_text = text;
+    return SQLSTATE_OK;
+}
+
 static enum sqlstate read_defaults(struct draft *draft, struct error *error)
 {
     struct tuples found;
@@ -110,6 +130,9 @@ static enum sqlstate read_defaults(struct draft *draft, struct error *error)
         if (number > 0 && number <= draft->relation->columns)
             draft->columns[number - 1].default_text = text_of(draft->scope, &row[PG_ATTRDEF_ADBIN]);
     }
+    for (uint32_t c = 0; c < draft->relation->columns && !failed; c++)
+        if (draft->columns[c].identity && !draft->columns[c].dropped)
+            failed = read_identity(draft, &draft->columns[c], error);
     return failed;
 }
 

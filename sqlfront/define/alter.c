@@ -221,6 +221,41 @@ static enum sqlstate refuse_dependent_views(struct alter *alter, const struct co
     return failed;
 }
 
+static void finds_column(void *argument, struct expression *expression)
+{
+    int32_t *number = argument;
+    if (!expression)
+        return;
+    if (expression->kind == EXPRESSION_COLUMN && expression->number == *number)
+        *number = 0;
+    expression_children(expression, finds_column, argument);
+}
+
+static enum sqlstate refuse_generated(struct alter *alter, const struct column *column, struct error *error)
+{
+    struct binder_request binder = work_binder(alter->work);
+    for (uint32_t c = 0; c < alter->relation->columns; c++) {
+        const struct column *other = &alter->relation->column[c];
+        struct expression *bound;
+        int32_t number = column->number;
+        if (!other->generated || other->dropped)
+            continue;
+        enum sqlstate failed =
+            bind_expression_text(&binder, other->default_text, alter->relation, NULL, -1, &bound, error);
+        if (failed)
+            return failed;
+        finds_column(&number, bound);
+        if (number)
+            continue;
+        failed = error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                           "cannot alter type of a column used by a generated column");
+        error_add(error, ERROR_DETAIL, "Column \"%s\" is used by generated column \"%s\".", column->name,
+                  other->name);
+        return failed;
+    }
+    return SQLSTATE_OK;
+}
+
 /* USING, or the column itself, as the new type. */
 static enum sqlstate using_expression(struct alter *alter, const ColumnDef *definition,
                                       const struct column *column, const struct type *type, int32_t modifier,
@@ -265,7 +300,7 @@ static enum sqlstate recast_default(struct alter *alter, const struct column *co
     const char *text;
     struct expression *bound;
     Node *tree;
-    if (!column->default_text || column->generated)
+    if (!column->default_text || column->generated || column->identity)
         return SQLSTATE_OK;
     enum sqlstate failed = expression_tree(alter->work, column->default_text, &tree, error);
     if (!failed)
@@ -345,6 +380,8 @@ static enum sqlstate alter_type(struct alter *alter, struct error *error)
         failed = using_expression(alter, definition, column, type, modifier, &bound, error);
     if (!failed)
         failed = refuse_dependent_views(alter, column, error);
+    if (!failed)
+        failed = refuse_generated(alter, column, error);
     if (!failed)
         failed = recast_default(alter, column, type, modifier, error);
     if (!failed)

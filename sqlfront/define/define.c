@@ -103,12 +103,8 @@ static enum sqlstate run(struct work *work, const Node *statement, struct error 
         RUN(CommentStmt, define_comment, "COMMENT", "");
         RUN(TruncateStmt, define_truncate, "TRUNCATE", "TABLE");
     case T_CreateTableAsStmt: {
+        tag(work, "CREATE TABLE AS", ""); /* where there is nothing to do */
         enum sqlstate failed = define_create_table_as(work, (const CreateTableAsStmt *)statement, error);
-        if (((const CreateTableAsStmt *)statement)->into->skipData)
-            tag(work, "CREATE TABLE AS", "");
-        else
-            snprintf(work->result->tag, sizeof work->result->tag, "SELECT %llu",
-                     (unsigned long long)work->result->rows);
         return failed;
     }
     default:

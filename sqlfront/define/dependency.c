@@ -22,9 +22,10 @@ enum sqlstate depend(struct work *work, struct object dependent, struct object r
     return tuple_insert(&work->access, PG_DEPEND, values, error);
 }
 
-enum sqlstate depend_on_owner(struct work *work, struct object object, uint32_t owner, struct error *error)
+static enum sqlstate shared_insert(struct work *work, struct object object, uint32_t role, char kind,
+                                   struct error *error)
 {
-    if (owner < OID_USER_FIRST)
+    if (role < OID_USER_FIRST)
         return SQLSTATE_OK;
     struct value *values = tuple_make(work->scope, PG_SHDEPEND);
     bool shared = object.class == PG_DATABASE || object.class == PG_TABLESPACE;
@@ -33,9 +34,40 @@ enum sqlstate depend_on_owner(struct work *work, struct object object, uint32_t 
     values[PG_SHDEPEND_OBJID] = value_integer(object.oid);
     values[PG_SHDEPEND_OBJSUBID] = value_integer(object.part);
     values[PG_SHDEPEND_REFCLASSID] = value_integer(PG_AUTHID);
-    values[PG_SHDEPEND_REFOBJID] = value_integer(owner);
-    values[PG_SHDEPEND_DEPTYPE] = value_integer('o');
+    values[PG_SHDEPEND_REFOBJID] = value_integer(role);
+    values[PG_SHDEPEND_DEPTYPE] = value_integer(kind);
     return tuple_insert(&work->access, PG_SHDEPEND, values, error);
+}
+
+enum sqlstate depend_on_owner(struct work *work, struct object object, uint32_t owner, struct error *error)
+{
+    return shared_insert(work, object, owner, 'o', error);
+}
+
+enum sqlstate depend_on_grantees(struct work *work, struct object object, const struct acl *acl,
+                                 struct error *error)
+{
+    struct tuples found;
+    bool shared = object.class == PG_DATABASE;
+    const struct tuple_match matches[] = {
+        {PG_SHDEPEND_DBID, value_integer(shared ? 0 : work->access.database)},
+        {PG_SHDEPEND_CLASSID, value_integer(object.class)},
+        {PG_SHDEPEND_OBJID, value_integer(object.oid)},
+        {PG_SHDEPEND_OBJSUBID, value_integer(object.part)}};
+    transaction_statement(work->access.transaction);
+    enum sqlstate failed = tuples_find(&work->access, work->scope, PG_SHDEPEND, matches, 4, &found, error);
+    for (uint32_t i = 0; !failed && i < found.count; i++)
+        if (found.tuple[i].values[PG_SHDEPEND_DEPTYPE].i == 'a')
+            failed = tuple_delete(&work->access, PG_SHDEPEND, &found.tuple[i], error);
+    for (uint32_t i = 0; !failed && i < acl->count; i++) {
+        const struct role *role;
+        if (!acl->items[i].grantee[0])
+            continue;
+        failed = catalog_role(work->view, acl->items[i].grantee, &role, error);
+        if (!failed && role)
+            failed = shared_insert(work, object, role->oid, 'a', error);
+    }
+    return failed;
 }
 
 enum sqlstate owner_forget(struct work *work, struct object object, struct error *error)

@@ -370,8 +370,6 @@ static enum sqlstate type_to_drop(struct work *work, const TypeName *name, bool 
     if (!failed && !has)
         failed = error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE, "must be owner of type %s", word);
     *object = (struct object){PG_TYPE, type->oid, 0};
-    if (!failed && type->type_type == 'c') /* a composite type goes with its relation */
-        *object = (struct object){PG_CLASS, type->relation, 0};
     return failed;
 }
 

@@ -175,7 +175,10 @@ static enum sqlstate grant_on(struct work *work, const GrantStmt *statement, cha
     struct value list = value_null();
     if (!failed)
         failed = acl_write(work->scope, &acl, &list, error);
-    return failed || !bits ? failed : tuple_set(work, place->class, oid, &place->acl, &list, 1, error);
+    if (failed || !bits)
+        return failed;
+    failed = tuple_set(work, place->class, oid, &place->acl, &list, 1, error);
+    return failed ? failed : depend_on_grantees(work, (struct object){place->class, oid, 0}, &acl, error);
 }
 
 /* ---- columns ---- */
@@ -205,7 +208,11 @@ static enum sqlstate grant_column(struct work *work, const GrantStmt *statement,
     struct value list = value_null();
     if (!failed && acl.count)
         failed = acl_write(work->scope, &acl, &list, error);
-    return failed ? failed : attribute_set(work, relation->oid, column->number, &place, &list, 1, error);
+    if (!failed)
+        failed = attribute_set(work, relation->oid, column->number, &place, &list, 1, error);
+    return failed ? failed
+                  : depend_on_grantees(work, (struct object){PG_CLASS, relation->oid, column->number}, &acl,
+                                       error);
 }
 
 static enum sqlstate grant_columns(struct work *work, const GrantStmt *statement,

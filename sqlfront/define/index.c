@@ -334,8 +334,11 @@ static enum sqlstate columns_rows(struct draft *draft, uint32_t oid, struct erro
     enum sqlstate failed = SQLSTATE_OK;
     for (uint32_t i = 0; i < draft->count && !failed; i++) {
         const struct part *part = &draft->parts[i];
-        const struct column_make column = {
-            .name = part->name, .type = part->type, .modifier = part->modifier, .collation = part->collation};
+        const struct column_make column = {.name = part->name,
+                                           .type = part->type,
+                                           .modifier = part->modifier,
+                                           .collation = part->collation,
+                                           .of_index = true};
         failed = attribute_insert(draft->work, oid, (int16_t)(i + 1), &column, error);
     }
     return failed;

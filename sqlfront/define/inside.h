@@ -88,6 +88,9 @@ enum sqlstate depend_on_expression(struct work *work, struct object dependent,
                                    struct error *error);
 enum sqlstate depend_on_query(struct work *work, struct object dependent, const struct query *query,
                               struct error *error);
+/* Notes all roles a list grants to: they cannot be dropped. */
+enum sqlstate depend_on_grantees(struct work *work, struct object object, const struct acl *acl,
+                                 struct error *error);
 enum sqlstate depend_on_owner(struct work *work, struct object object, uint32_t owner, struct error *error);
 
 /* Drops things and, if `cascade`, all that depends on them: 2BP01 else. */
@@ -110,7 +113,7 @@ struct column_make {
     char identity, generated;
     const Node *default_tree; /* DEFAULT or GENERATED ... AS, not bound yet */
     const char *default_text; /* or as SQL already */
-    const char *comment;
+    bool of_index;            /* no dependency of its own: the index has them */
 };
 
 struct relation_make {

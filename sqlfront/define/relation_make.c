@@ -64,7 +64,7 @@ enum sqlstate attribute_insert(struct work *work, uint32_t relation, int16_t num
     values[PG_ATTRIBUTE_ATTINHCOUNT] = value_integer(0);
     values[PG_ATTRIBUTE_ATTCOLLATION] = value_integer(column->collation);
     enum sqlstate failed = tuple_insert(&work->access, PG_ATTRIBUTE, values, error);
-    if (!failed && column->type->oid >= OID_USER_FIRST)
+    if (!failed && column->type->oid >= OID_USER_FIRST && !column->of_index)
         failed = depend(work, (struct object){PG_CLASS, relation, number},
                         (struct object){1247, column->type->oid, 0}, 'n', error);
     return failed;
@@ -385,6 +385,41 @@ enum sqlstate expression_store(struct work *work, const Node *tree, const struct
     return expression_deparse(work->view, work->scope, *bound, &shell, false, text, error);
 }
 
+/* Relations in a default go by number: `'name'::regclass` becomes `'number'::regclass`. */
+struct numbering {
+    struct work *work;
+    const char *text;
+    enum sqlstate failed;
+    struct error *error;
+};
+
+static void number_constants(void *argument, struct expression *expression)
+{
+    struct numbering *numbering = argument;
+    struct scope *scope = numbering->work->scope;
+    const char *shown, *whole;
+    if (!expression || numbering->failed)
+        return;
+    expression_children(expression, number_constants, numbering);
+    if (expression->kind != EXPRESSION_CONSTANT || expression->type->oid != TYPE_REGCLASS ||
+        expression->constant.null)
+        return;
+    numbering->failed = relation_shown(numbering->work->view, scope, (uint32_t)expression->constant.i, false,
+                                       &shown, numbering->error);
+    if (numbering->failed || !shown)
+        return;
+    struct text named = text_in(scope), numbered = text_in(scope);
+    text_literal(&named, shown);
+    text_append(&named, "::regclass");
+    numbering->failed = text_end(&named, &whole, numbering->error);
+    const char *at = numbering->failed ? NULL : strstr(numbering->text, whole);
+    if (!at)
+        return;
+    text_bytes(&numbered, bytes_of(numbering->text, (size_t)(at - numbering->text)));
+    text_format(&numbered, "'%u'::regclass%s", (uint32_t)expression->constant.i, at + strlen(whole));
+    numbering->failed = text_end(&numbered, &numbering->text, numbering->error);
+}
+
 enum sqlstate default_store(struct work *work, const struct relation *relation, int16_t number,
                             const char *text, const struct expression *expression, struct error *error)
 {
@@ -412,7 +447,12 @@ enum sqlstate default_store(struct work *work, const struct relation *relation, 
     values[PG_ATTRDEF_OID] = value_integer(oid);
     values[PG_ATTRDEF_ADRELID] = value_integer(relation->oid);
     values[PG_ATTRDEF_ADNUM] = value_integer(number);
-    values[PG_ATTRDEF_ADBIN] = tuple_text(work->scope, text);
+    struct numbering numbering = {.work = work, .text = text, .error = error};
+    if (expression)
+        number_constants(&numbering, (struct expression *)expression);
+    if (numbering.failed)
+        return numbering.failed;
+    values[PG_ATTRDEF_ADBIN] = tuple_text(work->scope, numbering.text);
     const struct object self = {PG_ATTRDEF, oid, 0};
     failed = tuple_insert(&work->access, PG_ATTRDEF, values, error);
     if (!failed)

@@ -290,10 +290,11 @@ static enum sqlstate role_unused(struct work *work, uint32_t oid, const char *na
             elsewhere++;
             continue;
         }
-        failed = object_shown(
-            work,
-            (struct object){(uint32_t)row[PG_SHDEPEND_CLASSID].i, (uint32_t)row[PG_SHDEPEND_OBJID].i, 0},
-            &shown, error);
+        failed = object_shown(work,
+                              (struct object){(uint32_t)row[PG_SHDEPEND_CLASSID].i,
+                                              (uint32_t)row[PG_SHDEPEND_OBJID].i,
+                                              (int32_t)row[PG_SHDEPEND_OBJSUBID].i},
+                              &shown, error);
         text_format(&detail, "%s%s %s", detail.size ? "\n" : "",
                     row[PG_SHDEPEND_DEPTYPE].i == 'o' ? "owner of" : "privileges for", failed ? "" : shown);
     }

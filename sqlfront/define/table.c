@@ -6,6 +6,8 @@
 
 #include "sqlfront/define/table.h"
 
+#include <stdio.h>
+
 /* ---- columns ---- */
 
 static const struct {
@@ -271,7 +273,7 @@ static enum sqlstate copy_columns(struct work *work, struct table_plan *plan, co
                                             .modifier = from->modifier,
                                             .collation = from->collation,
                                             .not_null = from->not_null};
-        if (from->default_text && !from->generated && options & CREATE_TABLE_LIKE_DEFAULTS)
+        if (from->default_text && !from->generated && !from->identity && options & CREATE_TABLE_LIKE_DEFAULTS)
             column->make.default_text = from->default_text;
         if (from->generated && options & CREATE_TABLE_LIKE_GENERATED) {
             column->make.default_text = from->default_text;
@@ -435,17 +437,13 @@ static enum sqlstate column_sequence(struct work *work, const struct relation *r
         failed = sequence_owned_by(work, oid, relation->oid, number, column->serial ? 'a' : 'i', error);
     if (failed || !column->serial)
         return failed;
-    /* nextval('t_id_seq'::regclass), with its schema where the name alone does not find it */
     struct text text = text_in(work->scope);
-    const char *shown, *sql;
+    const char *sql;
     Node *tree;
     struct expression *bound;
-    if ((failed = work_look_again(work, error)) ||
-        (failed = relation_shown(work->view, work->scope, oid, false, &shown, error)))
+    if ((failed = work_look_again(work, error)))
         return failed;
-    text_append(&text, "nextval(");
-    text_literal(&text, shown);
-    text_append(&text, "::regclass)");
+    text_format(&text, "nextval('%u'::regclass)", oid);
     failed = text_end(&text, &sql, error);
     if (!failed)
         failed = expression_tree(work, sql, &tree, error);
@@ -721,5 +719,7 @@ enum sqlstate define_create_table_as(struct work *work, const CreateTableAsStmt 
     insert->selectStmt = (Node *)select;
     failed = work->request->run(work->request->argument, work->view, (struct Node *)insert,
                                 &work->result->rows, error);
+    snprintf(work->result->tag, sizeof work->result->tag, "SELECT %llu",
+             (unsigned long long)work->result->rows);
     return failed;
 }
