@@ -353,19 +353,12 @@ static void write_call(struct deparser *writer, const struct expression *call)
         return;
     write_procedure_name(writer, call->procedure);
     text_append(writer->text, "(");
-    const struct expression *last = call->arguments ? call->argument[call->arguments - 1] : NULL;
-    if (call->nested && last->kind == EXPRESSION_ARRAY) { /* variadic arguments, as they were written */
-        write_list(writer, call->argument, call->arguments - 1);
-        text_append(writer->text, call->arguments > 1 ? ", " : "");
-        write_list(writer, last->argument, last->arguments);
-    } else {
-        for (uint32_t i = 0; i < call->arguments; i++) {
-            text_append(writer->text, i ? ", " : "");
-            if (i + 1 == call->arguments && call->procedure->variadic &&
-                call->procedure->variadic != TYPE_ANY)
-                text_append(writer->text, "VARIADIC ");
-            write_expression(writer, call->argument[i]);
-        }
+    uint32_t written = call->arguments - (uint32_t)call->number; /* the rest are defaults */
+    for (uint32_t i = 0; i < written; i++) {
+        text_append(writer->text, i ? ", " : "");
+        if (i + 1 == call->arguments && call->procedure->variadic && call->procedure->variadic != TYPE_ANY)
+            text_append(writer->text, "VARIADIC ");
+        write_expression(writer, call->argument[i]);
     }
     text_append(writer->text, ")");
 }

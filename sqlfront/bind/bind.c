@@ -76,6 +76,8 @@ enum sqlstate bind_expression(struct binder_request *request, const struct Node 
         *bound = made;
         return SQLSTATE_OK;
     }
+    if (place == PLACE_CHECK)
+        return (*bound = coerce_to_boolean(level, made, "CHECK")) ? SQLSTATE_OK : failed(binder);
     return bind_coerce(request, made, type, modifier, false, bound, error);
 }
 

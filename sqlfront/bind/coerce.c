@@ -172,7 +172,7 @@ static bool generic_consistent(struct binder *binder, const uint32_t *actual, co
     for (uint32_t i = 0; i < count; i++)
         if (!generic_look(binder, &generic, declared[i], actual[i]))
             return false;
-    if (!generic_settle(binder, &generic))
+    if (!generic_settle(binder, &generic) || (generic.an_enum && !generic.element))
         return false;
     if (!generic.compatibles)
         return true;

@@ -548,6 +548,9 @@ struct expression *column_bind(struct level *level, const ColumnRef *reference)
     struct binder *binder = level->binder;
     const List *fields = reference->fields;
     int32_t position = reference->location;
+    if (level->place == PLACE_DEFAULT || level->place == PLACE_FUNCTION_DEFAULT)
+        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, -1,
+                    "cannot use column reference in DEFAULT expression");
     if (node_is_star((const Node *)reference)) { /* t.* where one value is wanted: the whole row */
         struct space *space = NULL;
         uint32_t up = 0;

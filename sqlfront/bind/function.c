@@ -176,6 +176,7 @@ static bool arguments_settle(struct calling *calling, struct expression *made, c
     struct expression **all = memory(binder, (total + 1) * sizeof(struct expression *));
     uint32_t *actual = memory(binder, (total + 1) * sizeof *actual);
     uint32_t *declared = memory(binder, (total + 1) * sizeof *declared);
+    made->number = found->place ? 0 : (int32_t)found->defaults;
     for (uint32_t i = 0; i < total; i++) {
         uint32_t from = found->place ? found->place[i] : i < calling->count ? i : UINT32_MAX;
         declared[i] = found->variadics && i >= plain ? procedure->variadic : procedure->argument_types[i];
@@ -193,10 +194,8 @@ static bool arguments_settle(struct calling *calling, struct expression *made, c
     }
     bool failed;
     uint32_t result = enforce_generic(binder, actual, declared, total, procedure->result, &failed);
-    if (failed) {
-        fail_at(binder, calling->position);
+    if (failed)
         return false;
-    }
     if (!(made->type = result_type(calling, procedure, actual, declared, total, result)))
         return false;
     made->collation = collation_of_type(made->type);
@@ -219,7 +218,6 @@ static bool arguments_settle(struct calling *calling, struct expression *made, c
         for (uint32_t i = plain; i < total; i++)
             argument_add(binder, gathered, all[i]);
         argument_add(binder, made, gathered);
-        made->nested = true; /* written as separate arguments: for deparsing */
     }
     return true;
 }

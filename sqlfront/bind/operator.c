@@ -28,10 +28,8 @@ static struct expression *operator_node(struct level *level, enum expression_kin
     uint32_t declared[2] = {left ? operator->left : operator->right, operator->right };
     bool failed;
     uint32_t result = enforce_generic(binder, actual, declared, count, operator->result, &failed);
-    if (failed) {
-        fail_at(binder, position);
+    if (failed)
         return NULL;
-    }
     const struct type *type = type_by_oid(binder, result);
     if (!type)
         return NULL;
