@@ -122,7 +122,9 @@ struct expression {
     struct value constant; /* CONSTANT; bytes in the tree's scope */
     /* COLUMN: range index (from 0) in the query `level` levels up; AGGREGATE, GROUPING: `level` of the query it belongs to */
     uint32_t range, level;
-    int32_t number; /* COLUMN: column from 1; PARAMETER: see above; FIELD; TIME; SYSTEM_COLUMN */
+    int32_t
+        number; /* COLUMN: column from 1; CALL: how many of the last arguments are defaults nobody wrote; PARAMETER: see
+                       above; FIELD; TIME; SYSTEM_COLUMN */
     const struct procedure
         *procedure; /* CALL, AGGREGATE, WINDOW, ANY, ALL, DISTINCT, NULLIF, IN_LIST, SET_CALL */
     const struct operator* operator; /* CALL in operator form, ANY, ALL */
