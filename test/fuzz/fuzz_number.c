@@ -35,8 +35,8 @@ static bool same(struct trial *trial, const struct value *a, const struct value 
     return equal;
 }
 
-/* Binary forms may hold values that no text reads (an interval beyond all units): then the text fails, and is all that
- * may fail. */
+/* Binary forms may hold values that no text reads (an interval beyond all units), and a zone's rule may be further from
+ * Greenwich than a written distance may ("z87"): then reading the text fails, and is all that may fail. */
 static void goes_around(struct trial *trial, const struct value *value, bool from_text)
 {
     const struct type_ops *ops = trial->type->ops;
@@ -45,7 +45,8 @@ static void goes_around(struct trial *trial, const struct value *value, bool fro
     check(!ops->out(&trial->environment, trial->scope, trial->type, value, &text, &trial->error));
     enum sqlstate failed =
         ops->in(&trial->environment, trial->scope, trial->type, -1, text, &again, &trial->error);
-    check(!failed || !from_text, "%s", error_text(&trial->error, ERROR_MESSAGE));
+    check(!failed || !from_text || trial->type->oid == TYPE_TIMETZ, "%s",
+          error_text(&trial->error, ERROR_MESSAGE));
     check(failed || same(trial, value, &again), "%.*s", (int)text.size, (const char *)text.data);
     check(!ops->send(&trial->environment, trial->scope, trial->type, value, &binary, &trial->error));
     check(!ops->receive(&trial->environment, trial->scope, trial->type, -1, binary, &again, &trial->error));

@@ -298,8 +298,9 @@ bool boolean_parse(struct bytes text, bool *value)
     text = trimmed(text);
     for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
         size_t same = 0;
-        while (same < text.size && lower(text.data[same]) == (uint8_t)words[w].word[same])
-            same++; /* the word's end mark equals nothing but a zero byte, which texts do not hold */
+        while (same < text.size && words[w].word[same] &&
+               lower(text.data[same]) == (uint8_t)words[w].word[same])
+            same++;
         if (same == text.size && same >= words[w].least) {
             *value = words[w].value;
             return true;
