@@ -69,6 +69,40 @@ static range_set with_specials(const struct level *level, uint32_t first, range_
 
 static enum sqlstate deconstruct(struct level *level, struct join_tree *tree, struct error *error);
 
+/* What an OR over several tables says of one of them: each arm's conditions on it, one of which must be true. */
+static struct expression *restriction(struct level *level, const struct expression * or, uint32_t range)
+{
+    struct planner *planner = level->planner;
+    struct expression *result = expression_make(planner->scope, EXPRESSION_OR, or->type);
+    result->argument = plan_alloc(planner, or->arguments * sizeof *result->argument);
+    for (uint32_t i = 0; i < or->arguments; i++) {
+        struct expression **parts = NULL, *own = NULL;
+        uint32_t count = 0;
+        conjuncts_split(planner, or->argument[i], &parts, &count);
+        for (uint32_t p = 0; p < count; p++)
+            if (expression_ranges(parts[p]) == set_of(range))
+                own = expression_and(planner->scope, own, parts[p]);
+        if (!own)
+            return NULL;
+        result->argument[result->arguments++] = own;
+    }
+    return result;
+}
+
+static void add_restrictions(struct level *level, const struct expression *condition, uint32_t first)
+{
+    range_set refs = expression_ranges(condition);
+    if (condition->kind != EXPRESSION_OR || __builtin_popcountll(refs) < 2 ||
+        (expression_facts(condition) & (FACT_VOLATILE | FACT_SUBQUERY)))
+        return;
+    for (range_set rest = refs; rest; rest &= rest - 1) {
+        uint32_t range = (uint32_t)__builtin_ctzll(rest);
+        struct expression *own = restriction(level, condition, range);
+        if (own && with_specials(level, first, set_of(range)) == set_of(range))
+            condition_add(level, own, set_of(range), -1)->derived = true;
+    }
+}
+
 static enum sqlstate add_filters(struct level *level, const struct join_tree *tree, uint32_t first,
                                  struct error *error)
 {
@@ -81,6 +115,7 @@ static enum sqlstate add_filters(struct level *level, const struct join_tree *tr
         if ((expression_facts(condition) & (FACT_SUBQUERY | FACT_VOLATILE)) || refs == 0)
             refs = all;
         condition_add(level, condition, with_specials(level, first, refs), -1);
+        add_restrictions(level, condition, first);
     }
     return SQLSTATE_OK;
 }

@@ -51,6 +51,61 @@ static bool constant_false(const struct expression *node)
     return is_constant(node) && !node->constant.null && !node->constant.i;
 }
 
+static bool arm_has(const struct expression *arm, const struct expression *part)
+{
+    if (arm->kind != EXPRESSION_AND)
+        return expression_equal(arm, part);
+    for (uint32_t i = 0; i < arm->arguments; i++)
+        if (expression_equal(arm->argument[i], part))
+            return true;
+    return false;
+}
+
+/* What is left of an arm without the common parts; NULL = nothing. */
+static struct expression *arm_without(struct planner *planner, struct expression *arm,
+                                      struct expression **common, uint32_t count)
+{
+    struct expression *rest = NULL, **parts = arm->kind == EXPRESSION_AND ? arm->argument : &arm;
+    uint32_t parts_count = arm->kind == EXPRESSION_AND ? arm->arguments : 1;
+    for (uint32_t i = 0; i < parts_count; i++) {
+        bool taken = false;
+        for (uint32_t c = 0; c < count; c++)
+            taken |= expression_equal(parts[i], common[c]);
+        if (!taken)
+            rest = expression_and(planner->scope, rest, parts[i]);
+    }
+    return rest;
+}
+
+/* (a AND b) OR (a AND c)   is   a AND (b OR c) */
+static struct expression *factor_or(struct planner *planner, struct expression *node)
+{
+    struct expression *first = node->argument[0], *result = NULL;
+    struct expression **parts = first->kind == EXPRESSION_AND ? first->argument : &first;
+    uint32_t parts_count = first->kind == EXPRESSION_AND ? first->arguments : 1, count = 0;
+    struct expression **common = plan_alloc(planner, (parts_count + 1) * sizeof *common);
+    if (expression_facts(node) & (FACT_VOLATILE | FACT_SUBQUERY))
+        return node;
+    for (uint32_t p = 0; p < parts_count; p++) {
+        bool everywhere = true;
+        for (uint32_t i = 1; i < node->arguments && everywhere; i++)
+            everywhere = arm_has(node->argument[i], parts[p]);
+        if (everywhere)
+            common[count++] = parts[p];
+    }
+    if (count == 0)
+        return node;
+    for (uint32_t c = 0; c < count; c++)
+        result = expression_and(planner->scope, result, common[c]);
+    struct expression *arms = expression_copy_node(planner->scope, node);
+    for (uint32_t i = 0; i < node->arguments; i++) {
+        arms->argument[i] = arm_without(planner, node->argument[i], common, count);
+        if (!arms->argument[i])
+            return result; /* one arm asks no more than the common parts */
+    }
+    return expression_and(planner->scope, result, arms);
+}
+
 static struct expression *fold_and_or(struct planner *planner, struct expression *node)
 {
     bool is_and = node->kind == EXPRESSION_AND;
@@ -66,7 +121,9 @@ static struct expression *fold_and_or(struct planner *planner, struct expression
     if (kept == 0)
         return constant_like(planner, node, value_boolean(is_and));
     node->arguments = kept;
-    return kept == 1 ? node->argument[0] : node;
+    if (kept == 1)
+        return node->argument[0];
+    return is_and ? node : factor_or(planner, node);
 }
 
 static struct expression *fold_case(struct expression *node)

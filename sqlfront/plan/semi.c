@@ -403,7 +403,8 @@ static bool ungrouped(const struct query *query)
 }
 
 /* The column that takes the place of a scalar subquery, or NULL when it stays. */
-static struct expression *group_and_join(struct level *level, const struct expression *node)
+static struct expression *group_and_join(struct level *level, struct join_tree *tree,
+                                         const struct expression *node)
 {
     struct planner *planner = level->planner;
     const struct query *query = node->query;
@@ -450,7 +451,7 @@ static struct expression *group_and_join(struct level *level, const struct expre
     leaf->leaf = true;
     leaf->range = first;
     join->join = JOIN_LEFT;
-    join->left = level->tree->left;
+    join->left = tree->left;
     join->right = leaf;
     join->condition = plan_alloc(planner, keys.count * sizeof *join->condition);
     for (uint32_t i = 0; i < keys.count; i++) {
@@ -471,7 +472,7 @@ static struct expression *group_and_join(struct level *level, const struct expre
             expression_column(scope, first, (int32_t)i + 1, type, -1, keys.inner[i]->collation);
         join->condition[join->conditions++] = call;
     }
-    level->tree->left = join;
+    tree->left = join;
     struct expression *column = expression_column(planner->scope, first, (int32_t)keys.count + 1, node->type,
                                                   node->modifier, node->collation);
     if (!count)
@@ -487,6 +488,7 @@ static struct expression *group_and_join(struct level *level, const struct expre
 struct scalar_walk {
     struct walk walk;
     struct level *level;
+    struct join_tree *tree; /* the filter node that the subqueries stand in (or the topmost) */
 };
 
 static void scalar_visit(struct walk *walk, struct expression **place)
@@ -494,7 +496,7 @@ static void scalar_visit(struct walk *walk, struct expression **place)
     struct scalar_walk *scalar = (struct scalar_walk *)walk;
     struct expression *node = *place;
     if (node->kind == EXPRESSION_SUBQUERY && node->subquery_kind == SUBQUERY_SCALAR) {
-        struct expression *column = group_and_join(scalar->level, node);
+        struct expression *column = group_and_join(scalar->level, scalar->tree, node);
         if (column)
             *place = column;
         return;
@@ -511,7 +513,15 @@ static void scalar_skip(struct walk *walk, struct query **place)
 
 /* ---- the level ---- */
 
-/* Filters of inner joins and filter nodes, from the top down; below outer joins only on sides that are kept. */
+static void convert_scalars(struct level *level, struct join_tree *tree)
+{
+    struct scalar_walk scalar = {
+        .walk = {.expression = scalar_visit, .query = scalar_skip}, .level = level, .tree = tree};
+    for (uint32_t i = 0; i < tree->conditions; i++)
+        scalar_visit(&scalar.walk, &tree->condition[i]);
+}
+
+/* Filter nodes, from the top down. */
 static enum sqlstate convert_tree(struct level *level, struct join_tree *tree, struct error *error)
 {
     if (!tree || tree->leaf)
@@ -527,6 +537,7 @@ static enum sqlstate convert_tree(struct level *level, struct join_tree *tree, s
                 tree->condition[kept++] = tree->condition[i];
         }
         tree->conditions = kept;
+        convert_scalars(level, tree);
     }
     enum sqlstate failed = convert_tree(level, tree->left, error);
     return failed ? failed : convert_tree(level, tree->right, error);
@@ -539,9 +550,8 @@ enum sqlstate level_semi_joins(struct level *level, struct error *error)
     enum sqlstate failed = convert_tree(level, level->tree, error);
     if (failed || level->tree->leaf || level->tree->right)
         return failed;
-    struct scalar_walk scalar = {.walk = {.expression = scalar_visit, .query = scalar_skip}, .level = level};
-    for (uint32_t i = 0; i < level->tree->conditions; i++)
-        scalar_visit(&scalar.walk, &level->tree->condition[i]);
+    struct scalar_walk scalar = {
+        .walk = {.expression = scalar_visit, .query = scalar_skip}, .level = level, .tree = level->tree};
     if (!level->query->has_aggregates && level->query->kind == QUERY_SELECT)
         for (uint32_t i = 0; i < level->query->targets; i++)
             scalar_visit(&scalar.walk, &level->query->target[i].expression);

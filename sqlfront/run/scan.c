@@ -38,6 +38,7 @@ struct scan {
     uint8_t *resume[2]; /* one has the bytes of rest.from (rest.to, backward) */
     int resume_used;
     uint32_t rows_wanted;
+    size_t arena_wanted;   /* of `first`, for the next piece */
     struct row_room first; /* what is read first: step->room, or row keys */
     struct row_room rows;  /* rows that were fetched */
     struct value *row_key;
@@ -264,6 +265,11 @@ static enum sqlstate read_piece(struct scan *scan, struct visit *visit, struct e
 {
     struct operation *step = &scan->step;
     struct execution *execution = step->execution;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (scan->arena_wanted > scan->first.arena_size)
+        failed = row_room_want(step->scope, &scan->first, scan->arena_wanted, error);
+    if (failed)
+        return failed;
     struct row_room room = scan->first; /* its arena may be another at the end */
     *visit = (struct visit){
         .scan = scan, .room = &room, .places = scan->rows_wanted, .resume = scan->resume[!scan->resume_used]};
@@ -274,7 +280,6 @@ static enum sqlstate read_piece(struct scan *scan, struct visit *visit, struct e
                             .width = 1,
                             .run = visit_part,
                             .argument = visit};
-    enum sqlstate failed;
     if (execution->branch) {
         failed = visit_part(execution->branch, step->scratch, execution->part, visit, error);
         if (failed == (enum sqlstate)SQLSTATE_SHARD_MOVED || failed == (enum sqlstate)SQLSTATE_SHARD_SPLIT) {
@@ -289,10 +294,11 @@ static enum sqlstate read_piece(struct scan *scan, struct visit *visit, struct e
     if (failed && failed != SQLSTATE_ENOUGH)
         return failed;
     note_rest(scan, visit);
+    /* The rows that came lie in the arena: it grows when they are done with. */
     if (room.wanted && scan->first.arena_size < ARENA_MAX)
-        return row_room_want(step->scope, &scan->first, 2 * (scan->first.arena_size + room.wanted), error);
-    if (visit->overflow && visit->count == 0)
-        return row_room_want(step->scope, &scan->first, 2 * room.wanted, error);
+        scan->arena_wanted = 2 * (scan->first.arena_size + room.wanted);
+    else if (visit->overflow && visit->count == 0)
+        scan->arena_wanted = 2 * room.wanted;
     return SQLSTATE_OK;
 }
 
