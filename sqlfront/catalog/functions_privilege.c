@@ -324,7 +324,7 @@ static enum sqlstate make_item(struct call *call, const struct value *arguments,
 {
     const struct role *grantee = NULL, *grantor = NULL;
     struct catalog_view *view = call->environment->catalog;
-    uint32_t plain, grantable;
+    uint32_t plain = 0, grantable;
     enum sqlstate failed = SQLSTATE_OK;
     if (arguments[0].i)
         failed = catalog_role_by_oid(view, (uint32_t)arguments[0].i, &grantee, call->error);
