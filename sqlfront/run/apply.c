@@ -110,6 +110,19 @@ static enum sqlstate exists(struct apply *apply, struct value *answer, struct er
     return failed;
 }
 
+/* Arrays become elements of one with a dimension more. */
+static enum sqlstate array_of(struct operation *step, const struct array_builder *builder,
+                              struct value *answer, struct error *error)
+{
+    const struct type *type = builder->element;
+    if (!type->element || type->category != 'A' || type->oid == TYPE_INT2VECTOR ||
+        type->oid == TYPE_OIDVECTOR)
+        return array_builder_end(builder, answer, error);
+    const struct type *element =
+        operation_environment(step)->type_find(operation_environment(step), type->element);
+    return array_build_nested(step->memory, element, builder->values, builder->count, answer, error);
+}
+
 static enum sqlstate array(struct apply *apply, struct value *answer, struct error *error)
 {
     struct operation *step = &apply->step;
@@ -121,7 +134,7 @@ static enum sqlstate array(struct apply *apply, struct value *answer, struct err
         if (failed)
             return failed;
         if (!batch)
-            return array_builder_end(&builder, answer, error);
+            return array_of(step, &builder, answer, error);
         for (uint32_t i = 0; i < batch->count && !failed; i++) {
             struct value value;
             failed = value_copy(step->memory, element, &batch->column[0][batch_row(batch, i)], &value, error);

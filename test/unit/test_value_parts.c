@@ -481,10 +481,10 @@ START_TEST(json_that_is_too_deep_is_54001)
     ck_assert_str_eq(error_shown(jsonb->ops->in(&environment, root, jsonb, -1,
                                                 bytes_of_text(repeated("{\"a\":", 10000)), &value, &error)),
                      "54001 stack depth limit exceeded");
-    char *deep = scope_alloc(root, 1025);
-    memset(deep, '[', 512);
-    memset(deep + 512, ']', 512);
-    deep[1024] = '\0';
+    char *deep = scope_alloc(root, 513);
+    memset(deep, '[', 256);
+    memset(deep + 256, ']', 256);
+    deep[512] = '\0';
     struct value first = value_of(jsonb, deep), second = value_of(jsonb, deep), list;
     ck_assert_int_eq(value_compare(&environment, jsonb, &first, &second), 0);
     ck_assert_uint_eq(value_hash(&environment, jsonb, &first), value_hash(&environment, jsonb, &second));
@@ -540,8 +540,8 @@ static void use_a_fibers_stack(void *argument)
     struct value arguments[] = {value_text(repeated("xay", 50)), value_text("(x|xa)(y|ay)(x?)(xa)?")}, result;
     ck_assert_int_eq(run("textregexsubstr", types, 2, arguments, text, &result), SQLSTATE_OK);
     ck_assert_str_eq(shown(text, &result), "x");
-    char *deep = repeated("[", 1000);
-    memset(deep + 500, ']', 500);
+    char *deep = repeated("[", 500);
+    memset(deep + 250, ']', 250);
     struct value both[] = {value_of(jsonb, deep), value_of(jsonb, deep)};
     ck_assert_int_eq(value_compare(&environment, jsonb, &both[0], &both[1]), 0);
     /* Recurses: an answer, or 54001, and in no case the end of the stack. */

@@ -380,9 +380,26 @@ enum sqlstate jsonb_parse(struct environment *environment, struct scope *scope, 
 
 /* ---- going through ---- */
 
+/* A container within larger bytes, as 4 bytes: sizes are below 2^30. */
+#define PLACE_OF_OBJECT 0x80000000
+static_assert(VALUE_BYTES_MAX < PLACE_OF_OBJECT);
+
+static uint32_t place_of(struct jsonb_node container, const uint8_t *start)
+{
+    return (uint32_t)(container.p - start) | (container.tag == JSONB_OBJECT ? PLACE_OF_OBJECT : 0);
+}
+
+/* (Its size is not known any more, and nobody who reads a container asks for it.) */
+static struct jsonb_node container_at(uint32_t place, const uint8_t *start)
+{
+    return (struct jsonb_node){.tag = place & PLACE_OF_OBJECT ? JSONB_OBJECT : JSONB_ARRAY,
+                               .p = start + (place & ~PLACE_OF_OBJECT)};
+}
+
 void jsonb_walk_start(struct jsonb_walk *walk, struct jsonb_node node)
 {
     walk->node = node;
+    walk->start = node.p;
     walk->started = false;
     walk->member = false;
     walk->key = bytes_of(NULL, 0);
@@ -396,7 +413,7 @@ static bool walk_arrive(struct jsonb_walk *walk)
     if (walk->event == JSONB_SCALAR)
         return true;
     check(walk->open < JSONB_DEPTH_MAX);
-    walk->levels[walk->open].container = walk->node;
+    walk->levels[walk->open].place = place_of(walk->node, walk->start);
     walk->levels[walk->open++].at = 0;
     return true;
 }
@@ -409,7 +426,7 @@ bool jsonb_walk_next(struct jsonb_walk *walk)
     }
     if (walk->open == 0)
         return false;
-    struct jsonb_node container = walk->levels[walk->open - 1].container;
+    struct jsonb_node container = container_at(walk->levels[walk->open - 1].place, walk->start);
     uint32_t at = walk->levels[walk->open - 1].at++;
     if (at == jsonb_count(container)) {
         walk->depth = --walk->open;
@@ -534,9 +551,11 @@ static int compare_scalars(struct jsonb_node a, struct jsonb_node b)
 int jsonb_compare_nodes(struct environment *environment, struct jsonb_node a, struct jsonb_node b)
 {
     struct {
-        struct jsonb_node a, b;
+        uint32_t a, b; /* places of containers */
         uint32_t at;
     } levels[JSONB_DEPTH_MAX];
+    static_assert(sizeof levels < 3584, "smaller than a guard page");
+    const uint8_t *first_start = a.p, *second_start = b.p;
     uint32_t depth = 0;
     for (;;) {
         int order = rank(a.tag) - rank(b.tag);
@@ -544,18 +563,22 @@ int jsonb_compare_nodes(struct environment *environment, struct jsonb_node a, st
             uint32_t first = jsonb_count(a), second = jsonb_count(b);
             order = (first > second) - (first < second);
             check(depth < JSONB_DEPTH_MAX);
-            levels[depth].a = a;
-            levels[depth].b = b;
+            levels[depth].a = place_of(a, first_start);
+            levels[depth].b = place_of(b, second_start);
             levels[depth++].at = 0;
         } else if (order == 0) {
             order = compare_scalars(a, b);
         }
-        while (order == 0 && depth > 0 && levels[depth - 1].at == jsonb_count(levels[depth - 1].a))
-            depth--;
+        struct jsonb_node first = {0}, second;
+        for (; order == 0 && depth > 0; depth--) { /* out of the containers that are at their end */
+            first = container_at(levels[depth - 1].a, first_start);
+            if (levels[depth - 1].at < jsonb_count(first))
+                break;
+        }
         if (order || depth == 0)
             return order;
+        second = container_at(levels[depth - 1].b, second_start);
         uint32_t at = levels[depth - 1].at++;
-        struct jsonb_node first = levels[depth - 1].a, second = levels[depth - 1].b;
         if (first.tag == JSONB_OBJECT)
             order = bytes_compare(jsonb_key_at(first, at), jsonb_key_at(second, at));
         if (order)

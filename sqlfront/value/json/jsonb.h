@@ -8,8 +8,9 @@
 #include "base/text.h"
 #include "sqlfront/value/value.h"
 
-/* Levels of a jsonb (54001 beyond): comparing two keeps its place in this many on the fiber's stack. */
-#define JSONB_DEPTH_MAX 512
+/* Levels of a jsonb (54001 beyond): comparing two keeps its place in this many on the fiber's stack, where a frame must
+ * be smaller than the page that guards it. */
+#define JSONB_DEPTH_MAX 256
 
 /* In the order in which PostgreSQL sorts values of different kinds. */
 enum jsonb_tag { JSONB_NULL, JSONB_STRING, JSONB_NUMBER, JSONB_FALSE, JSONB_TRUE, JSONB_ARRAY, JSONB_OBJECT };
@@ -51,7 +52,7 @@ enum jsonb_event { JSONB_SCALAR, JSONB_OPEN, JSONB_CLOSE };
 
 struct jsonb_walk {
     enum jsonb_event event;
-    struct jsonb_node node; /* the scalar, or the container opened or closed */
+    struct jsonb_node node; /* the scalar, or the container opened; of one closed only the tag */
     bool member;            /* of an object: it has a key */
     struct bytes key;
     uint32_t at;    /* its number in its container */
@@ -59,11 +60,13 @@ struct jsonb_walk {
     /* the rest is jsonb.c's */
     bool started;
     uint32_t open;
+    const uint8_t *start;
     struct {
-        struct jsonb_node container;
+        uint32_t place; /* of the container, from start; top bit: an object */
         uint32_t at;
     } levels[JSONB_DEPTH_MAX];
 };
+static_assert(sizeof(struct jsonb_walk) < 3072, "smaller than a guard page");
 
 void jsonb_walk_start(struct jsonb_walk *walk, struct jsonb_node node);
 /* False behind the end. */
