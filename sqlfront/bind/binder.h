@@ -23,12 +23,20 @@ struct binder {
     struct error *error;
     const char *text; /* positions are offsets in it; NULL = they mean nothing (texts of the catalog) */
     uint32_t depth;   /* of views and inlined functions within each other */
+    uint32_t nesting; /* of the expression node being bound */
+    uint32_t queries; /* within each other, at present */
     /* The SQL function whose body this is: $n and names stand for its arguments. */
     const struct procedure *body_of;
     struct expression **body_arguments;
     uint32_t *body_uses; /* how often each is named */
     /* MERGE ... WHEN: which rows may be named is checked where columns are found. */
 };
+
+/* Nodes of an expression within each other. Whatever walks bound trees later (planner, evaluator) uses up to half a KiB of
+ * the fiber's 1 MiB for each, and most of it does not look how much is left. */
+#define NESTING_MAX 1500
+/* Queries within each other: a planner's recursion takes more for each. */
+#define QUERIES_NESTED_MAX 200
 
 #define BIND_DEPTH_MAX 64 /* views in views, functions in functions: PostgreSQL's stack would end likewise */
 

@@ -785,11 +785,9 @@ static struct expression *bind_current_of(struct level *level, const CurrentOfEx
     return made;
 }
 
-struct expression *node_bind(struct level *level, const Node *node)
+static struct expression *bind_kind(struct level *level, const Node *node)
 {
     struct binder *binder = level->binder;
-    if (!stack_suffices(binder))
-        return NULL;
     switch (nodeTag(node)) {
     case T_ColumnRef:
         return column_bind(level, (const ColumnRef *)node);
@@ -848,6 +846,19 @@ struct expression *node_bind(struct level *level, const Node *node)
     default:
         return fail(binder, SQLSTATE_INTERNAL_ERROR, -1, "unrecognized node type: %d", (int)nodeTag(node));
     }
+}
+
+struct expression *node_bind(struct level *level, const Node *node)
+{
+    struct binder *binder = level->binder;
+    if (!stack_suffices(binder))
+        return NULL;
+    if (binder->nesting >= NESTING_MAX)
+        return fail(binder, SQLSTATE_STATEMENT_TOO_COMPLEX, -1, "stack depth limit exceeded");
+    binder->nesting++;
+    struct expression *bound = bind_kind(level, node);
+    binder->nesting--;
+    return bound;
 }
 
 struct expression *expression_bind(struct level *level, const Node *node, enum place place)

@@ -39,9 +39,14 @@ struct query *query_bind(struct binder *binder, struct level *above, const Node 
 {
     if (!stack_suffices(binder))
         return NULL;
+    if (binder->queries >= QUERIES_NESTED_MAX)
+        return fail(binder, SQLSTATE_STATEMENT_TOO_COMPLEX, -1, "stack depth limit exceeded");
     struct level *level = level_open(binder, above);
     level->keep_unknown = keep_unknown;
-    return statement_bind(level, statement) ? level->query : NULL;
+    binder->queries++;
+    bool bound = statement_bind(level, statement);
+    binder->queries--;
+    return bound ? level->query : NULL;
 }
 
 /* What all kinds of SELECT end with. */
