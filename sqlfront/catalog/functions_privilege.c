@@ -213,6 +213,19 @@ static const struct kind
     tablespaces = {PG_TABLESPACE, PG_TABLESPACE_SPCNAME, PG_TABLESPACE_SPCOWNER, PG_TABLESPACE_SPCACL,
                    'n',           "tablespace"};
 
+static const struct kind wrappers = {PG_FOREIGN_DATA_WRAPPER,
+                                     PG_FOREIGN_DATA_WRAPPER_FDWNAME,
+                                     PG_FOREIGN_DATA_WRAPPER_FDWOWNER,
+                                     PG_FOREIGN_DATA_WRAPPER_FDWACL,
+                                     'T',
+                                     "foreign-data wrapper"},
+                         servers = {PG_FOREIGN_SERVER,
+                                    PG_FOREIGN_SERVER_SRVNAME,
+                                    PG_FOREIGN_SERVER_SRVOWNER,
+                                    PG_FOREIGN_SERVER_SRVACL,
+                                    'T',
+                                    "server"};
+
 /* The oid of what an argument names. */
 static enum sqlstate thing_argument(struct call *call, const struct kind *kind, const struct value *argument,
                                     bool by_name, uint32_t *oid)
@@ -430,6 +443,8 @@ FAMILY(function, on_row(call, &functions_kind, &question, arguments, result))
 FAMILY(type, on_row(call, &types, &question, arguments, result))
 FAMILY(language, on_row(call, &languages, &question, arguments, result))
 FAMILY(tablespace, on_row(call, &tablespaces, &question, arguments, result))
+FAMILY(wrapper, on_row(call, &wrappers, &question, arguments, result))
+FAMILY(server, on_row(call, &servers, &question, arguments, result))
 FAMILY(role, has_role(call, &question, arguments, result))
 FAMILY(column_by_name, on_column(call, &question, false, arguments, result))
 FAMILY(column_by_number, on_column(call, &question, true, arguments, result))
@@ -453,6 +468,8 @@ static const struct function functions[] = {
     ROWS(type, "has_type_privilege"),
     ROWS(language, "has_language_privilege"),
     ROWS(tablespace, "has_tablespace_privilege"),
+    ROWS(wrapper, "has_foreign_data_wrapper_privilege"),
+    ROWS(server, "has_server_privilege"),
     ROWS(role, "pg_has_role"),
     ASKS("has_column_privilege_name_name_name", column_by_name_name_name),
     ASKS("has_column_privilege_name_id_name", column_by_name_name_id),
