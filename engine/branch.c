@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "engine/inside.h"
 #include "engine/record.h"
+#include "engine/row/row.h"
 
 /* Versions taken back between two yields of a rollback: about 100 us. */
 #define ROLLBACK_SLICE 500
@@ -109,8 +110,8 @@ static struct snapshot snapshot_at(const struct branch *branch, const struct sha
 enum lock_kind { OF_ROW, OF_RANGE, OF_OBJECT };
 struct lock_call {
     enum lock_kind kind;
-    uint64_t shard;
-    struct bytes key; /* or where the range begins */
+    struct shard *shard; /* of rows and ranges */
+    struct bytes key;    /* or where the range begins */
     struct bytes to;
     bool to_open;
     enum lock_strength strength;
@@ -125,15 +126,59 @@ static enum sqlstate ask(struct branch *branch, const struct lock_call *call,
     struct lock_owner *owner = &branch->owner;
     switch (call->kind) {
     case OF_ROW:
-        return lock_row(locks, owner, call->shard, call->key, call->strength, request, outcome, error);
+        return lock_row(locks, owner, call->shard->shard, call->key, call->strength, request, outcome, error);
     case OF_RANGE:
-        return lock_range(locks, owner, call->shard, call->key, call->to, call->to_open, request, outcome,
-                          error);
+        return lock_range(locks, owner, call->shard->shard, call->key, call->to, call->to_open, request,
+                          outcome, error);
     case OF_OBJECT:
         return lock_object(locks, owner, call->object, call->mode, request, outcome, error);
     }
     check(false, "a lock of kind %d", call->kind);
     return SQLSTATE_INTERNAL_ERROR;
+}
+
+/* Locks of rows whose versions have left memory went with them. They come back when somebody else asks. */
+struct uncovering {
+    struct engine_core *core;
+    const struct shard *shard;
+};
+
+static void uncover_one(void *argument, uint64_t holder, struct bytes key)
+{
+    const struct uncovering *uncovering = argument;
+    list_each (&uncovering->core->branches, at) {
+        struct branch *branch = container_of(at, struct branch, of_core);
+        if (branch->owner.transaction != holder)
+            continue;
+        lock_row_regain(uncovering->core->locks, &branch->owner, uncovering->shard->shard, key, LOCK_UPDATE);
+        return;
+    }
+    check(false, "transaction %llu has written and is not here", (unsigned long long)holder);
+}
+
+static enum sqlstate uncover(struct branch *branch, const struct lock_call *call, struct error *error)
+{
+    struct uncovering uncovering = {.core = branch->core, .shard = call->shard};
+    uint8_t behind[STORE_KEY_BYTES_MAX + 1];
+    struct key_range range = {.from = call->key, .to = call->to, .to_open = call->to_open};
+    bool again = call->shard && call->shard->volume && row_store_spilled(call->shard->store, SCN_NEWEST);
+    if (again && call->kind == OF_ROW) {
+        if (call->key.size)
+            memcpy(behind, call->key.data, call->key.size);
+        behind[call->key.size] = 0;
+        range.to = bytes_of(behind, call->key.size + 1);
+    }
+    enum sqlstate failed = SQLSTATE_OK;
+    while (again && !failed)
+        failed = row_store_holders(call->shard->store, branch->owner.transaction, &range, uncover_one,
+                                   &uncovering, &again, error);
+    return failed;
+}
+
+void branch_row_left(struct writer *writer, struct bytes key)
+{
+    struct branch_writer *one = container_of(writer, struct branch_writer, writer);
+    (void)!lock_row_shed(one->branch->core->locks, &one->branch->owner, one->shard->shard, key);
 }
 
 static enum sqlstate lock(struct branch *branch, const struct lock_call *call, enum lock_policy policy,
@@ -145,8 +190,13 @@ static enum sqlstate lock(struct branch *branch, const struct lock_call *call, e
     struct lock_request request = {.policy = policy, .deadline_ns = deadline};
     const struct lock_request at_once = {.policy = LOCK_SKIP};
     bool waited = false;
-    while (branch->owner.waiting && policy == LOCK_WAIT) {
-        enum sqlstate failed = ask(branch, call, &at_once, outcome, error);
+    for (;;) {
+        enum sqlstate failed = uncover(branch, call, error); /* nothing yields from its last look on */
+        if (failed)
+            return failed;
+        if (!branch->owner.waiting || policy != LOCK_WAIT)
+            break;
+        failed = ask(branch, call, &at_once, outcome, error);
         if (failed || *outcome != LOCK_SKIPPED)
             return failed;
         waited = true;
@@ -232,8 +282,7 @@ static enum sqlstate get_row(struct branch *branch, struct shard *shard, struct 
 {
     enum sqlstate failed = SQLSTATE_OK;
     if (branch->terms.isolation == SERIALIZABLE) {
-        const struct lock_call call = {
-            .kind = OF_ROW, .shard = shard->shard, .key = key, .strength = LOCK_SHARE};
+        const struct lock_call call = {.kind = OF_ROW, .shard = shard, .key = key, .strength = LOCK_SHARE};
         enum lock_outcome outcome;
         failed = lock(branch, &call, LOCK_WAIT, &outcome, error);
         note_lock(branch);
@@ -303,7 +352,7 @@ enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cu
         return failed;
     if (branch->terms.isolation == SERIALIZABLE) {
         const struct lock_call call = {.kind = OF_RANGE,
-                                       .shard = shard->shard,
+                                       .shard = shard,
                                        .key = cursor->range.from,
                                        .to = cursor->range.to,
                                        .to_open = cursor->range.to_open};
@@ -354,7 +403,7 @@ static enum sqlstate lock_and_look(struct branch *branch, struct shard *shard, s
                                    struct store_newest *newest, enum lock_outcome *outcome,
                                    struct error *error)
 {
-    const struct lock_call call = {.kind = OF_ROW, .shard = shard->shard, .key = key, .strength = strength};
+    const struct lock_call call = {.kind = OF_ROW, .shard = shard, .key = key, .strength = strength};
     enum sqlstate failed = lock(branch, &call, policy, outcome, error);
     failed = still_there(shard, failed, error);
     if (failed || *outcome == LOCK_SKIPPED)
@@ -398,7 +447,8 @@ static struct branch_writer *writer_open(struct branch *branch, struct shard *sh
     if (writer)
         return writer;
     writer = slab_alloc(branch->core->pool, sizeof *writer);
-    *writer = (struct branch_writer){.shard = shard, .writer = {.transaction = branch->terms.transaction}};
+    *writer = (struct branch_writer){
+        .branch = branch, .shard = shard, .writer = {.transaction = branch->terms.transaction}};
     writer->floor = log_port_stable(branch->core->port);
     list_append(&branch->writers, &writer->link);
     return writer;

@@ -208,7 +208,7 @@ enum sqlstate engine_close(struct world *world, struct engine *engine, struct er
 /* ---- watching ---- */
 
 struct core_figures {
-    uint64_t active, commits, rollbacks, deadlocks, history_bytes, page_bytes, disk_bytes, shards;
+    uint64_t active, commits, rollbacks, deadlocks, history_bytes, page_bytes, disk_bytes, shards, locks;
 };
 
 static enum sqlstate figures_there(struct engine_core *core, void *argument, struct error *error)
@@ -218,7 +218,8 @@ static enum sqlstate figures_there(struct engine_core *core, void *argument, str
     *figures = (struct core_figures){.active = core->active,
                                      .commits = core->commits,
                                      .rollbacks = core->rollbacks,
-                                     .deadlocks = txn_deadlocks(core->txn)};
+                                     .deadlocks = txn_deadlocks(core->txn),
+                                     .locks = lock_count(core->locks)};
     list_each (&core->shards, at) {
         const struct shard *shard = container_of(at, struct shard, of_core);
         figures->history_bytes += shard->store->memory_bytes;
@@ -252,6 +253,7 @@ void engine_figures(struct world *world, struct engine *engine, struct engine_fi
         figures->page_bytes += by_core.page_bytes;
         figures->disk_bytes += by_core.disk_bytes;
         figures->shards += by_core.shards;
+        figures->locks += by_core.locks;
         const struct txn_shared_core *shared = &engine->txn.core[to];
         if (__atomic_load_n(&shared->oldest, __ATOMIC_ACQUIRE) == figures->oldest_scn)
             figures->oldest_transaction = __atomic_load_n(&shared->oldest_transaction, __ATOMIC_RELAXED);

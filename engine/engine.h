@@ -265,6 +265,7 @@ struct engine_figures {
     uint64_t log_first, log_stable, log_placed;
     uint64_t history_bytes, page_bytes, disk_bytes;
     uint64_t shards;
+    uint64_t locks; /* in memory: of rows, ranges and objects, held or waited for */
 };
 void engine_figures(struct world *world, struct engine *engine, struct engine_figures *figures);
 

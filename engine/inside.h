@@ -90,6 +90,7 @@ struct shard {
 /* A transaction's writing at one shard. Outlives the branch while versions point at it, and while a checkpoint may need
  * the log from its floor on. */
 struct branch_writer {
+    struct branch *branch; /* while open */
     struct list_link link; /* of the branch; then of core->settling */
     struct shard *shard;   /* NULL once the shard was dropped */
     struct writer writer;
@@ -260,6 +261,9 @@ enum sqlstate fragment_do(struct engine_core *core, struct fragment *fragment, s
 enum sqlstate branch_stay(struct branch *branch, uint64_t table, const struct key_range *range,
                           struct branch_stay *stay, struct error *error);
 void branch_leave(struct branch_stay *stay);
+
+/* Versions of a row have left memory, and stand for its lock. */
+void branch_row_left(struct writer *writer, struct bytes key);
 
 enum sqlstate branch_lock_object(struct branch *branch, const struct lock_object *object, enum lock_mode mode,
                                  enum lock_policy policy, enum lock_outcome *outcome, struct error *error);

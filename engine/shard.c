@@ -207,7 +207,8 @@ struct shard *shard_open(struct engine_core *core, const struct shard_place *pla
                                                   .volume = shard->volume->volume,
                                                   .root = shard->written,
                                                   .shard = place->shard,
-                                                  .memory_bytes = history_bytes_max(core)};
+                                                  .memory_bytes = history_bytes_max(core),
+                                                  .left = branch_row_left};
         shard->store = row_store_open(scope, &options);
     }
     list_append(&core->shards, &shard->of_core);

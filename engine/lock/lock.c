@@ -67,9 +67,13 @@ enum sqlstate lock_table_open(struct world *world, struct scope *scope, struct l
     return SQLSTATE_OK;
 }
 
+/* Grants of an owner are numbered from 2 on; what it regains is older than all of them, and than any mark. */
+#define NUMBER_REGAINED 1
+
 void lock_owner_init(struct lock_owner *owner, uint64_t transaction, uint64_t started_ns)
 {
     *owner = (struct lock_owner){.transaction = transaction, .started_ns = started_ns};
+    owner->grants = NUMBER_REGAINED;
     list_init(&owner->held);
 }
 
@@ -396,8 +400,7 @@ static void grant(struct lock_table *table, struct request *request)
     struct record *record = slab_alloc(table->pool, sizeof *record);
     *record = (struct record){
         .owner = owner, .lock = request->lock, .range = request->range, .mode = request->mode};
-    struct list_link *last = list_last(&owner->held);
-    record->number = last ? container_of(last, struct record, of_owner)->number + 1 : 1;
+    record->number = ++owner->grants;
     list_append(&owner->held, &record->of_owner);
     owner->held_count++;
     list_link_init(&record->of_lock);
@@ -637,6 +640,50 @@ enum sqlstate lock_row(struct lock_table *table, struct lock_owner *owner, uint6
     return ask(table, &request, options, outcome, error);
 }
 
+bool lock_row_shed(struct lock_table *table, struct lock_owner *owner, uint64_t shard, struct bytes key)
+{
+    struct lock *lock = find_row(table, shard, key);
+    if (!lock)
+        return true;
+    if (!list_empty(&lock->waiting) || lock->shard->ranges_wait.count)
+        return false;
+    list_each (&lock->granted, at)
+        if (container_of(at, struct record, of_lock)->owner != owner)
+            return false;
+    for (struct list_link *link; (link = list_take_first(&lock->granted));) {
+        struct record *record = container_of(link, struct record, of_lock);
+        list_remove(&record->of_owner);
+        owner->held_count--;
+        lock->granted_count[record->mode]--;
+        slab_free(table->pool, record, sizeof *record);
+    }
+    lock_free_if_idle(table, lock);
+    return true;
+}
+
+void lock_row_regain(struct lock_table *table, struct lock_owner *owner, uint64_t shard, struct bytes key,
+                     enum lock_strength strength)
+{
+    uint64_t hash = hash_key(table, shard, key);
+    struct lock *lock = *find(table, hash, shard, key, NULL);
+    if (!lock)
+        lock = lock_make(table, hash, shard_of(table, shard), key, NULL);
+    else if (strongest(lock, owner) >= (uint32_t)strength)
+        return;
+    struct record *record = slab_alloc(table->pool, sizeof *record);
+    *record = (struct record){.owner = owner, .lock = lock, .mode = strength, .number = NUMBER_REGAINED};
+    list_link_init(&record->of_lock);
+    list_prepend(&owner->held, &record->of_owner);
+    owner->held_count++;
+    list_append(&lock->granted, &record->of_lock);
+    lock->granted_count[strength]++;
+}
+
+uint64_t lock_count(const struct lock_table *table)
+{
+    return table->locks;
+}
+
 /* Whether one of the owner's ranges covers all of the interval. */
 struct cover_search {
     const struct lock_owner *owner;
@@ -730,8 +777,7 @@ bool lock_object_release(struct lock_table *table, struct lock_owner *owner, con
 
 uint64_t lock_mark(const struct lock_owner *owner)
 {
-    struct list_link *last = list_last(&owner->held);
-    return last ? container_of(last, struct record, of_owner)->number : 0;
+    return owner->grants;
 }
 
 void lock_release_since(struct lock_table *table, struct lock_owner *owner, uint64_t mark)

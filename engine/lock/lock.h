@@ -72,7 +72,8 @@ struct lock_owner {
     uint64_t started_ns; /* younger loses a tie */
     struct list held;    /* newest last; lock.c's */
     uint64_t held_count;
-    void *waiting; /* the request it waits with, lock.c's; NULL = none */
+    uint64_t grants; /* so far: numbers them */
+    void *waiting;   /* the request it waits with, lock.c's; NULL = none */
 };
 
 struct lock_request {
@@ -101,6 +102,18 @@ enum sqlstate lock_object(struct lock_table *table, struct lock_owner *owner,
 /* Strength the owner holds on a row, 0 = none. */
 uint32_t lock_row_held(const struct lock_table *table, const struct lock_owner *owner, uint64_t shard,
                        struct bytes key);
+
+/* Gives up the owner's locks on a row without anybody noticing, for something else answers for the row from now on; who asks
+ * for it must look there first (lock_row_regain). False when it stays: others hold it, too, or somebody waits for it, or for
+ * a range of the shard. */
+bool lock_row_shed(struct lock_table *table, struct lock_owner *owner, uint64_t shard, struct bytes key);
+
+/* The owner holds the row in that strength, and has since before all savepoints. Requires: nobody holds what conflicts. */
+void lock_row_regain(struct lock_table *table, struct lock_owner *owner, uint64_t shard, struct bytes key,
+                     enum lock_strength strength);
+
+/* Locks there are, held or waited for. */
+uint64_t lock_count(const struct lock_table *table);
 
 /* Whether the owner holds any row or range of the shard. */
 bool lock_owner_holds(const struct lock_owner *owner, uint64_t shard);

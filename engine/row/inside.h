@@ -13,7 +13,8 @@ struct row_store {
     struct volume *volume;
     struct tree *tree;
     struct history *history;
-    size_t memory_bytes;       /* limit of the history */
+    size_t memory_bytes; /* limit of the history */
+    void (*left)(struct writer *writer, struct bytes key);
     struct list spills;        /* spill.h */
     struct list spills_dead;   /* those whose pages are to be freed */
     bool merging;              /* one fiber at a time brings versions into the tree, or into spills */

@@ -738,6 +738,7 @@ struct store *row_store_open(struct scope *scope, const struct row_store_options
     rows->scope = scope;
     rows->volume = options->volume;
     rows->memory_bytes = options->memory_bytes;
+    rows->left = options->left;
     rows->history = history_open(scope);
     rows->tree = tree_open(scope, options->volume, &options->root);
     fiber_queue_init(&rows->merged);

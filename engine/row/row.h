@@ -12,6 +12,9 @@ struct row_store_options {
     struct tree_root root; /* where the shard rests; zero = empty */
     uint64_t shard;
     size_t memory_bytes; /* of the history, before room is made by merging */
+    /* An open writer's versions of the row leave memory: row_store_holders() tells of them from now on. May be NULL. Must not
+     * yield. */
+    void (*left)(struct writer *writer, struct bytes key);
 };
 
 /* Opens; freed with the scope. Reads nothing and does not yield. */
@@ -26,6 +29,12 @@ bool row_store_dirty(const struct store *store, const struct tree_root *written)
 
 /* Whether versions of a writer who committed above `since`, or is open, lie outside of the history. */
 bool row_store_spilled(const struct store *store, uint64_t since);
+
+/* Tells of each open writer but `transaction` that has versions outside of memory of some key in the range, with one such key.
+ * *again: a page had to be read, so what was told is not of one moment; ask again. May yield then. */
+enum sqlstate row_store_holders(struct store *store, uint64_t transaction, const struct key_range *range,
+                                void (*found)(void *argument, uint64_t holder, struct bytes key),
+                                void *argument, bool *again, struct error *error);
 
 /* A key that cuts the rows at rest about in half, in `key` (STORE_KEY_BYTES_MAX); *found false when there is none. Yields. */
 enum sqlstate row_store_middle(struct store *store, uint8_t *key, size_t *size, bool *found,

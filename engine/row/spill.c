@@ -14,6 +14,9 @@
  *     spills    T9: #3 #2           SCN 80       SCN 80              <- keys below `folded` have left it
  *     tree                          old value    old value
  *
+ * That a row has versions in the spill of an open writer also stands for the writer's lock on it: whoever wants a lock asks
+ * row_store_holders() first. So the lock leaves memory with the versions. What a savepoint took back stays locked thereby.
+ *
  * A committed spill is *folded*: leaf by leaf its versions go back into the history (at their place, by SCN) and are merged
  * into the tree at once, as far as `folded` says. Two rules keep the order:
  *
@@ -190,6 +193,70 @@ enum sqlstate spill_look(struct spill_look *look, const struct version *version,
         enum sqlstate failed = look_into(look, spill, again, error);
         if (failed || look->there || *again)
             return failed;
+    }
+    return SQLSTATE_OK;
+}
+
+/* ---- who has written what ---- */
+
+struct first_key {
+    const struct key_range *range;
+    bool found;
+    uint8_t key[STORE_KEY_BYTES_MAX];
+    size_t size;
+};
+
+static bool take_first(void *argument, struct bytes key, const struct tree_value *value)
+{
+    struct first_key *first = argument;
+    (void)value;
+    first->found = first->range->to_open || bytes_compare(key, first->range->to) < 0;
+    if (first->found && key.size)
+        memcpy(first->key, key.data, key.size);
+    first->size = key.size;
+    return false;
+}
+
+/* The first key of a spill in a range. */
+static enum tree_answer find_first(const struct spill *spill, struct first_key *first, uint64_t *missing)
+{
+    uint8_t from[STORE_KEY_BYTES_MAX], bound[STORE_KEY_BYTES_MAX];
+    struct tree_walk walk = {
+        .from = first->range->from, .visit = take_first, .argument = first, .bound = bound};
+    first->found = false;
+    first->size = SIZE_MAX; /* no key was seen */
+    for (;;) {
+        enum tree_answer answer = tree_walk_leaf(spill->tree, &walk, missing);
+        if (answer != TREE_FOUND || first->size != SIZE_MAX || walk.last)
+            return answer;
+        memcpy(from, bound, walk.bound_size);
+        walk.from = bytes_of(from, walk.bound_size);
+        if (!first->range->to_open && bytes_compare(walk.from, first->range->to) >= 0)
+            return TREE_FOUND;
+    }
+}
+
+enum sqlstate row_store_holders(struct store *store, uint64_t transaction, const struct key_range *range,
+                                void (*found)(void *argument, uint64_t holder, struct bytes key),
+                                void *argument, bool *again, struct error *error)
+{
+    struct row_store *rows = row_store_of(store);
+    struct first_key first = {.range = range};
+    *again = false;
+    list_each (&rows->spills, at) {
+        const struct spill *spill = container_of(at, struct spill, link);
+        uint64_t missing;
+        if (spill->scn != SCN_NONE)
+            break; /* committed ones come last */
+        if (spill->transaction == transaction)
+            continue;
+        enum tree_answer answer = find_first(spill, &first, &missing);
+        if (answer >= TREE_MISSING) {
+            *again = true;
+            return bring_in(rows, answer, spill->tree, missing, range->from, error);
+        }
+        if (first.found)
+            found(argument, spill->transaction, bytes_of(first.key, first.size));
     }
     return SQLSTATE_OK;
 }
@@ -451,6 +518,8 @@ static enum sqlstate spill_stretch(struct spill_pass *pass, bool *last, struct e
         for (size_t i = 0; i < pass->count; i++) {
             if (pass->taken[i].highest > pass->spill->highest)
                 pass->spill->highest = pass->taken[i].highest;
+            if (rows->left)
+                rows->left(pass->spill->writer, history_key(pass->taken[i].row));
             history_take_out(rows->history, pass->taken[i].row);
         }
     }

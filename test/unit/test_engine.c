@@ -326,6 +326,13 @@ static const char *changed(uint64_t i)
     return i % 3 == 0 ? "second" : i % 3 == 1 && i < LARGE_ROWS / 2 ? NULL : loaded(i);
 }
 
+static bool no_row(void *argument, const struct store_row *row)
+{
+    (void)argument;
+    (void)row;
+    return true;
+}
+
 /* Inserts half of the rows, then takes more and more back. */
 static void large_insert(struct stage *stage, struct world *world, struct scope *scope)
 {
@@ -406,6 +413,83 @@ static void large_after(struct stage *stage, struct world *world, struct scope *
     commit(t);
     verify(stage, world);
 }
+
+/* Locks of rows that have left memory: all are there, few are in memory. */
+static void large_locks(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    struct engine_figures figures;
+    uint8_t room[8];
+    struct bytes row;
+    bool found, done;
+    enum lock_outcome outcome;
+    create(stage, world, scope, 1, TABLE_ROW);
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    write_large(t, 0, LARGE_ROWS / 2, 1, "first", true);
+    uint64_t savepoint = transaction_savepoint(t);
+    write_large(t, 0, LARGE_ROWS / 2, 1, "second", false);
+    engine_figures(world, stage->engine, &figures);
+    ck_assert_uint_lt(figures.locks, LARGE_ROWS / 5);
+    struct transaction *other = begin(stage, world, scope, READ_COMMITTED);
+    for (uint64_t i = 0; i < LARGE_ROWS / 2; i += 97) {
+        must(row_lock(other, scope, 1, number_key(i, room), LOCK_KEY_SHARE, LOCK_SKIP, &row, &found, &outcome,
+                      &error),
+             &error);
+        ck_assert_int_eq(outcome, LOCK_SKIPPED);
+    }
+    ck_assert_int_eq(row_lock(other, scope, 1, number_key(5, room), LOCK_UPDATE, LOCK_NOWAIT, &row, &found,
+                              &outcome, &error),
+                     SQLSTATE_LOCK_NOT_AVAILABLE);
+    transaction_rollback(other);
+    /* What the savepoint takes back stays locked, for the rows were written before it, too. */
+    must(transaction_rollback_to(t, savepoint, &error), &error);
+    check_large(t, scope, loaded);
+    other = begin(stage, world, scope, READ_COMMITTED);
+    must(row_lock(other, scope, 1, number_key(77, room), LOCK_SHARE, LOCK_SKIP, &row, &found, &outcome,
+                  &error),
+         &error);
+    ck_assert_int_eq(outcome, LOCK_SKIPPED);
+    /* A serializable scan of a gap waits for nobody; one over the rows does. */
+    transaction_rollback(other);
+    struct store_sink sink = {.take = no_row, .argument = NULL};
+    const struct transaction_options options = {.isolation = SERIALIZABLE,
+                                                .lock_timeout_ns = 50 * SIM_MILLISECOND};
+    uint8_t low[8], high[8];
+    must(transaction_begin(world, stage->engine, scope, &options, &other, &error), &error);
+    must(row_scan(
+             other,
+             &(struct row_scan){.table = 1, .range = {.from = number_key(LARGE_ROWS, low), .to_open = true}},
+             &sink, &error),
+         &error);
+    ck_assert_int_eq(
+        row_scan(other,
+                 &(struct row_scan){.table = 1,
+                                    .range = {.from = number_key(4000, low), .to = number_key(4001, high)}},
+                 &sink, &error),
+        SQLSTATE_LOCK_NOT_AVAILABLE);
+    transaction_rollback(other);
+    commit(t);
+    other = begin(stage, world, scope, SERIALIZABLE);
+    ck_assert(update(other, 1, 4000, "free now"));
+    must(row_delete(other, 1, number_key(77, room), &done, &error), &error);
+    ck_assert(done);
+    transaction_rollback(other);
+    engine_figures(world, stage->engine, &figures);
+    ck_assert_uint_eq(figures.locks, 0);
+    verify(stage, world);
+}
+
+START_TEST(locks_of_rows_that_have_left_memory_still_hold)
+{
+    for (uint32_t cores = 1; cores <= 2; cores++) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        stage.options.memory_bytes = 4 << 20;
+        play(&stage, large_locks, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
 
 START_TEST(one_transaction_may_be_larger_than_memory)
 {
@@ -810,6 +894,7 @@ int main(void)
     tcase_add_test(tests, tables_are_made_and_dropped_in_transactions);
     tcase_add_test(tests, more_rows_than_memory_survive_crash_and_close);
     tcase_add_test(tests, one_transaction_may_be_larger_than_memory);
+    tcase_add_test(tests, locks_of_rows_that_have_left_memory_still_hold);
     tcase_add_test(tests, a_table_loaded_in_bulk_is_there_after_its_commit_and_only_then);
     tcase_add_test(tests, rows_larger_than_pages_and_records_come_back_whole);
     tcase_add_test(tests, a_deadlock_over_cores_ends_within_50_ms_with_one_victim);

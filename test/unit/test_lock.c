@@ -490,6 +490,69 @@ static void wander(void *argument)
     crowd->left--;
 }
 
+START_TEST(a_row_that_was_shed_is_free_and_one_that_was_regained_is_held_to_the_end)
+{
+    struct place place;
+    struct actor holder, other;
+    place_open(&place);
+    actor_init(&holder, &place, 1);
+    actor_init(&other, &place, 2);
+    ask_row(&holder, "a", LOCK_SHARE);
+    ask_row(&holder, "a", LOCK_UPDATE);
+    ask_row(&holder, "b", LOCK_UPDATE);
+    uint64_t mark = lock_mark(&holder.owner);
+    ck_assert(lock_row_shed(place.table, &holder.owner, 1, bytes_of_text("a")));
+    ck_assert(lock_row_shed(place.table, &holder.owner, 1, bytes_of_text("never locked")));
+    ck_assert_uint_eq(holder.owner.held_count, 1);
+    ck_assert_uint_eq(lock_count(place.table), 1);
+    lock_row_regain(place.table, &holder.owner, 1, bytes_of_text("a"), LOCK_UPDATE);
+    lock_row_regain(place.table, &holder.owner, 1, bytes_of_text("a"), LOCK_UPDATE);
+    ck_assert_uint_eq(holder.owner.held_count, 2);
+    lock_release_since(place.table, &holder.owner, mark);
+    ck_assert_uint_eq(holder.owner.held_count, 2);
+    /* Somebody waits for it: it stays. */
+    ask_row(&other, "a", LOCK_KEY_SHARE);
+    ck_assert(!other.done);
+    ck_assert(!lock_row_shed(place.table, &holder.owner, 1, bytes_of_text("a")));
+    lock_release_all(place.table, &holder.owner);
+    place_run(&place);
+    ck_assert(other.done && !other.failed);
+    /* Others hold it, too. */
+    lock_owner_init(&holder.owner, 3, 3);
+    ask_row(&holder, "a", LOCK_NO_KEY_UPDATE);
+    ck_assert(holder.done && !holder.failed);
+    ck_assert(!lock_row_shed(place.table, &holder.owner, 1, bytes_of_text("a")));
+    lock_release_all(place.table, &other.owner);
+    ck_assert(lock_row_shed(place.table, &holder.owner, 1, bytes_of_text("a")));
+    ck_assert_uint_eq(lock_count(place.table), 0);
+    place_close(&place);
+}
+END_TEST
+
+START_TEST(a_row_is_not_shed_while_a_range_of_its_shard_is_waited_for)
+{
+    struct place place;
+    struct actor holder, other;
+    place_open(&place);
+    actor_init(&holder, &place, 1);
+    actor_init(&other, &place, 2);
+    ask_row(&holder, "m", LOCK_UPDATE);
+    other.range = true;
+    other.object = NULL;
+    other.key = bytes_of_text("a");
+    other.to = bytes_of_text("z");
+    other.to_open = false;
+    actor_go(&other);
+    ck_assert(!other.done);
+    ck_assert(!lock_row_shed(place.table, &holder.owner, 1, bytes_of_text("m")));
+    lock_release_all(place.table, &holder.owner);
+    place_run(&place);
+    ck_assert(other.done && !other.failed);
+    lock_release_all(place.table, &other.owner);
+    place_close(&place);
+}
+END_TEST
+
 START_TEST(at_random_nothing_conflicts_nobody_is_forgotten_and_every_cycle_ends)
 {
     struct crowd *crowd = calloc(1, sizeof *crowd);
@@ -594,6 +657,8 @@ int main(void)
     tcase_add_test(tests, a_range_waits_for_writers_inside_and_writers_behind_it_wait_for_the_range);
     tcase_add_test(tests, a_cycle_ends_with_the_transaction_that_has_done_least);
     tcase_add_test(tests, releasing_to_a_savepoint_weakens_what_was_strengthened);
+    tcase_add_test(tests, a_row_that_was_shed_is_free_and_one_that_was_regained_is_held_to_the_end);
+    tcase_add_test(tests, a_row_is_not_shed_while_a_range_of_its_shard_is_waited_for);
     tcase_add_test(tests, at_random_nothing_conflicts_nobody_is_forgotten_and_every_cycle_ends);
     tcase_add_test(tests, edges_and_views_show_holders_and_waiters);
     tcase_add_test(tests, a_hundred_thousand_locks_come_and_go);
