@@ -302,7 +302,8 @@ static void shards_change(struct stage *stage, struct world *world, struct scope
     uint32_t more_parts = 0;
     make_table(stage, world, scope);
     shake(&shaker, stage, world, scope);
-    for (int i = 0; i < 12; i++) {
+    /* As long as it takes until a shard was replaced under a part that ran. */
+    for (int i = 0; i < 12 || (!more_parts && i < 500); i++) {
         struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
         size_t shards = list_shards(stage, world).count;
         struct tour tour = new_tour(20, 20 * SIM_MILLISECOND);
@@ -597,7 +598,7 @@ static void keys_at_once(struct stage *stage, struct world *world, struct scope 
         ck_assert_uint_eq(parts, world->cores);
     }
     shake(&shaker, stage, world, scope);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20 || (world->cores > 1 && !again && i < 500); i++) {
         fetch_some(stage, world, scope, &random, 10 * SIM_MILLISECOND, &parts);
         again += parts > world->cores;
     }
