@@ -27,7 +27,8 @@ static enum sqlstate by_text(struct call *call, uint32_t oid, const char *text, 
 {
     const struct type *type = type_builtin(oid);
     if (!type || !type->ops || !type->ops->in)
-        return error_set(call->error, SQLSTATE_FEATURE_NOT_SUPPORTED, "values of type %u are not supported", oid);
+        return error_set(call->error, SQLSTATE_FEATURE_NOT_SUPPORTED, "values of type %u are not supported",
+                         oid);
     return type->ops->in(call->environment, call->scope, type, -1, bytes_of_text(text), result, call->error);
 }
 

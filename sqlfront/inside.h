@@ -304,6 +304,9 @@ void statements_forget_own(struct session *session);
 struct prepared *prepared_find(struct session *session, const char *name);
 enum sqlstate prepared_make(struct session *session, const char *name, struct statement *statement,
                             bool from_sql, struct error *error);
+/* 0A000 when the statement gives other columns now than the client was told of. */
+enum sqlstate prepared_check(const struct prepared *prepared, const struct recipe *recipe,
+                             struct error *error);
 void prepared_drop(struct session *session, struct prepared *prepared);
 void prepared_drop_all(struct session *session);
 

@@ -256,7 +256,7 @@ static enum sqlstate role_find(struct session *session, const char *name, const 
     if (!failed)
         failed = catalog_role(view, name, role, error);
     if (!failed && !*role)
-        failed = error_set(error, SQLSTATE_PACK('4', '2', '7', '0', '4'), "role \"%s\" does not exist", name);
+        failed = error_set(error, SQLSTATE_INVALID_PARAMETER_VALUE, "role \"%s\" does not exist", name);
     return failed;
 }
 
@@ -320,10 +320,8 @@ static enum sqlstate identity_find(struct session *session, struct error *error)
     if (!failed) {
         struct sequence_memory *sequences = scope_alloc_zeroed(session->scope, sizeof *sequences);
         sequences->scope = session->scope;
-        session->identity = (struct catalog_session){.database = database,
-                                                     .role = role->oid,
-                                                     .session_role = role->oid,
-                                                     .sequences = sequences};
+        session->identity = (struct catalog_session){
+            .database = database, .role = role->oid, .session_role = role->oid, .sequences = sequences};
         role_take(session, role);
         session->login_role = session->session_role = session->role;
     }
@@ -804,6 +802,8 @@ static enum sqlstate bind_portal(struct session *session, const struct session_b
         failed = session_view(session, portal->scope, &view, error);
     if (!failed && portal->statement->plannable)
         failed = statement_recipe(session, portal->statement, view, &portal->recipe, error);
+    if (!failed && portal->recipe)
+        failed = prepared_check(prepared, portal->recipe, error);
     if (!failed && bind->parameters)
         failed = scope_alloc_large(portal->scope, bind->parameters * sizeof *portal->values, 16,
                                    (void **)&portal->values, error);

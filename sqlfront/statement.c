@@ -459,6 +459,19 @@ struct prepared *prepared_find(struct session *session, const char *name)
     return map_find(&session->prepared, bytes_of_text(name));
 }
 
+enum sqlstate prepared_check(const struct prepared *prepared, const struct recipe *recipe,
+                             struct error *error)
+{
+    const struct session_shape *told = &prepared->shape, *now = &recipe->shape;
+    bool same = !told->columns == !now->columns && told->count == now->count;
+    for (uint32_t c = 0; c < told->count && same; c++)
+        same = told->columns[c].type->oid == now->columns[c].type->oid &&
+               told->columns[c].modifier == now->columns[c].modifier &&
+               strcmp(told->columns[c].name, now->columns[c].name) == 0;
+    return same ? SQLSTATE_OK
+                : error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
+}
+
 void prepared_drop(struct session *session, struct prepared *prepared)
 {
     map_remove(&session->prepared, bytes_of_text(prepared->name));

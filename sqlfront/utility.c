@@ -224,6 +224,8 @@ static enum sqlstate execute_run(struct session *session, struct portal *portal,
     failed = execute_arguments(session, portal, inner, execute->params, prepared, error);
     if (!failed)
         failed = portal_start(inner, error);
+    if (!failed && inner->recipe)
+        failed = prepared_check(prepared, inner->recipe, error);
     /* The client was told of the rows; their formats are those asked for. */
     if (!failed && portal->shape.columns && inner->shape.count == portal->shape.count)
         inner->shape = portal->shape;

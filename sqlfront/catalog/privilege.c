@@ -40,8 +40,9 @@ enum sqlstate privileges_on(struct catalog_view *view, uint32_t role, uint32_t o
     }
     struct scope *scope = scope_open(view->scope, "access list");
     struct acl acl;
+    /* Who owns it was asked above: the owner here is one that no role is. (An empty name would be PUBLIC.) */
     if (!acl_text)
-        acl = acl_default(scope, kind, "");
+        acl = acl_default(scope, kind, "\x01");
     else if (!acl_parse(scope, acl_text, &acl))
         failed = error_set(error, SQLSTATE_DATA_CORRUPTED, "access list \"%s\" makes no sense", acl_text);
     if (!failed)
