@@ -127,7 +127,12 @@ enum sqlstate bind_coerce(struct binder_request *request, struct expression *fro
     if (is_explicit)
         fail(binder, SQLSTATE_CANNOT_COERCE, expression_position(from), "cannot cast type %s to %s",
              type_name(binder, from->type), type_name(binder, type));
-    else
+    else if (request->column) {
+        fail(binder, SQLSTATE_DATATYPE_MISMATCH, -1,
+             "column \"%s\" is of type %s but default expression is of type %s", request->column,
+             type_name(binder, type), type_name(binder, from->type));
+        fail_hint(binder, "You will need to rewrite or cast the expression.");
+    } else
         fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(from),
              "expression is of type %s, but type %s is needed", type_name(binder, from->type),
              type_name(binder, type));

@@ -14,10 +14,11 @@ struct binder_request {
     struct catalog_view *view;
     struct environment *environment; /* for reading constants */
     const char *text;                /* the statement's source, for positions */
-    /* Parameters: types known beforehand (0 = to be inferred); grown and filled in: what is not inferred becomes text. */
+    /* Parameters: types known beforehand (0 = to be inferred); grown and filled in. What nothing tells is 42P18. */
     uint32_t parameters;
     uint32_t *parameter_types; /* in the scope; may be replaced by a longer one */
     bool parameters_fixed;     /* more parameters than given are an error 42P02 */
+    const char *column; /* whose default or generation expression it is, for errors; NULL = somebody else's */
     /* Notices (e.g. truncated identifiers). NULL = dropped. */
     void (*notice)(void *argument, const struct error *notice);
     void *notice_argument;

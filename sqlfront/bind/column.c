@@ -136,6 +136,14 @@ static struct expression *scan_space(struct level *level, const struct space *sp
         }
         found = space->column[i];
     }
+    if (found && level->place == PLACE_GENERATED && found->kind == EXPRESSION_COLUMN && space->relation &&
+        space->relation->column[found->number - 1].generated) {
+        *failed = true;
+        fail(level->binder, SQLSTATE_INVALID_OBJECT_DEFINITION, position,
+             "cannot use generated column \"%s\" in column generation expression", name);
+        fail_detail(level->binder, "A generated column cannot reference another generated column.");
+        return NULL;
+    }
     if (found) {
         note_read(level, up, found);
         return column_at_level(level->binder, found, up, position);
@@ -549,7 +557,7 @@ struct expression *column_bind(struct level *level, const ColumnRef *reference)
     const List *fields = reference->fields;
     int32_t position = reference->location;
     if (level->place == PLACE_DEFAULT || level->place == PLACE_FUNCTION_DEFAULT)
-        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, -1,
+        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
                     "cannot use column reference in DEFAULT expression");
     if (node_is_star((const Node *)reference)) { /* t.* where one value is wanted: the whole row */
         struct space *space = NULL;

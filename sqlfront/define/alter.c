@@ -154,9 +154,11 @@ static enum sqlstate column_default(struct alter *alter, struct error *error)
         failed =
             error_set(error, SQLSTATE_SYNTAX_ERROR, "column \"%s\" of relation \"%s\" is an identity column",
                       column->name, alter->relation->name);
+    alter->work->column = column->name;
     if (!failed && alter->command->def)
         failed = expression_store(alter->work, alter->command->def, NULL, column->type, column->modifier,
                                   &text, &bound, error);
+    alter->work->column = NULL;
     if (!failed && bound && bound->kind == EXPRESSION_CONSTANT && bound->constant.null)
         text = NULL;
     return failed ? failed : default_store(alter->work, alter->relation, column->number, text, bound, error);

@@ -25,6 +25,7 @@ struct work {
     struct tuple_access access;
     struct catalog_view *view; /* sees what was written up to the last work_look_again() */
     const struct catalog_session *session;
+    const char *column; /* whose default is being bound, for its errors; NULL = none */
 };
 
 /* From here on reads and descriptors see what was written. Descriptors got before stay as they were. */

@@ -466,8 +466,10 @@ static enum sqlstate column_default(struct work *work, const struct relation *re
     }
     if (failed || !tree)
         return failed;
+    work->column = column->make.name;
     failed = expression_store(work, tree, column->make.generated ? relation : NULL, column->make.type,
                               column->make.modifier, &text, &bound, error);
+    work->column = NULL;
     if (failed)
         return failed;
     if (column->make.generated && expression_facts(bound) & (FACT_VOLATILE | FACT_STABLE))

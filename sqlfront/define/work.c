@@ -40,6 +40,7 @@ struct binder_request work_binder(struct work *work)
         .environment = work->request->environment,
         .text = work->request->text,
         .parameters_fixed = true,
+        .column = work->column,
     };
 }
 
