@@ -18,7 +18,7 @@ enum expression_kind {
     EXPRESSION_CONSTANT = 1,
     EXPRESSION_COLUMN,    /* a column of a range (bound), or of an operator's input (in a plan: see plan.h) */
     EXPRESSION_PARAMETER, /* $n of the statement, or a value an outer plan node hands down */
-    EXPRESSION_CALL,      /* function, operator or function-like cast */
+    EXPRESSION_CALL, /* function, operator or function-like cast; `nested`: the last argument is an array for VARIADIC "any" */
     EXPRESSION_AGGREGATE,
     EXPRESSION_WINDOW,
     EXPRESSION_AND, /* any number of arguments */

@@ -356,7 +356,8 @@ static void write_call(struct deparser *writer, const struct expression *call)
     uint32_t written = call->arguments - (uint32_t)call->number; /* the rest are defaults */
     for (uint32_t i = 0; i < written; i++) {
         text_append(writer->text, i ? ", " : "");
-        if (i + 1 == call->arguments && call->procedure->variadic && call->procedure->variadic != TYPE_ANY)
+        bool one_type = call->procedure->variadic && call->procedure->variadic != TYPE_ANY;
+        if (i + 1 == call->arguments && (one_type || call->nested))
             text_append(writer->text, "VARIADIC ");
         write_expression(writer, call->argument[i]);
     }

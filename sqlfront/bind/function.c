@@ -222,44 +222,15 @@ static bool arguments_settle(struct calling *calling, struct expression *made, c
     return true;
 }
 
-/* VARIADIC array where the function takes "any": what has another spelling gets it, for calls know single values only. */
-static struct expression *variadic_any(struct calling *calling, const struct procedure *procedure)
-{
-    struct binder *binder = calling->level->binder;
-    struct expression *last = calling->arguments[calling->count - 1];
-    struct expression *arguments[2];
-    if (!type_is_array(last->type) && last->type->oid != TYPE_UNKNOWN)
-        return fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(last),
-                    "VARIADIC argument must be an array");
-    if (strcmp(procedure->source, "text_concat") == 0 && calling->count == 1) {
-        arguments[0] = last;
-        arguments[1] = expression_constant(binder->scope, builtin(TYPE_TEXT), value_bytes("", 0));
-        return function_call_builtin(calling->level, "array_to_string", 2, arguments, calling->position);
-    }
-    if (strcmp(procedure->source, "text_concat_ws") == 0 && calling->count == 2) {
-        arguments[0] = last;
-        arguments[1] = calling->arguments[0];
-        return function_call_builtin(calling->level, "array_to_string", 2, arguments, calling->position);
-    }
-    if (last->kind == EXPRESSION_ARRAY && !last->nested) { /* its elements are the arguments */
-        uint32_t before = calling->count - 1;
-        struct expression **spread =
-            memory(binder, (before + last->arguments + 1) * sizeof(struct expression *));
-        memcpy(spread, calling->arguments, before * sizeof(struct expression *));
-        memcpy(spread + before, last->argument, last->arguments * sizeof(struct expression *));
-        return function_apply(calling->level, calling->name, spread, before + last->arguments, NULL, false,
-                              calling->position, false);
-    }
-    return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, calling->position,
-                "VARIADIC arrays for %s are not supported", procedure->name);
-}
-
 static struct expression *plain_call(struct calling *calling, const struct procedure *procedure)
 {
     struct level *level = calling->level;
     struct expression *made = make(level->binder, EXPRESSION_CALL, builtin(TYPE_VOID), calling->position);
-    if (calling->call && calling->call->func_variadic && procedure->variadic == TYPE_ANY)
-        return variadic_any(calling, procedure);
+    made->nested = calling->call && calling->call->func_variadic && procedure->variadic == TYPE_ANY;
+    const struct expression *last = made->nested ? calling->arguments[calling->count - 1] : NULL;
+    if (last && !type_is_array(last->type))
+        return fail(level->binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(last),
+                    "VARIADIC argument must be an array");
     made->procedure = procedure;
     made->syntax_form = calling->call && calling->call->funcformat == COERCE_SQL_SYNTAX;
     if (!arguments_settle(calling, made, &calling->search.found))

@@ -117,6 +117,7 @@ enum sqlstate node_make_call(struct program *program, struct node *node, struct 
     struct call *call = &extra->invocation->call;
     call->modifier = expression->modifier;
     call->collation = expression->collation;
+    call->variadic = expression->nested;
     call->constant = scope_alloc(program->scope, room * sizeof(bool));
     for (uint32_t i = 0; i < node->arguments; i++)
         call->constant[i] = node->argument[i]->form == NODE_CONSTANT;
