@@ -49,7 +49,7 @@ static bool is_column(const struct expression *expression, uint32_t range, int32
            bare->number == number;
 }
 
-static bool usable(const struct expression *value, range_set outer)
+static bool usable(const struct expression *value, uint64_t outer)
 {
     return subset(expression_ranges(value), outer) &&
            !(expression_facts(value) &
@@ -80,7 +80,7 @@ static struct expression *array_of_list(struct planner *planner, const struct ex
 }
 
 static bool bound_of(struct planner *planner, const struct expression *condition, uint32_t range,
-                     int32_t number, const struct type *type, range_set outer, struct bound *bound)
+                     int32_t number, const struct type *type, uint64_t outer, struct bound *bound)
 {
     *bound = (struct bound){0};
     if (condition->kind == EXPRESSION_IN_LIST && is_column(condition->argument[0], range, number)) {
@@ -132,7 +132,7 @@ struct match {
 };
 
 static void match_range(struct planner *planner, uint32_t range, int32_t number, const struct key_part *part,
-                        struct condition **conditions, uint32_t count, range_set outer, struct match *match)
+                        struct condition **conditions, uint32_t count, uint64_t outer, struct match *match)
 {
     for (uint32_t i = 0; i < count && i < 256; i++) {
         struct bound bound;
@@ -161,7 +161,7 @@ static void match_range(struct planner *planner, uint32_t range, int32_t number,
 /* How much of the key the conditions pin down; false when nothing. */
 static bool match_key(struct level *level, uint32_t range, const int16_t *columns,
                       const struct key_part *parts, uint32_t keys, bool unique, struct condition **conditions,
-                      uint32_t count, range_set outer, struct match *match)
+                      uint32_t count, uint64_t outer, struct match *match)
 {
     struct planner *planner = level->planner;
     *match = (struct match){.selectivity = 1};
@@ -565,7 +565,7 @@ enum sqlstate level_lookup(struct level *level, struct path *outer, uint32_t ran
         all[alls++] = conditions[i];
     for (uint32_t i = 0; i < owns; i++)
         all[alls++] = own[i];
-    range_set outer_ranges = ~set_of(range);
+    uint64_t outer_ranges = ~set_of(range);
     double total = relation_rows(planner, relation);
     for (uint32_t i = 0; i <= relation->indexes; i++) {
         const struct index *index = i < relation->indexes ? relation->index[i] : NULL;

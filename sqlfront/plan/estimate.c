@@ -301,7 +301,7 @@ static double call_selectivity(struct level *level, const struct expression *nod
     if (!operator|| node->arguments != 2)
         return 0.33;
     if (operator->strategy == 3) {
-        range_set left = expression_ranges(node->argument[0]), right = expression_ranges(node->argument[1]);
+        uint64_t left = expression_ranges(node->argument[0]), right = expression_ranges(node->argument[1]);
         double a = left ? expression_distinct(level, node->argument[0], 1e18) : 1;
         double b = right ? expression_distinct(level, node->argument[1], 1e18) : 1;
         double most = a > b ? a : b;
@@ -347,7 +347,7 @@ static double guess(struct level *level, const struct expression *node)
 
 double condition_selectivity(struct level *level, const struct expression *expression)
 {
-    range_set ranges = expression_ranges(expression);
+    uint64_t ranges = expression_ranges(expression);
     double selectivity;
     if (__builtin_popcountll(ranges) == 1) {
         uint32_t range = (uint32_t)__builtin_ctzll(ranges);

@@ -16,8 +16,6 @@
 /* Ranges of one level: a set of them is a word. */
 #define RANGES_MAX 64
 
-typedef uint64_t range_set;
-
 struct slot {
     uint32_t range;
     int32_t number;
@@ -44,13 +42,13 @@ struct outer_use { /* a column of this level that the subquery being planned nee
 
 struct condition { /* one conjunct */
     struct expression *expression;
-    range_set refs;     /* ranges of this level in it */
-    range_set required; /* must be joined before it may be asked */
-    int special;        /* index of the outer, semi or anti join whose ON it belongs to; -1 = a filter */
+    uint64_t refs;     /* ranges of this level in it */
+    uint64_t required; /* must be joined before it may be asked */
+    int special;       /* index of the outer, semi or anti join whose ON it belongs to; -1 = a filter */
     /* left = right, hashable, of disjoint sets of ranges */
     bool equality;
     struct expression *left, *right;
-    range_set left_refs, right_refs;
+    uint64_t left_refs, right_refs;
     int class; /* of equal columns it follows from; -1 = none */
     bool derived;
     double selectivity;
@@ -70,8 +68,8 @@ struct join_tree {
 struct special_join {
     uint8_t join;
     bool null_aware;
-    range_set min_left, min_right; /* must be there on that side */
-    range_set left, right;         /* as written */
+    uint64_t min_left, min_right; /* must be there on that side */
+    uint64_t left, right;         /* as written */
 };
 
 struct level {
@@ -82,11 +80,11 @@ struct level {
     uint32_t computed, computed_room;
     struct expression **computed_expression;
     uint32_t uses, uses_room;
-    struct outer_use *use;            /* of the subquery being planned now */
-    uint64_t **wanted;                /* per range: bit set of columns by number */
-    bool *wants_key;                  /* per range */
-    range_set lateral_of[RANGES_MAX]; /* what a lateral leaf refers to */
-    double leaf_rows[RANGES_MAX];     /* what a planned leaf gives, its own conditions applied */
+    struct outer_use *use;           /* of the subquery being planned now */
+    uint64_t **wanted;               /* per range: bit set of columns by number */
+    bool *wants_key;                 /* per range */
+    uint64_t lateral_of[RANGES_MAX]; /* what a lateral leaf refers to */
+    double leaf_rows[RANGES_MAX];    /* what a planned leaf gives, its own conditions applied */
 
     uint32_t conditions, conditions_room;
     struct condition *condition;
@@ -121,11 +119,11 @@ struct planner {
     uint32_t depth;
 };
 
-static inline range_set set_of(uint32_t range)
+static inline uint64_t set_of(uint32_t range)
 {
-    return (range_set)1 << range;
+    return (uint64_t)1 << range;
 }
-static inline bool subset(range_set a, range_set b)
+static inline bool subset(uint64_t a, uint64_t b)
 {
     return (a & ~b) == 0;
 }
@@ -147,7 +145,7 @@ int32_t level_computed(struct level *level, struct expression *expression);
 /* A filter over the path: conditions (not resolved), joined by AND. Does nothing for none. */
 enum sqlstate level_filter(struct level *level, struct path **path, struct expression **conditions,
                            uint32_t count, struct error *error);
-range_set expression_ranges(const struct expression *expression); /* of level 0, nested queries looked into */
+uint64_t expression_ranges(const struct expression *expression); /* of level 0, nested queries looked into */
 /* The expression moved `by` levels down: its columns of outer levels are that much further away. */
 struct expression *expression_lower(struct planner *planner, const struct expression *expression,
                                     uint32_t by);
@@ -171,7 +169,7 @@ void level_reduce_outer_joins(struct level *level);
 void level_collect_wanted(struct level *level);
 /* Adds a range to the level's query; false when there is no room. */
 bool level_add_ranges(struct level *level, const struct range *ranges, uint32_t count, uint32_t *first);
-range_set tree_ranges(const struct join_tree *tree);
+uint64_t tree_ranges(const struct join_tree *tree);
 bool query_is_simple(const struct query *query);
 /* A copy of a query one level down whose ranges become this level's from `range_offset` on. */
 struct query *query_absorb(struct planner *planner, const struct query *query, uint32_t range_offset);

@@ -16,7 +16,7 @@
 
 /* ---- conditions and special joins, from the tree ---- */
 
-static struct condition *condition_add(struct level *level, struct expression *expression, range_set required,
+static struct condition *condition_add(struct level *level, struct expression *expression, uint64_t required,
                                        int special)
 {
     if (level->conditions == level->conditions_room) {
@@ -47,17 +47,17 @@ static struct condition *condition_add(struct level *level, struct expression *e
 }
 
 /* Outer joins below `tree` whose nullable side the condition looks at must come first. */
-static range_set with_specials(const struct level *level, uint32_t first, range_set refs)
+static uint64_t with_specials(const struct level *level, uint32_t first, uint64_t refs)
 {
     bool grown = true;
     while (grown) {
         grown = false;
         for (uint32_t i = first; i < level->specials; i++) {
             const struct special_join *special = &level->special[i];
-            range_set nullable = special->join == JOIN_LEFT   ? special->right
-                                 : special->join == JOIN_FULL ? special->left | special->right
-                                                              : 0;
-            range_set all = special->min_left | special->min_right;
+            uint64_t nullable = special->join == JOIN_LEFT   ? special->right
+                                : special->join == JOIN_FULL ? special->left | special->right
+                                                             : 0;
+            uint64_t all = special->min_left | special->min_right;
             if ((nullable & refs) && !subset(all, refs)) {
                 refs |= all;
                 grown = true;
@@ -91,11 +91,11 @@ static struct expression *restriction(struct level *level, const struct expressi
 
 static void add_restrictions(struct level *level, const struct expression *condition, uint32_t first)
 {
-    range_set refs = expression_ranges(condition);
+    uint64_t refs = expression_ranges(condition);
     if (condition->kind != EXPRESSION_OR || __builtin_popcountll(refs) < 2 ||
         (expression_facts(condition) & (FACT_VOLATILE | FACT_SUBQUERY)))
         return;
-    for (range_set rest = refs; rest; rest &= rest - 1) {
+    for (uint64_t rest = refs; rest; rest &= rest - 1) {
         uint32_t range = (uint32_t)__builtin_ctzll(rest);
         struct expression *own = restriction(level, condition, range);
         if (own && with_specials(level, first, set_of(range)) == set_of(range))
@@ -106,11 +106,11 @@ static void add_restrictions(struct level *level, const struct expression *condi
 static enum sqlstate add_filters(struct level *level, const struct join_tree *tree, uint32_t first,
                                  struct error *error)
 {
-    range_set all = tree_ranges(tree);
+    uint64_t all = tree_ranges(tree);
     (void)error;
     for (uint32_t i = 0; i < tree->conditions; i++) {
         struct expression *condition = tree->condition[i];
-        range_set refs = expression_ranges(condition);
+        uint64_t refs = expression_ranges(condition);
         /* A subquery is asked when everything it stands over is there. */
         if ((expression_facts(condition) & (FACT_SUBQUERY | FACT_VOLATILE)) || refs == 0)
             refs = all;
@@ -123,11 +123,11 @@ static enum sqlstate add_filters(struct level *level, const struct join_tree *tr
 static enum sqlstate add_special(struct level *level, const struct join_tree *tree, uint32_t first,
                                  struct error *error)
 {
-    range_set left = tree_ranges(tree->left), right = tree_ranges(tree->right), refs = 0;
+    uint64_t left = tree_ranges(tree->left), right = tree_ranges(tree->right), refs = 0;
     if (level->specials == RANGES_MAX)
         return error_set(error, SQLSTATE_STATEMENT_TOO_COMPLEX, "too many outer joins in one query level");
     for (uint32_t i = 0; i < tree->conditions; i++) {
-        range_set own = expression_ranges(tree->condition[i]);
+        uint64_t own = expression_ranges(tree->condition[i]);
         bool pushed = own && subset(own, right) && tree->join != JOIN_FULL && !tree->null_aware;
         if (!pushed && (expression_facts(tree->condition[i]) & FACT_SUBQUERY)) {
             enum sqlstate failed =
@@ -148,7 +148,7 @@ static enum sqlstate add_special(struct level *level, const struct join_tree *tr
      * and whose nullable side is looked at (with_specials did), and semi joins as they are. */
     int number = (int)level->specials;
     for (uint32_t i = 0; i < tree->conditions; i++) {
-        range_set own = expression_ranges(tree->condition[i]);
+        uint64_t own = expression_ranges(tree->condition[i]);
         bool volatile_ = expression_facts(tree->condition[i]) & FACT_VOLATILE;
         bool right_only =
             own && subset(own, right) && !volatile_ && tree->join != JOIN_FULL && !tree->null_aware;
@@ -183,7 +183,7 @@ static enum sqlstate deconstruct(struct level *level, struct join_tree *tree, st
 
 struct member {
     struct expression *column;
-    range_set range;
+    uint64_t range;
     int class;
 };
 
@@ -224,7 +224,7 @@ static struct expression *equality_of(struct level *level, struct expression *a,
     return call;
 }
 
-static bool nullable_anywhere(const struct level *level, range_set ranges)
+static bool nullable_anywhere(const struct level *level, uint64_t ranges)
 {
     for (uint32_t i = 0; i < level->specials; i++) {
         const struct special_join *special = &level->special[i];
@@ -310,7 +310,7 @@ static void close_equalities(struct level *level)
 /* ---- sets of leaves joined ---- */
 
 struct joined {
-    range_set set;
+    uint64_t set;
     struct path *best, *ordered;
     double rows;
     struct joined *next; /* of the same size */
@@ -324,7 +324,7 @@ struct joining {
     uint64_t pairs;
 };
 
-static uint32_t place_of(const struct joining *joining, range_set set)
+static uint32_t place_of(const struct joining *joining, uint64_t set)
 {
     uint64_t hash = set * 0x9e3779b97f4a7c15u;
     uint32_t at = (uint32_t)(hash >> 32) & (joining->table_size - 1);
@@ -344,7 +344,7 @@ static void table_grow(struct joining *joining)
             joining->table[place_of(joining, was[i]->set)] = was[i];
 }
 
-static struct joined *joined_find(struct joining *joining, range_set set, bool make)
+static struct joined *joined_find(struct joining *joining, uint64_t set, bool make)
 {
     if (2 * joining->count + 2 > joining->table_size)
         table_grow(joining);
@@ -363,14 +363,14 @@ static struct joined *joined_find(struct joining *joining, range_set set, bool m
 }
 
 /* Whether two sets may be joined, and which special join that is (-1: inner); *turned: `b` is its left side. */
-static bool may_join(const struct level *level, range_set a, range_set b, int *number, bool *turned)
+static bool may_join(const struct level *level, uint64_t a, uint64_t b, int *number, bool *turned)
 {
-    range_set all = a | b;
+    uint64_t all = a | b;
     *number = -1;
     *turned = false;
     for (uint32_t i = 0; i < level->specials; i++) {
         const struct special_join *s = &level->special[i];
-        range_set both = s->min_left | s->min_right;
+        uint64_t both = s->min_left | s->min_right;
         if (!(s->min_right & all) || subset(all, s->min_right))
             continue;
         if (subset(both, a) || subset(both, b))
@@ -381,7 +381,7 @@ static bool may_join(const struct level *level, range_set a, range_set b, int *n
             /* Its right side is being torn apart, or joined with what does not belong to it. */
             return false;
         }
-        range_set right = forth ? b : a;
+        uint64_t right = forth ? b : a;
         if (right != s->right || *number >= 0)
             return false;
         *number = (int)i;
@@ -390,12 +390,12 @@ static bool may_join(const struct level *level, range_set a, range_set b, int *n
     return true;
 }
 
-static bool lateral_fits(const struct level *level, range_set a, range_set b, bool *depends)
+static bool lateral_fits(const struct level *level, uint64_t a, uint64_t b, bool *depends)
 {
     *depends = false;
-    for (range_set rest = b; rest; rest &= rest - 1) {
+    for (uint64_t rest = b; rest; rest &= rest - 1) {
         uint32_t range = (uint32_t)__builtin_ctzll(rest);
-        range_set needs = level->lateral_of[range] & ~b;
+        uint64_t needs = level->lateral_of[range] & ~b;
         if (!needs)
             continue;
         if (b != set_of(range) || !subset(needs, a))
@@ -406,11 +406,11 @@ static bool lateral_fits(const struct level *level, range_set a, range_set b, bo
 }
 
 /* The conditions that become askable when `a` and `b` come together. */
-static uint32_t new_conditions(struct level *level, range_set a, range_set b, int special, bool of_special,
+static uint32_t new_conditions(struct level *level, uint64_t a, uint64_t b, int special, bool of_special,
                                struct condition **list)
 {
     uint32_t count = 0;
-    range_set all = a | b;
+    uint64_t all = a | b;
     uint64_t classes_seen[4] = {0};
     for (uint32_t i = 0; i < level->conditions; i++) {
         struct condition *c = &level->condition[i];
@@ -430,15 +430,15 @@ static uint32_t new_conditions(struct level *level, range_set a, range_set b, in
     return count;
 }
 
-static bool connected(struct level *level, range_set a, range_set b)
+static bool connected(struct level *level, uint64_t a, uint64_t b)
 {
-    range_set all = a | b;
+    uint64_t all = a | b;
     for (uint32_t i = 0; i < level->conditions; i++) {
         const struct condition *c = &level->condition[i];
         if ((c->refs & a) && (c->refs & b) && subset(c->refs, all))
             return true;
     }
-    for (range_set rest = all; rest; rest &= rest - 1)
+    for (uint64_t rest = all; rest; rest &= rest - 1)
         if (level->lateral_of[__builtin_ctzll(rest)] & all)
             return true;
     return false;
@@ -486,7 +486,7 @@ static void left_slots_only(struct path *path, const struct joining_request *req
 
 static bool path_holds(const struct path *path, const struct condition *condition, bool left_side)
 {
-    range_set refs = left_side ? condition->left_refs : condition->right_refs, have = 0;
+    uint64_t refs = left_side ? condition->left_refs : condition->right_refs, have = 0;
     for (uint32_t i = 0; i < path->plan->columns; i++)
         if (path->slot[i].range < RANGES_MAX)
             have |= set_of(path->slot[i].range);
@@ -756,7 +756,7 @@ static enum sqlstate dynamic_size(struct joining *joining, uint32_t size, bool c
 }
 
 /* Joins what gives the fewest rows first, until one set is left. */
-static enum sqlstate greedy(struct joining *joining, range_set all, struct joined **result,
+static enum sqlstate greedy(struct joining *joining, uint64_t all, struct joined **result,
                             struct error *error)
 {
     struct joined *parts[RANGES_MAX];
@@ -796,10 +796,10 @@ static enum sqlstate greedy(struct joining *joining, range_set all, struct joine
     return SQLSTATE_OK;
 }
 
-static enum sqlstate plan_leaves(struct joining *joining, range_set leaves, struct error *error)
+static enum sqlstate plan_leaves(struct joining *joining, uint64_t leaves, struct error *error)
 {
     struct level *level = joining->level;
-    for (range_set rest = leaves; rest; rest &= rest - 1) {
+    for (uint64_t rest = leaves; rest; rest &= rest - 1) {
         uint32_t range = (uint32_t)__builtin_ctzll(rest);
         struct joined *leaf = joined_find(joining, set_of(range), true);
         if (level->lateral_of[range]) {
@@ -819,9 +819,9 @@ static enum sqlstate plan_leaves(struct joining *joining, range_set leaves, stru
     return SQLSTATE_OK;
 }
 
-static void find_laterals(struct level *level, range_set leaves)
+static void find_laterals(struct level *level, uint64_t leaves)
 {
-    for (range_set rest = leaves; rest; rest &= rest - 1) {
+    for (uint64_t rest = leaves; rest; rest &= rest - 1) {
         uint32_t at = (uint32_t)__builtin_ctzll(rest);
         struct range *range = &level->query->range[at];
         struct expression probe = {.kind = EXPRESSION_SUBQUERY, .query = range->query};
@@ -837,7 +837,7 @@ static void find_laterals(struct level *level, range_set leaves)
 
 enum sqlstate level_join(struct level *level, struct path **path, struct error *error)
 {
-    range_set leaves = tree_ranges(level->tree);
+    uint64_t leaves = tree_ranges(level->tree);
     struct joining joining = {.level = level};
     find_laterals(level, leaves);
     enum sqlstate failed = deconstruct(level, level->tree, error);

@@ -160,7 +160,7 @@ enum sqlstate level_filter(struct level *level, struct path **path, struct expre
 struct ranges_walk {
     struct walk walk;
     uint32_t level;
-    range_set ranges;
+    uint64_t ranges;
 };
 
 static void ranges_visit(struct walk *walk, struct expression **place)
@@ -182,7 +182,7 @@ static void ranges_query(struct walk *walk, struct query **place)
     ranges->level--;
 }
 
-range_set expression_ranges(const struct expression *expression)
+uint64_t expression_ranges(const struct expression *expression)
 {
     struct ranges_walk ranges = {.walk = {.expression = ranges_visit, .query = ranges_query}};
     struct expression *place = (struct expression *)expression;

@@ -359,7 +359,7 @@ enum sqlstate level_build_tree(struct level *level, struct error *error)
     return SQLSTATE_OK;
 }
 
-range_set tree_ranges(const struct join_tree *tree)
+uint64_t tree_ranges(const struct join_tree *tree)
 {
     if (!tree)
         return 0;
@@ -383,9 +383,9 @@ bool level_add_ranges(struct level *level, const struct range *ranges, uint32_t 
 /* ---- outer joins that are none ---- */
 
 /* Ranges whose columns cannot all be null when the expression is true (`truth`), or is not null. */
-static range_set not_null_ranges(const struct expression *node, bool truth)
+static uint64_t not_null_ranges(const struct expression *node, bool truth)
 {
-    range_set ranges = 0;
+    uint64_t ranges = 0;
     switch (node->kind) {
     case EXPRESSION_COLUMN:
         return node->level == 0 && node->range < RANGES_MAX ? set_of(node->range) : 0;
@@ -409,7 +409,7 @@ static range_set not_null_ranges(const struct expression *node, bool truth)
             ranges |= not_null_ranges(node->argument[i], true);
         return ranges;
     case EXPRESSION_OR:
-        ranges = ~(range_set)0;
+        ranges = ~(uint64_t)0;
         for (uint32_t i = 0; i < node->arguments; i++)
             ranges &= not_null_ranges(node->argument[i], truth);
         return ranges;
@@ -423,15 +423,15 @@ static range_set not_null_ranges(const struct expression *node, bool truth)
     }
 }
 
-static range_set conditions_not_null(const struct join_tree *tree)
+static uint64_t conditions_not_null(const struct join_tree *tree)
 {
-    range_set ranges = 0;
+    uint64_t ranges = 0;
     for (uint32_t i = 0; i < tree->conditions; i++)
         ranges |= not_null_ranges(tree->condition[i], true);
     return ranges;
 }
 
-static void reduce(struct join_tree *tree, range_set not_null)
+static void reduce(struct join_tree *tree, uint64_t not_null)
 {
     if (!tree || tree->leaf)
         return;
@@ -450,7 +450,7 @@ static void reduce(struct join_tree *tree, range_set not_null)
     } else if (tree->join == JOIN_LEFT && (not_null & tree_ranges(tree->right))) {
         tree->join = JOIN_INNER;
     }
-    range_set own = conditions_not_null(tree);
+    uint64_t own = conditions_not_null(tree);
     switch (tree->join) {
     case JOIN_INNER:
         reduce(tree->left, not_null | own);

@@ -160,7 +160,7 @@ static enum sqlstate join_flat(struct level *level, struct join_tree *tree, cons
     if (failed)
         return failed;
     struct join_tree *right = inner.tree; /* a filter node with its WHERE */
-    range_set own = tree_ranges(right);
+    uint64_t own = tree_ranges(right);
     struct expression **both = plan_alloc(planner, (right->conditions + 8) * sizeof *both);
     uint32_t boths = 0, kept = 0;
     for (uint32_t i = 0; i < right->conditions; i++) {
@@ -302,7 +302,7 @@ static bool correlation(const struct expression *part, const struct expression *
          part->arguments != 2 ||(expression_facts(part) & (FACT_VOLATILE | FACT_SUBQUERY)))
         return false;
     struct outer_look a = look_at(part->argument[0]), b = look_at(part->argument[1]);
-    range_set own_a = expression_ranges(part->argument[0]), own_b = expression_ranges(part->argument[1]);
+    uint64_t own_a = expression_ranges(part->argument[0]), own_b = expression_ranges(part->argument[1]);
     if (a.beyond || b.beyond)
         return false;
     if (own_a && !a.parent && !own_b && b.parent) {

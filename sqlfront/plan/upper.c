@@ -250,7 +250,7 @@ static enum sqlstate level_group(struct level *level, struct path **path, struct
         key[keys++] = key_expression(query, &query->group[i]);
     enum sqlstate failed = SQLSTATE_OK;
     /* Columns that the grouping key determines go along as further keys; those inside of a grouped expression do not. */
-    range_set grouped = 0;
+    uint64_t grouped = 0;
     for (uint32_t i = 0; i < query->groups; i++)
         if (key[i]->kind == EXPRESSION_COLUMN)
             grouped |= set_of(key[i]->range);
