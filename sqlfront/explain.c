@@ -1,6 +1,7 @@
 /* EXPLAIN (PostgreSQL manual, 14.1): the planner's tree in PostgreSQL's words, as text or JSON; with ANALYZE what really happened. */
 #include "sqlfront/inside.h"
 
+#include "sqlfront/explain_slot.h"
 #include "sqlfront/parse/tree.h"
 
 #include <inttypes.h>
@@ -16,6 +17,8 @@ struct explanation {
     const struct execution *execution; /* NULL without ANALYZE */
     bool analyze, verbose, costs, timing, summary, json;
     struct text text;
+    struct slot_names names;
+    const struct plan *at; /* the node whose expressions are written */
 };
 
 static const char *join_words(const struct plan *plan)
@@ -141,7 +144,11 @@ static void expression_write(struct explanation *explanation, struct text *text,
     struct error error = {0};
     if (!expression)
         return;
-    if (expression_deparse(explanation->view, explanation->scope, expression, NULL, false, &words, &error) ||
+    const struct query *query = &explanation->names.query;
+    if (explanation->at)
+        expression = slot_names_put(&explanation->names, explanation->at, expression);
+    if (expression_deparse(explanation->view, explanation->scope, expression, explanation->at ? query : NULL,
+                           query->ranges > 1, &words, &error) ||
         !words)
         words = "...";
     text_append(text, words);
@@ -166,6 +173,26 @@ static const char *keys_words(struct explanation *explanation, const struct plan
         text_append(&text, keys[i].descending ? " DESC" : "");
         if (keys[i].nulls_first != keys[i].descending)
             text_append(&text, keys[i].nulls_first ? " NULLS FIRST" : " NULLS LAST");
+    }
+    (void)text_end(&text, &words, &(struct error){0});
+    return words;
+}
+
+/* "(a.x = b.y) AND ..." of a join's keys. */
+static const char *pairs_words(struct explanation *explanation, const struct plan *plan)
+{
+    struct text text = text_in(explanation->scope);
+    const char *words = "";
+    for (uint32_t i = 0; i < plan->keys; i++) {
+        const char *right = "?";
+        text_append(&text, i ? " AND (" : "(");
+        expression_write(explanation, &text, plan->key[i].expression);
+        const struct expression *other =
+            slot_names_put_right(&explanation->names, plan, plan->right_key[i].expression);
+        if (expression_deparse(explanation->view, explanation->scope, other, &explanation->names.query,
+                               explanation->names.query.ranges > 1, &right, &(struct error){0}))
+            right = "?";
+        text_format(&text, " = %s)", right);
     }
     (void)text_end(&text, &words, &(struct error){0});
     return words;
@@ -266,6 +293,8 @@ static void head_write(struct explanation *explanation, const struct plan *plan)
 static void properties_write(struct explanation *explanation, const struct plan *plan, uint32_t depth)
 {
     struct node_figures figures = {0};
+    explanation->at =
+        plan->kind == PLAN_AGGREGATE && plan->phase == AGGREGATE_FINAL ? plan->input[0]->input[0] : plan;
     switch (plan->kind) {
     case PLAN_SCAN:
     case PLAN_LOOKUP_JOIN:
@@ -279,10 +308,10 @@ static void properties_write(struct explanation *explanation, const struct plan 
         property(explanation, depth, "Group Key", keys_words(explanation, plan->key, plan->keys));
         break;
     case PLAN_HASH_JOIN:
-        property(explanation, depth, "Hash Cond", keys_words(explanation, plan->key, plan->keys));
+        property(explanation, depth, "Hash Cond", pairs_words(explanation, plan));
         break;
     case PLAN_MERGE_JOIN:
-        property(explanation, depth, "Merge Cond", keys_words(explanation, plan->key, plan->keys));
+        property(explanation, depth, "Merge Cond", pairs_words(explanation, plan));
         break;
     default:
         break;
@@ -363,6 +392,7 @@ static void plan_json(struct explanation *explanation, const struct plan *plan, 
         text_format(&explanation->text, ",\n%*s\"Actual Rows\": %" PRIu64 ",\n%*s\"Actual Loops\": %" PRIu64,
                     (int)(4 + 4 * depth), "", figures.loops ? figures.rows / figures.loops : 0,
                     (int)(4 + 4 * depth), "", figures.loops);
+    explanation->at = plan;
     if (plan->condition)
         json_member(explanation, depth, "Filter", expression_words(explanation, plan->condition));
     bool any = false;
@@ -481,6 +511,7 @@ static enum sqlstate explanation_make(struct explanation *explanation, struct po
     if (failed)
         return failed;
     const struct plan *plan = inner->recipe->planned->plan;
+    slot_names_open(&explanation->names, explanation->scope, plan);
     if (explanation->json) {
         text_append(&explanation->text, "[\n  {\n    \"Plan\": ");
         plan_json(explanation, plan, 1);
