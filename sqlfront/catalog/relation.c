@@ -60,6 +60,18 @@ static enum sqlstate read_missing(struct draft *draft, const struct value *list,
     return value.null ? SQLSTATE_OK : value_copy(draft->scope, column->type, &value, &column->missing, error);
 }
 
+/* A domain stands for the type behind it, with its modifier: information_schema.yes_or_no is varchar(3). */
+static enum sqlstate domain_modifier(struct draft *draft, uint32_t domain, int32_t *modifier,
+                                     struct error *error)
+{
+    struct tuple row;
+    enum sqlstate failed =
+        tuple_by_oid(&draft->reading->access, draft->reading->scope, PG_TYPE, domain, &row, error);
+    if (!failed && row.values)
+        *modifier = (int32_t)row.values[PG_TYPE_TYPTYPMOD].i;
+    return failed;
+}
+
 static enum sqlstate read_column(struct draft *draft, const struct value *row, struct column *column,
                                  struct error *error)
 {
@@ -82,6 +94,8 @@ static enum sqlstate read_column(struct draft *draft, const struct value *row, s
             type_builtin(row[PG_ATTRIBUTE_ATTBYVAL].i ? TYPE_INT4 : TYPE_TEXT); /* an enum, or a record */
     if (!failed && !column->type)
         failed = error_set(error, SQLSTATE_INTERNAL_ERROR, "cache lookup failed for type %u", type);
+    if (!failed && column->type->oid == TYPE_VARCHAR && type != TYPE_VARCHAR)
+        failed = domain_modifier(draft, type, &column->modifier, error);
     return failed ? failed : read_missing(draft, &row[PG_ATTRIBUTE_ATTMISSINGVAL], column, error);
 }
 

@@ -13,7 +13,7 @@ static void storage_of(const struct type *type, bool *by_value, char *align, cha
     *align = 'i';
     if (type->length == 1 || type->oid == TYPE_UUID || type->oid == TYPE_NAME)
         *align = 'c';
-    else if (type->length == 2)
+    else if (type->length == 2 || type->oid == TYPE_TID)
         *align = 's';
     else if (type->length == 8 || type->oid == TYPE_INTERVAL || type->oid == TYPE_TIMETZ ||
              type->type_type == 'c' || type->element == TYPE_INT8 || type->element == TYPE_FLOAT8)
