@@ -107,6 +107,18 @@ static enum sqlstate float_to_int8(struct call *call, const struct value *argume
     return float_to_integer(call, arguments[0].f, -0x1p63, 0x1p63, "bigint", result);
 }
 
+/* ---- binary forms, as functions ---- */
+
+static enum sqlstate send(struct call *call, const struct value *arguments, struct value *result)
+{
+    struct bytes binary;
+    enum sqlstate failed = call->types[0]->ops->send(call->environment, call->scope, call->types[0],
+                                                     &arguments[0], &binary, call->error);
+    if (!failed)
+        *result = value_bytes(binary.data, binary.size);
+    return failed;
+}
+
 static const struct function functions[] = {
     {"i4toi2", integer_to_int2},
     {"i2toi4", int2_to_int4},
@@ -133,6 +145,25 @@ static const struct function functions[] = {
     {"dtoi2", float_to_int2},
     {"dtoi4", float_to_int4},
     {"dtoi8", float_to_int8},
+    {"boolsend", send},
+    {"int2send", send},
+    {"int4send", send},
+    {"int8send", send},
+    {"oidsend", send},
+    {"xidsend", send},
+    {"xid8send", send},
+    {"cidsend", send},
+    {"tidsend", send},
+    {"float4send", send},
+    {"float8send", send},
+    {"numeric_send", send},
+    {"cash_send", send},
+    {"date_send", send},
+    {"time_send", send},
+    {"timetz_send", send},
+    {"timestamp_send", send},
+    {"timestamptz_send", send},
+    {"interval_send", send},
     {0},
 };
 

@@ -212,20 +212,10 @@ static enum sqlstate round_scale(struct call *call, const struct value *argument
                             call->error);
 }
 
-static enum sqlstate round_whole(struct call *call, const struct value *arguments, struct value *result)
-{
-    return numeric_round_to(call->scope, &arguments[0], 0, false, result, call->error);
-}
-
 static enum sqlstate truncate_scale(struct call *call, const struct value *arguments, struct value *result)
 {
     return numeric_round_to(call->scope, &arguments[0], bounded_scale(arguments[1].i), true, result,
                             call->error);
-}
-
-static enum sqlstate truncate_whole(struct call *call, const struct value *arguments, struct value *result)
-{
-    return numeric_round_to(call->scope, &arguments[0], 0, true, result, call->error);
 }
 
 static enum sqlstate ceiling(struct call *call, const struct value *arguments, struct value *result)
@@ -504,9 +494,7 @@ static const struct function functions[] = {
     {"numeric_larger", larger},
     {"numeric_smaller", smaller},
     {"numeric_round", round_scale},
-    {"round(numeric)", round_whole},
     {"numeric_trunc", truncate_scale},
-    {"trunc(numeric)", truncate_whole},
     {"numeric_ceil", ceiling},
     {"numeric_floor", floor_whole},
     {"numeric_scale", scale_of},

@@ -370,12 +370,6 @@ static enum sqlstate logarithm_of(struct call *call, const struct value *argumen
     return finish(call, scratch, failed, &number, result);
 }
 
-static enum sqlstate logarithm_of_ten(struct call *call, const struct value *arguments, struct value *result)
-{
-    const struct value pair[2] = {value_small_numeric(10, 0), arguments[0]};
-    return logarithm_of(call, pair, result);
-}
-
 /* POSIX's rules of pow() where an argument is infinite and none is NaN. */
 static enum sqlstate power_infinite(struct call *call, const struct value *base, const struct value *exponent,
                                     struct value *result)
@@ -426,10 +420,8 @@ static enum sqlstate power(struct call *call, const struct value *arguments, str
 }
 
 static const struct function functions[] = {
-    {"numeric_sqrt", square_root},      {"numeric_exp", exponential_of},
-    {"numeric_ln", natural_logarithm},  {"numeric_log", logarithm_of},
-    {"log(numeric)", logarithm_of_ten}, {"log10(numeric)", logarithm_of_ten},
-    {"numeric_power", power},           {0},
+    {"numeric_sqrt", square_root}, {"numeric_exp", exponential_of}, {"numeric_ln", natural_logarithm},
+    {"numeric_log", logarithm_of}, {"numeric_power", power},        {0},
 };
 
 const struct library numeric_power_library = {.functions = functions};

@@ -34,6 +34,10 @@ int64_t timestamp_of_timestamptz(const struct time_zone *zone, int64_t timestamp
 enum sqlstate zone_of_text(struct scope *scope, struct bytes name, int64_t timestamp, bool local,
                            const struct time_zone **zone, struct error *error);
 
+/* Run functions: a date and a time of day (cast.c). */
+enum sqlstate date_plus_time(struct call *call, const struct value *arguments, struct value *result);
+enum sqlstate date_plus_timetz(struct call *call, const struct value *arguments, struct value *result);
+
 /* The libraries of the folder's files, which library.c gathers. */
 extern const struct library time_compare_library, time_operator_library, time_cast_library, time_part_library,
     time_truncate_library, time_make_library, time_set_library, time_format_library, time_read_library;

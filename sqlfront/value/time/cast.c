@@ -143,34 +143,16 @@ static enum sqlstate date_and_time(struct call *call, int64_t date, int64_t offs
     return timestamp_valid(result->i) ? SQLSTATE_OK : raise_timestamp_range(call->error);
 }
 
-static enum sqlstate date_plus_time(struct call *call, const struct value *arguments, struct value *result)
+enum sqlstate date_plus_time(struct call *call, const struct value *arguments, struct value *result)
 {
     return date_and_time(call, arguments[0].i, arguments[1].i, result);
 }
 
-static enum sqlstate time_plus_date(struct call *call, const struct value *arguments, struct value *result)
-{
-    return date_and_time(call, arguments[1].i, arguments[0].i, result);
-}
-
-static enum sqlstate date_plus_timetz(struct call *call, const struct value *arguments, struct value *result)
+enum sqlstate date_plus_timetz(struct call *call, const struct value *arguments, struct value *result)
 {
     struct clock clock = clock_of(&arguments[1]);
     return date_and_time(call, arguments[0].i, clock.microseconds + clock.west * MICROSECONDS_PER_SECOND,
                          result);
-}
-
-static enum sqlstate timetz_plus_date(struct call *call, const struct value *arguments, struct value *result)
-{
-    const struct value swapped[2] = {arguments[1], arguments[0]};
-    return date_plus_timetz(call, swapped, result);
-}
-
-static enum sqlstate date_and_time_to_timestamptz(struct call *call, const struct value *arguments,
-                                                  struct value *result)
-{
-    enum sqlstate failed = date_plus_time(call, arguments, result);
-    return failed ? failed : timestamptz_of_timestamp(zone_of(call), result->i, &result->i, call->error);
 }
 
 /* ---- precision ---- */
@@ -323,10 +305,7 @@ static const struct function functions[] = {
     {"time_interval", time_to_interval},
     {"interval_time", interval_to_time},
     {"datetime_timestamp", date_plus_time},
-    {"timedate_pl(time,date)", time_plus_date},
     {"datetimetz_timestamptz", date_plus_timetz},
-    {"timetzdate_pl(timetz,date)", timetz_plus_date},
-    {"timestamptz(date,time)", date_and_time_to_timestamptz},
     {"time_scale", time_precision},
     {"timetz_scale", timetz_precision},
     {"timestamp_scale", timestamp_precision},

@@ -265,26 +265,6 @@ static enum sqlstate age_timestamptz(struct call *call, const struct value *argu
                   timestamp_of_timestamptz(zone, arguments[1].i), result);
 }
 
-/* Today's local midnight. */
-static int64_t today(const struct call *call)
-{
-    struct zone_state state;
-    int64_t local = zone_local(session_zone(call->environment), call->environment->transaction_time, &state);
-    return floor_divide(local, MICROSECONDS_PER_DAY, NULL) * MICROSECONDS_PER_DAY;
-}
-
-static enum sqlstate age_until_today(struct call *call, const struct value *arguments, struct value *result)
-{
-    return age_of(call, today(call), arguments[0].i, result);
-}
-
-static enum sqlstate age_until_today_zone(struct call *call, const struct value *arguments,
-                                          struct value *result)
-{
-    return age_of(call, today(call),
-                  timestamp_of_timestamptz(session_zone(call->environment), arguments[0].i), result);
-}
-
 static const struct function functions[] = {
     {"now", now},
     {"statement_timestamp", statement_time},
@@ -299,8 +279,6 @@ static const struct function functions[] = {
     {"make_interval", make_interval},
     {"timestamp_age", age_timestamp},
     {"timestamptz_age", age_timestamptz},
-    {"age(timestamp)", age_until_today},
-    {"age(timestamptz)", age_until_today_zone},
     {0},
 };
 

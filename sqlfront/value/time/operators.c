@@ -32,11 +32,6 @@ static enum sqlstate date_plus_days(struct call *call, const struct value *argum
     return date_add(call, arguments[0].i, arguments[1].i, result);
 }
 
-static enum sqlstate days_plus_date(struct call *call, const struct value *arguments, struct value *result)
-{
-    return date_add(call, arguments[1].i, arguments[0].i, result);
-}
-
 static enum sqlstate date_minus_days(struct call *call, const struct value *arguments, struct value *result)
 {
     return date_add(call, arguments[0].i, -arguments[1].i, result);
@@ -74,12 +69,6 @@ static enum sqlstate date_plus_interval(struct call *call, const struct value *a
     return date_plus_span(call, arguments[0].i, span_of(&arguments[1]), false, result);
 }
 
-static enum sqlstate interval_plus_date(struct call *call, const struct value *arguments,
-                                        struct value *result)
-{
-    return date_plus_span(call, arguments[1].i, span_of(&arguments[0]), false, result);
-}
-
 static enum sqlstate date_minus_interval(struct call *call, const struct value *arguments,
                                          struct value *result)
 {
@@ -92,12 +81,6 @@ static enum sqlstate timestamp_plus_interval(struct call *call, const struct val
     return plus_span(call, NULL, arguments[0].i, span_of(&arguments[1]), false, result);
 }
 
-static enum sqlstate interval_plus_timestamp(struct call *call, const struct value *arguments,
-                                             struct value *result)
-{
-    return plus_span(call, NULL, arguments[1].i, span_of(&arguments[0]), false, result);
-}
-
 static enum sqlstate timestamp_minus_interval(struct call *call, const struct value *arguments,
                                               struct value *result)
 {
@@ -108,13 +91,6 @@ static enum sqlstate timestamptz_plus_interval(struct call *call, const struct v
                                                struct value *result)
 {
     return plus_span(call, session_zone(call->environment), arguments[0].i, span_of(&arguments[1]), false,
-                     result);
-}
-
-static enum sqlstate interval_plus_timestamptz(struct call *call, const struct value *arguments,
-                                               struct value *result)
-{
-    return plus_span(call, session_zone(call->environment), arguments[1].i, span_of(&arguments[0]), false,
                      result);
 }
 
@@ -152,13 +128,6 @@ static enum sqlstate time_plus_interval(struct call *call, const struct value *a
     return give(wrapped(arguments[0].i + span_of(&arguments[1]).microseconds % MICROSECONDS_PER_DAY), result);
 }
 
-static enum sqlstate interval_plus_time(struct call *call, const struct value *arguments,
-                                        struct value *result)
-{
-    const struct value swapped[2] = {arguments[1], arguments[0]};
-    return time_plus_interval(call, swapped, result);
-}
-
 static enum sqlstate time_minus_interval(struct call *call, const struct value *arguments,
                                          struct value *result)
 {
@@ -185,17 +154,37 @@ static enum sqlstate timetz_plus_interval(struct call *call, const struct value 
     return clock_plus(call, clock_of(&arguments[0]), span_of(&arguments[1]).microseconds, result);
 }
 
-static enum sqlstate interval_plus_timetz(struct call *call, const struct value *arguments,
-                                          struct value *result)
-{
-    return clock_plus(call, clock_of(&arguments[1]), span_of(&arguments[0]).microseconds, result);
-}
-
 static enum sqlstate timetz_minus_interval(struct call *call, const struct value *arguments,
                                            struct value *result)
 {
     return clock_plus(call, clock_of(&arguments[0]),
                       -(span_of(&arguments[1]).microseconds % MICROSECONDS_PER_DAY), result);
+}
+
+/* ---- the same with the operands exchanged ---- */
+
+/* PostgreSQL has these in SQL, all with the same body; the library brings them under it. */
+static enum sqlstate exchanged(struct call *call, const struct value *arguments, struct value *result)
+{
+    static const struct {
+        uint32_t left, right;
+        enum sqlstate (*run)(struct call *call, const struct value *arguments, struct value *result);
+    } sums[] = {
+        {TYPE_INT4, TYPE_DATE, date_plus_days},
+        {TYPE_INTERVAL, TYPE_DATE, date_plus_interval},
+        {TYPE_INTERVAL, TYPE_TIMESTAMP, timestamp_plus_interval},
+        {TYPE_INTERVAL, TYPE_TIMESTAMPTZ, timestamptz_plus_interval},
+        {TYPE_INTERVAL, TYPE_TIME, time_plus_interval},
+        {TYPE_INTERVAL, TYPE_TIMETZ, timetz_plus_interval},
+        {TYPE_TIME, TYPE_DATE, date_plus_time},
+        {TYPE_TIMETZ, TYPE_DATE, date_plus_timetz},
+    };
+    const struct value swapped[2] = {arguments[1], arguments[0]};
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        if (call->types[0]->oid == sums[i].left && call->types[1]->oid == sums[i].right)
+            return sums[i].run(call, swapped, result);
+    return error_set(call->error, SQLSTATE_FEATURE_NOT_SUPPORTED, "operator + of %s and %s is not supported",
+                     call->types[0]->name, call->types[1]->name);
 }
 
 /* ---- intervals ---- */
@@ -444,25 +433,20 @@ static enum sqlstate in_range_time(struct call *call, const struct value *argume
 
 static const struct function functions[] = {
     {"date_pli", date_plus_days},
-    {"integer_pl_date(int4,date)", days_plus_date},
+    {"SELECT ($2 + $1)", exchanged},
     {"date_mii", date_minus_days},
     {"date_mi", date_minus_date},
     {"date_pl_interval", date_plus_interval},
-    {"interval_pl_date(interval,date)", interval_plus_date},
     {"date_mi_interval", date_minus_interval},
     {"timestamp_pl_interval", timestamp_plus_interval},
-    {"interval_pl_timestamp(interval,timestamp)", interval_plus_timestamp},
     {"timestamp_mi_interval", timestamp_minus_interval},
     {"timestamptz_pl_interval", timestamptz_plus_interval},
-    {"interval_pl_timestamptz(interval,timestamptz)", interval_plus_timestamptz},
     {"timestamptz_mi_interval", timestamptz_minus_interval},
     {"timestamp_mi", timestamp_minus_timestamp},
     {"time_pl_interval", time_plus_interval},
-    {"interval_pl_time(interval,time)", interval_plus_time},
     {"time_mi_interval", time_minus_interval},
     {"time_mi_time", time_minus_time},
     {"timetz_pl_interval", timetz_plus_interval},
-    {"interval_pl_timetz(interval,timetz)", interval_plus_timetz},
     {"timetz_mi_interval", timetz_minus_interval},
     {"interval_um", interval_negate},
     {"interval_pl", interval_plus},

@@ -332,14 +332,6 @@ static enum sqlstate part_of_timestamptz(struct call *call, const struct value *
     return part_of_timestamp(call, arguments, true, answer);
 }
 
-/* date_part() of a date is that of its midnight, which has hours, too. */
-static enum sqlstate part_of_midnight(struct call *call, const struct value *arguments, struct answer *answer)
-{
-    struct value pair[2] = {arguments[0], value_integer(0)};
-    enum sqlstate failed = timestamp_of_date(arguments[1].i, &pair[1].i, call->error);
-    return failed ? failed : part_of_timestamp(call, pair, false, answer);
-}
-
 /* clang-format off */
 #define EXTRACT(function, part)                                                                            \
     static enum sqlstate function(struct call *call, const struct value *arguments, struct value *result) \
@@ -360,7 +352,6 @@ EXTRACT(extract_timetz, part_of_timetz)
 EXTRACT(extract_timestamp, part_of_timestamp_without)
 EXTRACT(extract_timestamptz, part_of_timestamptz)
 EXTRACT(extract_interval, part_of_interval)
-DATE_PART(date_part, part_of_midnight)
 DATE_PART(time_part, part_of_time_value)
 DATE_PART(timetz_part, part_of_timetz)
 DATE_PART(timestamp_part, part_of_timestamp_without)
@@ -374,7 +365,6 @@ static const struct function functions[] = {
     {"extract_timestamp", extract_timestamp},
     {"extract_timestamptz", extract_timestamptz},
     {"extract_interval", extract_interval},
-    {"date_part(text,date)", date_part},
     {"time_part", time_part},
     {"timetz_part", timetz_part},
     {"timestamp_part", timestamp_part},
