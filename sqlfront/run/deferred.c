@@ -20,7 +20,7 @@ struct deferred {
 enum sqlstate deferred_open(struct scope *scope, struct deferred **deferred, struct error *error)
 {
     *deferred = scope_alloc_zeroed(scope, sizeof **deferred);
-    (*deferred)->scope = scope;
+    (*deferred)->scope = (*deferred)->list.scope = scope;
     return SQLSTATE_OK;
 }
 
@@ -71,7 +71,7 @@ enum sqlstate deferred_add(struct deferred *deferred, struct environment *enviro
     const struct constraint *kept = work ? work->constraint : copy_constraint(deferred->scope, constraint);
     const struct type *const *kept_types =
         work ? work->rows.types : copy_types(deferred->scope, types, count);
-    return foreign_add(deferred->scope, environment, &deferred->list, kept, parent_side, updated, kept_types,
+    return foreign_add(environment, &deferred->list, kept, parent_side, updated, kept_types,
                        constraint->columns, values, count, error);
 }
 
@@ -80,8 +80,8 @@ static enum sqlstate check_some(struct deferred *deferred, const struct executio
                                 uint32_t constraint, struct error *error)
 {
     struct foreign_work **at = &deferred->list.first;
-    struct foreign_list none = {0};
     struct scope *scope = scope_open(request->scope, "deferred");
+    struct foreign_list none = {.scope = scope};
     struct execution execution = {.request = *request,
                                   .world = request->world,
                                   .scope = scope,

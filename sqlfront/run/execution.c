@@ -198,6 +198,7 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
     list_init(&execution->operations);
     execution->modify_plan = modify_of(planned->plan);
     execution->foreign = scope_alloc_zeroed(scope, sizeof *execution->foreign);
+    execution->foreign->scope = scope;
     *opened = execution;
     return operation_make(execution, planned->plan, &execution->root, error);
 }

@@ -8,12 +8,13 @@
 
 /* ---- noting ---- */
 
-enum sqlstate foreign_add(struct scope *scope, struct environment *environment, struct foreign_list *list,
+enum sqlstate foreign_add(struct environment *environment, struct foreign_list *list,
                           const struct constraint *constraint, bool parent_side, bool updated,
                           const struct type *const *types, uint32_t columns, const struct value *values,
                           uint32_t count, struct error *error)
 {
     struct foreign_work *work = list->first;
+    struct scope *scope = list->scope;
     while (work && (work->constraint->oid != constraint->oid || work->parent_side != parent_side ||
                     work->updated != updated))
         work = work->next;
@@ -54,8 +55,8 @@ static enum sqlstate add(struct execution *execution, const struct constraint *c
     if (waits && execution->request.deferred && deferred_waits(execution->request.deferred, constraint))
         return deferred_add(execution->request.deferred, execution->environment, constraint, parent_side,
                             updated, types, values, count, error);
-    return foreign_add(execution->scope, execution->environment, execution->foreign, constraint, parent_side,
-                       updated, types, constraint->columns, values, count, error);
+    return foreign_add(execution->environment, execution->foreign, constraint, parent_side, updated, types,
+                       constraint->columns, values, count, error);
 }
 
 static bool values_equal(struct environment *environment, const struct type *type, const struct value *a,
@@ -114,7 +115,8 @@ static enum sqlstate note_child(struct row_writer *writer, const struct change *
         if (nulls)
             continue;
         if (lasting == NULL)
-            lasting = scope_copy(writer->execution->scope, types, constraint->columns * sizeof types[0]);
+            lasting =
+                scope_copy(writer->execution->foreign->scope, types, constraint->columns * sizeof types[0]);
         enum sqlstate failed =
             add(writer->execution, constraint, false, false, lasting, values, constraint->columns, error);
         if (failed)
@@ -152,7 +154,7 @@ static enum sqlstate note_parent(struct row_writer *writer, const struct change 
         if (any_null)
             continue;
         if (types == NULL) {
-            types = scope_alloc(writer->execution->scope, 2 * constraint->columns * sizeof types[0]);
+            types = scope_alloc(writer->execution->foreign->scope, 2 * constraint->columns * sizeof types[0]);
             for (uint32_t k = 0; k < constraint->columns; k++)
                 types[k] = types[constraint->columns + k] =
                     relation->types[constraint->referenced_column[k] - 1];

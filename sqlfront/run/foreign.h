@@ -16,11 +16,12 @@ struct foreign_work {
 };
 
 struct foreign_list {
+    struct scope *scope; /* owns the work: it outlives the steps that note it */
     struct foreign_work *first;
 };
 
 /* Adds a key, once. `types` are those of the columns, `columns` of them compared. */
-enum sqlstate foreign_add(struct scope *scope, struct environment *environment, struct foreign_list *list,
+enum sqlstate foreign_add(struct environment *environment, struct foreign_list *list,
                           const struct constraint *constraint, bool parent_side, bool updated,
                           const struct type *const *types, uint32_t columns, const struct value *values,
                           uint32_t count, struct error *error);
