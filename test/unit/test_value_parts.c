@@ -371,6 +371,44 @@ START_TEST(rows_become_json_with_their_names_and_come_back)
 }
 END_TEST
 
+START_TEST(sets_of_rows_come_out_of_json_as_records_or_columns)
+{
+    const struct type *jsonb = type_builtin(TYPE_JSONB), *types[] = {&place, jsonb};
+    struct value arguments[2] = {value_null(),
+                                 value_of(jsonb, "[{\"name\": \"a\"}, {\"mood\": \"ok\", \"name\": null}]")};
+    struct call call = {.environment = &environment,
+                        .scope = root,
+                        .scope_lasting = root,
+                        .error = &error,
+                        .result = &place,
+                        .types = types,
+                        .arguments = 2,
+                        .modifier = -1};
+    const struct set_function *records = set_function_find("jsonb_populate_recordset"),
+                              *columns = set_function_find("jsonb_to_recordset");
+    struct value row[4];
+    bool end;
+    ck_assert_int_eq(records->open(&call, arguments), SQLSTATE_OK);
+    ck_assert_int_eq(records->next(&call, row, &end), SQLSTATE_OK);
+    ck_assert_str_eq(shown(&place, &row[0]), "(a,,,)");
+    ck_assert_int_eq(records->next(&call, row, &end), SQLSTATE_OK);
+    ck_assert_str_eq(shown(&place, &row[0]), "(,,ok,)");
+    ck_assert_int_eq(records->next(&call, row, &end), SQLSTATE_OK);
+    ck_assert(end);
+    call.memory = NULL;
+    call.types = &types[1];
+    call.arguments = 1;
+    ck_assert_int_eq(columns->open(&call, &arguments[1]), SQLSTATE_OK);
+    ck_assert_int_eq(columns->next(&call, row, &end), SQLSTATE_OK);
+    ck_assert_str_eq(shown(type_builtin(TYPE_TEXT), &row[0]), "a");
+    ck_assert(row[1].null && row[2].null && row[3].null);
+    struct value wrong = value_of(jsonb, "[1]");
+    ck_assert_int_eq(columns->open(&call, &wrong), SQLSTATE_OK);
+    ck_assert_str_eq(error_shown(columns->next(&call, row, &end)),
+                     "22023 argument of jsonb_to_recordset must be an array of objects");
+}
+END_TEST
+
 START_TEST(a_row_without_a_type_keeps_its_names)
 {
     static const struct row_field fields[] = {{"id", TYPE_INT4, -1}, {"label", TYPE_TEXT, -1}};
@@ -576,6 +614,7 @@ int main(void)
     tcase_add_test(tests, enum_functions_know_the_labels_of_their_type);
     tcase_add_test(tests, functions_with_a_body_in_sql_are_brought_too);
     tcase_add_test(tests, rows_become_json_with_their_names_and_come_back);
+    tcase_add_test(tests, sets_of_rows_come_out_of_json_as_records_or_columns);
     tcase_add_test(tests, a_row_without_a_type_keeps_its_names);
     tcase_add_test(tests, rows_are_compared_field_by_field);
     tcase_add_test(tests, assigning_to_a_jsonb_makes_what_is_missing_on_the_way);

@@ -1,7 +1,7 @@
 /* From json to records: json_populate_record, json_to_record and the same of sets and of jsonb (PostgreSQL manual, 9.16). A
  * member becomes the column of its name: an array an array, an object a record, anything else the text of the type.
  *
- * The set functions give one value per column. */
+ * json_to_recordset gives one value per column; json_populate_recordset, which says what its rows are, one record. */
 #include "sqlfront/value/json/access.h"
 
 #include "base/fiber.h"
@@ -385,19 +385,37 @@ static enum sqlstate rows_open(struct call *call, const struct value *base, cons
     return sources_of(call, &source, &rows->list);
 }
 
-static enum sqlstate rows_next(struct call *call, struct value *results, bool *end)
+/* The object of the next row. */
+static enum sqlstate next_object(struct call *call, const struct source **source)
 {
     struct rows *rows = call->memory;
+    *source = rows->at < rows->list.count ? &rows->list.list[rows->at++] : NULL;
+    if (!*source || is_object(*source))
+        return SQLSTATE_OK;
+    return json_wrong(call, "argument of %s must be an array of objects", rows->name);
+}
+
+static enum sqlstate columns_next(struct call *call, struct value *results, bool *end)
+{
+    struct rows *rows = call->memory;
+    const struct source *source;
     struct value *values;
     const struct type **types;
-    *end = rows->at == rows->list.count;
-    if (*end)
-        return SQLSTATE_OK;
-    const struct source *source = &rows->list.list[rows->at++];
-    if (!is_object(source))
-        return json_wrong(call, "argument of %s must be an array of objects", rows->name);
-    enum sqlstate failed = columns_room(call, rows->type->field_count, &values, &types);
+    enum sqlstate failed = next_object(call, &source);
+    *end = !source;
+    if (failed || *end)
+        return failed;
+    failed = columns_room(call, rows->type->field_count, &values, &types);
     return failed ? failed : populate_columns(call, source, rows->type, &rows->base, results, types);
+}
+
+static enum sqlstate record_next(struct call *call, struct value *results, bool *end)
+{
+    struct rows *rows = call->memory;
+    const struct source *source;
+    enum sqlstate failed = next_object(call, &source);
+    *end = !source;
+    return failed || *end ? failed : populate_row(call, source, rows->type, &rows->base, &results[0]);
 }
 
 static enum sqlstate json_populate_recordset_open(struct call *call, const struct value *arguments)
@@ -429,10 +447,10 @@ static const struct function functions[] = {
 };
 
 static const struct set_function set_functions[] = {
-    {"json_populate_recordset", json_populate_recordset_open, rows_next},
-    {"jsonb_populate_recordset", jsonb_populate_recordset_open, rows_next},
-    {"json_to_recordset", json_to_recordset_open, rows_next},
-    {"jsonb_to_recordset", jsonb_to_recordset_open, rows_next},
+    {"json_populate_recordset", json_populate_recordset_open, record_next},
+    {"jsonb_populate_recordset", jsonb_populate_recordset_open, record_next},
+    {"json_to_recordset", json_to_recordset_open, columns_next},
+    {"jsonb_to_recordset", jsonb_to_recordset_open, columns_next},
     {NULL, NULL, NULL},
 };
 
