@@ -121,6 +121,7 @@ struct level {
     bool binding_window;             /* windows are not nested */
     /* The columns of the relation written to, before FROM hides or shows them. */
     struct space *target_space;
+    struct view_target *view; /* when a view is written to: which table that means */
     struct expression *last_set_call;
     struct expression **rows_call; /* SQL functions that give sets, joined to FROM */
     uint32_t *rows_range, rows_calls;
@@ -360,6 +361,7 @@ struct from *from_range(struct level *level, uint32_t range);
 void from_add(struct level *level, struct from *item);
 void space_push(struct level *level, struct space *space);
 bool view_expand(struct level *level, uint32_t range, const struct relation *relation);
+struct query *view_query(struct level *level, const struct relation *relation);
 bool range_values_add(struct level *level, struct expression ***rows, uint32_t count, uint32_t columns,
                       const Alias *alias, uint32_t *range);
 
@@ -423,4 +425,16 @@ bool insert_values_single(struct level *level, const List *columns, const List *
                           struct target **targets, uint32_t *count, enum place place);
 struct expression *column_default(struct level *level, const struct relation *relation, uint32_t index);
 int16_t relation_column(const struct relation *relation, const char *name); /* 0 = none */
+/* view.c: writing to a view of one table. The view's columns as expressions over the table (range 0), and its WHERE. */
+struct view_target {
+    const struct relation *view, *table;
+    uint32_t columns;
+    struct expression **column;
+    struct expression *where;
+};
+struct view_target *view_target_find(struct level *level, const struct relation *view, uint32_t privileges);
+/* Gives a space over the table (or EXCLUDED) the view's names. */
+void space_of_view(struct level *level, struct space *space, const struct view_target *view);
+/* The table's column behind the name in a column list or SET: of the view, or of the table itself. 0 = none; -1 = failed. */
+int16_t target_column(struct level *level, const char *name, bool insert);
 #endif

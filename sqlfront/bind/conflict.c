@@ -12,7 +12,6 @@ struct wanted {
 static bool wanted_bind(struct level *level, const InferClause *infer, struct wanted *wanted)
 {
     struct binder *binder = level->binder;
-    const struct relation *relation = level->query->range[level->query->result].relation;
     const ListCell *cell;
     foreach(cell, infer->indexElems)
     {
@@ -28,7 +27,9 @@ static bool wanted_bind(struct level *level, const InferClause *infer, struct wa
             return false;
         }
         if (!element->expr) {
-            int16_t number = relation_column(relation, element->name);
+            int16_t number = target_column(level, element->name, true);
+            if (number < 0)
+                return false;
             if (!number) {
                 fail(binder, SQLSTATE_UNDEFINED_COLUMN, infer->location, "column \"%s\" does not exist",
                      element->name);
@@ -174,6 +175,8 @@ static bool excluded_add(struct level *level, const struct relation *relation)
         return false;
     level->query->conflict_excluded = range;
     struct space *space = space_add(level, range, true, true);
+    if (level->view)
+        space_of_view(level, space, level->view);
     space_push(level, space);
     return true;
 }

@@ -182,17 +182,14 @@ bool range_relation_add(struct level *level, const RangeVar *variable, const str
     return alias_columns(level, range, variable->alias, "table");
 }
 
-/* The view's own query in the range's place. Its names are those of the view's columns. */
-bool view_expand(struct level *level, uint32_t index, const struct relation *relation)
+struct query *view_query(struct level *level, const struct relation *relation)
 {
     struct binder *binder = level->binder;
     struct parsed *parsed;
-    if (binder->depth >= BIND_DEPTH_MAX) {
-        fail(binder, SQLSTATE_STATEMENT_TOO_COMPLEX, -1, "stack depth limit exceeded");
-        return false;
-    }
+    if (binder->depth >= BIND_DEPTH_MAX)
+        return fail(binder, SQLSTATE_STATEMENT_TOO_COMPLEX, -1, "stack depth limit exceeded");
     if (parse_text(binder->request->world, binder->scope, relation->view_text, &parsed, binder->error))
-        return false;
+        return NULL;
     struct binder_request *request = memory(binder, sizeof *request);
     *request = *binder->request;
     request->text = NULL;
@@ -205,7 +202,13 @@ bool view_expand(struct level *level, uint32_t index, const struct relation *rel
     inner->text = NULL;
     inner->depth++;
     inner->body_of = NULL;
-    struct query *query = query_bind(inner, NULL, parsed_statement(parsed, 0)->stmt, false);
+    return query_bind(inner, NULL, parsed_statement(parsed, 0)->stmt, false);
+}
+
+/* The view's own query in the range's place. Its names are those of the view's columns. */
+bool view_expand(struct level *level, uint32_t index, const struct relation *relation)
+{
+    struct query *query = view_query(level, relation);
     if (!query)
         return false;
     struct range *range = &level->query->range[index];

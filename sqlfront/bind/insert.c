@@ -20,21 +20,23 @@ bool target_relation_open(struct level *level, const RangeVar *variable, bool in
         fail(binder, SQLSTATE_WRONG_OBJECT_TYPE, -1, "cannot change sequence \"%s\"", relation->name);
         return false;
     }
+    RangeVar named = *variable;
+    Alias alias = {.type = T_Alias, .aliasname = (char *)(uintptr_t)relation->name};
     if (relation->kind == RELATION_VIEW) {
-        bool insert = privileges & PRIVILEGE_INSERT, remove = privileges & PRIVILEGE_DELETE;
-        fail(binder, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE, -1,
-             insert   ? "cannot insert into view \"%s\""
-             : remove ? "cannot delete from view \"%s\""
-                      : "cannot update view \"%s\"",
-             relation->name);
-        fail_detail(binder, "Views cannot be written to yet: write to the tables they read.");
-        return false;
+        if (!(level->view = view_target_find(level, relation, privileges)))
+            return false;
+        relation = level->view->table;
+        if (variable->alias)
+            alias.aliasname = variable->alias->aliasname;
+        named.alias = &alias;
     }
-    if (!range_relation_add(level, variable, relation, &range))
+    if (!range_relation_add(level, &named, relation, &range))
         return false;
     level->query->result = range;
     level->query->range[range].privileges |= privileges;
     level->target_space = space_add(level, range, true, true);
+    if (level->view)
+        space_of_view(level, level->target_space, level->view);
     if (in_from)
         space_push(level, level->target_space);
     return !bind_table(binder->request, relation, &level->query->bound, binder->error);
@@ -52,8 +54,9 @@ struct expression *column_default(struct level *level, const struct relation *re
 
 static void *column_missing(struct level *level, const char *name, int32_t position)
 {
+    const struct relation *named = level->view ? level->view->view : target_of(level);
     return fail(level->binder, SQLSTATE_UNDEFINED_COLUMN, position,
-                "column \"%s\" of relation \"%s\" does not exist", name, target_of(level)->name);
+                "column \"%s\" of relation \"%s\" does not exist", name, named->name);
 }
 
 bool insert_columns(struct level *level, const List *list, const struct relation *relation,
@@ -64,14 +67,22 @@ bool insert_columns(struct level *level, const List *list, const struct relation
     *numbers = memory(binder, (given + relation->columns + 1) * sizeof **numbers);
     *items = memory(binder, (given + relation->columns + 1) * sizeof(ResTarget *));
     *count = 0;
-    for (uint32_t i = 0; !list && i < relation->columns; i++)
+    for (uint32_t i = 0; !list && !level->view && i < relation->columns; i++)
         if (!relation->column[i].dropped)
             (*numbers)[(*count)++] = (int16_t)(i + 1);
+    for (uint32_t i = 0; !list && level->view && i < level->view->columns; i++) {
+        int16_t number = target_column(level, level->view->view->column[i].name, true);
+        if (number < 0)
+            return false;
+        (*numbers)[(*count)++] = number;
+    }
     const ListCell *cell;
     foreach(cell, list)
     {
         const ResTarget *item = lfirst(cell);
-        int16_t number = relation_column(relation, item->name);
+        int16_t number = target_column(level, item->name, true);
+        if (number < 0)
+            return false;
         if (!number)
             return column_missing(level, item->name, item->location) != NULL;
         for (uint32_t i = 0; i < *count; i++)

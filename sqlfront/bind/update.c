@@ -250,10 +250,13 @@ bool assignments_bind(struct level *level, const List *list, struct target **tar
             value = expression_bind(level, item->val, PLACE_UPDATE_SOURCE);
         if (!value)
             return false;
-        int16_t number = relation_column(relation, item->name);
+        int16_t number = target_column(level, item->name, false);
+        if (number < 0)
+            return false;
         if (!number) {
             fail(binder, SQLSTATE_UNDEFINED_COLUMN, item->location,
-                 "column \"%s\" of relation \"%s\" does not exist", item->name, relation->name);
+                 "column \"%s\" of relation \"%s\" does not exist", item->name,
+                 level->view ? level->view->view->name : relation->name);
             return false;
         }
         const struct column *column = &relation->column[number - 1];
@@ -331,9 +334,15 @@ static bool further_from(struct level *level, const List *list)
     return true;
 }
 
+/* Of a view only the rows that it shows are written to. */
 static bool where_of(struct level *level, const Node *node)
 {
-    return !node || (level->query->where = where_bind(level, node, PLACE_WHERE, "WHERE"));
+    struct expression *where = NULL;
+    if (node && !(where = where_bind(level, node, PLACE_WHERE, "WHERE")))
+        return false;
+    level->query->where =
+        expression_and(level->binder->scope, level->view ? level->view->where : NULL, where);
+    return true;
 }
 
 bool update_bind(struct level *level, const UpdateStmt *update)
