@@ -603,10 +603,10 @@ enum sqlstate level_lookup(struct level *level, struct path *outer, uint32_t ran
         path->plan = plan;
         path->slot = plan_alloc(planner, columns_all * sizeof *path->slot);
         plan->column = plan_alloc(planner, columns_all * sizeof *plan->column);
-        memcpy(path->slot, outer->slot, left * sizeof *path->slot);
-        memcpy(path->slot + left, inner.slot, inner_plan.columns * sizeof *path->slot);
-        memcpy(plan->column, outer->plan->column, left * sizeof *plan->column);
-        memcpy(plan->column + left, inner_plan.column, inner_plan.columns * sizeof *plan->column);
+        plan_copy(path->slot, outer->slot, left * sizeof *path->slot);
+        plan_copy(path->slot + left, inner.slot, inner_plan.columns * sizeof *path->slot);
+        plan_copy(plan->column, outer->plan->column, left * sizeof *plan->column);
+        plan_copy(plan->column + left, inner_plan.column, inner_plan.columns * sizeof *plan->column);
         plan->columns = columns_all;
         plan->bounds = match.bounds;
         plan->bounds.equal = plan_alloc(planner, match.bounds.equals * sizeof *plan->bounds.equal);

@@ -18,7 +18,7 @@ static uint32_t outer_use(struct level *level, struct expression *source)
         uint32_t room = level->uses_room ? 2 * level->uses_room : 8;
         struct outer_use *grown = plan_alloc(planner, room * sizeof *grown);
         if (level->uses)
-            memcpy(grown, level->use, level->uses * sizeof *grown);
+            plan_copy(grown, level->use, level->uses * sizeof *grown);
         level->use = grown;
         level->uses_room = room;
     }
@@ -134,8 +134,8 @@ static struct path combined(struct planner *planner, const struct path *left, co
 {
     struct path path = {.plan = plan_make(planner, PLAN_RESULT, left->plan->columns + right->plan->columns)};
     path.slot = plan_alloc(planner, path.plan->columns * sizeof *path.slot);
-    memcpy(path.slot, left->slot, left->plan->columns * sizeof *path.slot);
-    memcpy(path.plan->column, left->plan->column, left->plan->columns * sizeof *path.plan->column);
+    plan_copy(path.slot, left->slot, left->plan->columns * sizeof *path.slot);
+    plan_copy(path.plan->column, left->plan->column, left->plan->columns * sizeof *path.plan->column);
     for (uint32_t i = 0; i < right->plan->columns; i++) {
         path.slot[left->plan->columns + i] =
             right->slot ? right->slot[i] : (struct slot){OF_SUBQUERY, (int32_t)i};
@@ -221,8 +221,8 @@ static enum sqlstate apply_subquery(struct level *level, struct path **path, str
     apply->columns = outer->plan->columns + 1;
     apply->column = plan_alloc(planner, apply->columns * sizeof *apply->column);
     result->slot = plan_alloc(planner, apply->columns * sizeof *result->slot);
-    memcpy(apply->column, outer->plan->column, outer->plan->columns * sizeof *apply->column);
-    memcpy(result->slot, outer->slot, outer->plan->columns * sizeof *result->slot);
+    plan_copy(apply->column, outer->plan->column, outer->plan->columns * sizeof *apply->column);
+    plan_copy(result->slot, outer->slot, outer->plan->columns * sizeof *result->slot);
     apply->column[outer->plan->columns] = node->type;
     result->slot[outer->plan->columns] = (struct slot){COMPUTED, level_computed(level, node)};
     if (node->subquery_kind == SUBQUERY_ANY || node->subquery_kind == SUBQUERY_ALL) {
@@ -414,7 +414,7 @@ static enum sqlstate common_leaf(struct level *level, uint32_t at, struct path *
         return failed;
     struct plan *plan =
         plan_make(planner, range->common_self ? PLAN_WORK_TABLE : PLAN_COMMON_SCAN, common->plan->columns);
-    memcpy(plan->column, common->plan->column, plan->columns * sizeof *plan->column);
+    plan_copy(plan->column, common->plan->column, plan->columns * sizeof *plan->column);
     plan->common_slot = common->slot;
     plan->alias = range->name;
     plan->rows = common->rows;

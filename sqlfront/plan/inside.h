@@ -10,6 +10,13 @@
 #include "sqlfront/algebra/walk.h"
 #include "sqlfront/plan/plan.h"
 
+/* memcpy() that lets there be nothing to copy from nowhere: a node without slots has no list of them. */
+static inline void plan_copy(void *to, const void *from, size_t bytes)
+{
+    if (bytes)
+        memcpy(to, from, bytes);
+}
+
 #define COMPUTED 0xffffffffu
 /* Pseudo column: the row's key as bytea. */
 #define ROW_KEY -100

@@ -23,7 +23,7 @@ static struct condition *condition_add(struct level *level, struct expression *e
         uint32_t room = level->conditions_room ? 2 * level->conditions_room : 16;
         struct condition *grown = plan_alloc(level->planner, room * sizeof *grown);
         if (level->conditions)
-            memcpy(grown, level->condition, level->conditions * sizeof *grown);
+            plan_copy(grown, level->condition, level->conditions * sizeof *grown);
         level->condition = grown;
         level->conditions_room = room;
     }
@@ -465,10 +465,10 @@ static struct path *joined_path(struct level *level, enum plan_kind kind,
     struct plan *plan = plan_make(planner, kind, left->columns + right->columns);
     path->plan = plan;
     path->slot = plan_alloc(planner, plan->columns * sizeof *path->slot);
-    memcpy(path->slot, request->left->slot, left->columns * sizeof *path->slot);
-    memcpy(path->slot + left->columns, request->right->slot, right->columns * sizeof *path->slot);
-    memcpy(plan->column, left->column, left->columns * sizeof *plan->column);
-    memcpy(plan->column + left->columns, right->column, right->columns * sizeof *plan->column);
+    plan_copy(path->slot, request->left->slot, left->columns * sizeof *path->slot);
+    plan_copy(path->slot + left->columns, request->right->slot, right->columns * sizeof *path->slot);
+    plan_copy(plan->column, left->column, left->columns * sizeof *plan->column);
+    plan_copy(plan->column + left->columns, right->column, right->columns * sizeof *plan->column);
     plan->join = request->join;
     plan->null_aware = request->null_aware;
     plan->input[0] = request->left->plan;

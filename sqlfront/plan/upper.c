@@ -33,7 +33,7 @@ static void list_add(struct planner *planner, struct expression ***list, uint32_
         uint32_t more = *room ? 2 * *room : 8;
         struct expression **grown = plan_alloc(planner, more * sizeof *grown);
         if (*count)
-            memcpy(grown, *list, *count * sizeof *grown);
+            plan_copy(grown, *list, *count * sizeof *grown);
         *list = grown;
         *room = more;
     }
@@ -210,7 +210,7 @@ static struct plan *gathered(struct planner *planner, struct plan *whole)
     partial->column = plan_alloc(planner, whole->columns * sizeof *partial->column);
     for (uint32_t i = 0; i < whole->columns; i++)
         partial->column[i] = i < whole->keys ? whole->column[i] : type_builtin(TYPE_BYTEA);
-    memcpy(gather->column, partial->column, whole->columns * sizeof *gather->column);
+    plan_copy(gather->column, partial->column, whole->columns * sizeof *gather->column);
     gather->input[0] = partial;
     gather->rows = whole->rows * 2;
     gather->cost = partial->cost = whole->cost;
@@ -403,8 +403,8 @@ static enum sqlstate level_windows(struct level *level, struct path **path, stru
         plan->columns = before + calls.count;
         plan->column = plan_alloc(planner, plan->columns * sizeof *plan->column);
         result->slot = plan_alloc(planner, plan->columns * sizeof *result->slot);
-        memcpy(plan->column, (*path)->plan->column, before * sizeof *plan->column);
-        memcpy(result->slot, (*path)->slot, before * sizeof *result->slot);
+        plan_copy(plan->column, (*path)->plan->column, before * sizeof *plan->column);
+        plan_copy(result->slot, (*path)->slot, before * sizeof *result->slot);
         plan->window = window;
         plan->window_calls = calls.count;
         plan->window_call = plan_alloc(planner, calls.count * sizeof *plan->window_call);
