@@ -1,9 +1,10 @@
 /* Rows that are there already when a definition changes: filling an index, checking a constraint, writing a table anew.
  *
  * Rows are taken off the table a thousand at a time, decoded, put through compiled expressions where there are some, and
- * written like any others, so that all of it is undone with the transaction. */
+ * collected, sorted and loaded into the new table (pile.h), which goes again with the transaction. */
 #include "sqlfront/define/inside.h"
 
+#include "sqlfront/define/pile.h"
 #include "sqlfront/evaluate/evaluate.h"
 
 #define ROWS_TAKEN 1000
@@ -172,6 +173,7 @@ struct filler {
     struct program **expressions;
     struct program *predicate;
     struct value *parts; /* of the row at hand: key columns, then included ones */
+    struct pile pile;    /* its entries */
 };
 
 static enum sqlstate filler_make(struct work *work, const struct relation *relation,
@@ -181,6 +183,7 @@ static enum sqlstate filler_make(struct work *work, const struct relation *relat
     struct expression *bound;
     enum sqlstate failed = SQLSTATE_OK;
     *filler = (struct filler){.work = work, .relation = relation, .index = index};
+    pile_open(&filler->pile, work->scope, work->access.transaction, index->store);
     filler->parts = scope_alloc(work->scope, (index->columns + 1) * sizeof *filler->parts);
     filler->expressions =
         scope_alloc_zeroed(work->scope, (index->expressions + 1) * sizeof(struct program *));
@@ -271,9 +274,22 @@ static enum sqlstate entry_write(struct filler *filler, struct scope *scope, str
         entry[1 + i - index->key_columns] = filler->parts[i];
     failed = row_encode(index->layout, scope, entry, &row, error);
     if (!failed)
-        failed = row_insert(filler->work->access.transaction, index->store, bytes_of(key.bytes, key.size),
-                            row, &done, error);
+        failed = pile_add(&filler->pile, bytes_of(key.bytes, key.size), row, &done, error);
     return failed || done ? failed : duplicate_found(filler, error);
+}
+
+/* Writes what was collected; a key that came twice is named. */
+static enum sqlstate finish_pile(struct pile *pile, struct filler *filler, struct error *error)
+{
+    const struct index *index = filler->index; /* NULL: keyed by hidden row ids */
+    struct bytes duplicate;
+    enum sqlstate failed = pile_finish(pile, &duplicate, error);
+    if (failed || duplicate.size == 0)
+        return failed;
+    check(index, "hidden row ids are all different");
+    for (uint32_t i = 0; i < index->key_columns && !failed; i++)
+        failed = key_decode(filler->work->scope, &index->key_part[i], &duplicate, &filler->parts[i], error);
+    return failed ? failed : duplicate_found(filler, error);
 }
 
 static enum sqlstate fill_one(void *argument, struct scope *scope, struct bytes key,
@@ -290,7 +306,9 @@ enum sqlstate index_fill(struct work *work, const struct relation *relation, con
 {
     struct filler filler;
     enum sqlstate failed = filler_make(work, relation, index, &filler, error);
-    return failed ? failed : rows_each(work, relation, fill_one, &filler, error);
+    if (!failed)
+        failed = rows_each(work, relation, fill_one, &filler, error);
+    return failed ? failed : finish_pile(&filler.pile, &filler, error);
 }
 
 /* ---- writing a table anew ---- */
@@ -303,6 +321,7 @@ struct rewriting {
     struct value *values;
     struct filler *fillers;
     struct filler clustered; /* for messages */
+    struct pile pile;        /* the new rows */
 };
 
 static enum sqlstate new_key(struct rewriting *rewriting, struct key_writer *key, struct error *error)
@@ -360,8 +379,7 @@ static enum sqlstate rewrite_one(void *argument, struct scope *scope, struct byt
     if (!failed)
         failed = row_encode(to->layout, scope, rewriting->values, &row, error);
     if (!failed)
-        failed = row_insert(rewriting->work->access.transaction, to->store, bytes_of(key.bytes, key.size),
-                            row, &done, error);
+        failed = pile_add(&rewriting->pile, bytes_of(key.bytes, key.size), row, &done, error);
     if (failed)
         return failed;
     if (!done) {
@@ -392,7 +410,15 @@ enum sqlstate rows_rewrite(struct work *work, const struct relation *from, const
         if (to->index[i]->clustered)
             rewriting.clustered = rewriting.fillers[i];
     }
-    return failed ? failed : rows_each(work, from, rewrite_one, &rewriting, error);
+    pile_open(&rewriting.pile, work->scope, work->access.transaction, to->store);
+    if (!failed)
+        failed = rows_each(work, from, rewrite_one, &rewriting, error);
+    if (!failed)
+        failed = finish_pile(&rewriting.pile, &rewriting.clustered, error);
+    for (uint32_t i = 0; i < to->indexes && !failed; i++)
+        if (!to->index[i]->clustered)
+            failed = finish_pile(&rewriting.fillers[i].pile, &rewriting.fillers[i], error);
+    return failed;
 }
 
 static enum sqlstate file_new(struct work *work, uint32_t relation, struct error *error)
