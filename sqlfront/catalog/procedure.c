@@ -69,6 +69,8 @@ static const struct procedure *describe(struct scope *scope, struct scope *scrat
     procedure->variadic = (uint32_t)row[PG_PROC_PROVARIADIC].i;
     procedure->source = text_of(scope, &row[PG_PROC_PROSRC]);
     procedure->language = language == 12 ? 'i' : language == 14 ? 's' : 'c';
+    if (procedure->language == 'i')
+        procedure->function = function_find(procedure->source);
     if (!row[PG_PROC_PROARGDEFAULTS].null) {
         const char **texts;
         procedure->defaults = expressions_split(scope, &row[PG_PROC_PROARGDEFAULTS], &texts);

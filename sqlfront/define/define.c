@@ -95,6 +95,7 @@ static enum sqlstate run(struct work *work, const Node *statement, struct error 
         RUN(DropdbStmt, define_drop_database, "DROP", "DATABASE");
         RUN(CreateFunctionStmt, define_create_function, "CREATE",
             ((const CreateFunctionStmt *)statement)->is_procedure ? "PROCEDURE" : "FUNCTION");
+        RUN(CreateExtensionStmt, define_create_extension, "CREATE", "EXTENSION");
         RUN(ViewStmt, define_view, "CREATE", "VIEW");
         RUN(CreateSchemaStmt, define_create_schema, "CREATE", "SCHEMA");
         RUN(CreateEnumStmt, define_create_enum, "CREATE", "TYPE");
@@ -130,6 +131,7 @@ bool define_handles(const struct Node *statement)
     case T_CreatedbStmt:
     case T_DropdbStmt:
     case T_CreateFunctionStmt:
+    case T_CreateExtensionStmt:
     case T_AlterTableStmt:
     case T_RenameStmt:
     case T_AlterObjectSchemaStmt:

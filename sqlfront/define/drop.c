@@ -456,6 +456,23 @@ static enum sqlstate function_to_drop(struct work *work, const DropStmt *stateme
     return SQLSTATE_OK;
 }
 
+static enum sqlstate extension_to_drop(struct work *work, const char *name, bool missing_ok,
+                                       struct object *object, struct error *error)
+{
+    struct tuple found;
+    struct tuple_match match = {PG_EXTENSION_EXTNAME, value_text(name)};
+    enum sqlstate failed = tuple_find(&work->access, work->scope, PG_EXTENSION, &match, 1, &found, error);
+    if (failed)
+        return failed;
+    if (found.values)
+        *object = (struct object){PG_EXTENSION, (uint32_t)found.values[PG_EXTENSION_OID].i, 0};
+    else if (missing_ok)
+        work_notice(work, SQLSTATE_OK, "extension \"%s\" does not exist, skipping", name);
+    else
+        failed = error_set(error, SQLSTATE_UNDEFINED_OBJECT, "extension \"%s\" does not exist", name);
+    return failed;
+}
+
 static enum sqlstate find_one(struct work *work, const DropStmt *statement, Node *node, struct object *object,
                               struct error *error)
 {
@@ -473,6 +490,7 @@ static enum sqlstate find_one(struct work *work, const DropStmt *statement, Node
     case OBJECT_ROUTINE:
         return function_to_drop(work, statement, (ObjectWithArgs *)node, object, error);
     case OBJECT_EXTENSION:
+        return extension_to_drop(work, strVal(node), statement->missing_ok, object, error);
     case OBJECT_TRIGGER:
     case OBJECT_RULE:
     case OBJECT_POLICY:
