@@ -68,10 +68,16 @@ static struct expression *subscript_jsonb(struct level *level, struct expression
             return NULL;
         argument_add(binder, path, text);
     }
-    struct expression *arguments[3] = {container, path, assigned};
     static const uint32_t read_types[] = {TYPE_JSONB, TYPE_ARRAY_OF_TEXT};
-    if (assigned)
-        return function_call_builtin(level, "jsonb_set", 3, arguments, position);
+    if (assigned) {
+        struct expression *assignment =
+            make(binder, EXPRESSION_ASSIGN_SUBSCRIPT, builtin(TYPE_JSONB), position);
+        argument_add(binder, assignment, container);
+        for (uint32_t i = 0; i < path->arguments; i++)
+            argument_add(binder, assignment, path->argument[i]);
+        argument_add(binder, assignment, assigned);
+        return assignment;
+    }
     struct expression *made = make(binder, EXPRESSION_CALL, builtin(TYPE_JSONB), position);
     if (!(made->procedure = procedure_by_types(binder, "jsonb_extract_path", 2, read_types)))
         return NULL;

@@ -1,6 +1,7 @@
 /* Arrays and records, made and taken apart; casts through text and of arrays; the time functions without parentheses. */
 #include "sqlfront/evaluate/inside.h"
 #include "sqlfront/value/array/array.h"
+#include "sqlfront/value/json/json.h"
 
 /* Values of all arguments, then row by row their tuple: for what is built from many values. */
 struct tuple {
@@ -168,15 +169,30 @@ static enum sqlstate subscript(struct node *node, struct frame *frame, const str
     return SQLSTATE_OK;
 }
 
+/* j['a'][1] := x: the subscripts are texts. (Reading one is a call.) */
+static enum sqlstate subscript_jsonb(struct node *node, struct frame *frame, const struct build *build,
+                                     struct value *result)
+{
+    const struct value *tuple = build->tuple.value, *new = &tuple[node->arguments - 1];
+    for (uint32_t i = 1; i + 1 < node->arguments; i++)
+        if (tuple[i].null)
+            return error_set(frame->error, SQLSTATE_NULL_VALUE_NOT_ALLOWED,
+                             "jsonb subscript in assignment must not be null");
+    return jsonb_subscript_set(frame->program->evaluation->environment, frame->scratch, &tuple[0], &tuple[1],
+                               node->arguments - 2, new, result, frame->error);
+}
+
 static enum sqlstate run_subscript(struct node *node, struct frame *frame, struct rows rows,
                                    struct value *result)
 {
     struct build *build = node->extra;
+    bool jsonb = node->expression->argument[0]->type->oid == TYPE_JSONB;
     enum sqlstate failed = tuple_values(&build->tuple, node, frame, rows);
     for (uint32_t at = 0; !failed && at < rows.count; at++) {
         uint32_t row = rows_at(rows, at);
         tuple_row(&build->tuple, node, row);
-        failed = subscript(node, frame, build, &result[row]);
+        failed = jsonb ? subscript_jsonb(node, frame, build, &result[row])
+                       : subscript(node, frame, build, &result[row]);
     }
     return failed;
 }
@@ -355,6 +371,8 @@ static enum sqlstate make_build(struct program *program, struct node *node, stru
     }
     const struct type *array =
         expression->kind == EXPRESSION_ARRAY ? expression->type : expression->argument[0]->type;
+    if (array->oid == TYPE_JSONB)
+        return SQLSTATE_OK;
     return array->element ? type_find(program, array->element, &build->element, error)
                           : error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED,
                                       "subscripts of type %s are not supported", array->name);
