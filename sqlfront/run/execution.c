@@ -77,12 +77,22 @@ static void note_batch(struct operation *step, const struct batch *batch, uint64
         figures->rows += batch->count;
 }
 
+/* Work that a fiber does in one turn of the loop. */
+#define BREATH_NS (2 * 1000 * 1000)
+
+enum sqlstate operation_breathe(struct world *world, struct error *error)
+{
+    if (world_now(world) - world->now_ns > BREATH_NS)
+        fiber_yield(world->scheduler);
+    return fiber_check_canceled(world->scheduler, error);
+}
+
 enum sqlstate operation_next(struct operation *step, const struct batch **batch, struct error *error)
 {
     struct world *world = operation_world(step);
     uint64_t began = step->execution->request.analyze ? world_now(world) : 0;
     *batch = NULL;
-    enum sqlstate failed = fiber_check_canceled(world->scheduler, error);
+    enum sqlstate failed = operation_breathe(world, error);
     if (!failed)
         failed = fiber_check_stack(world->scheduler, error);
     if (!failed)

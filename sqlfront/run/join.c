@@ -168,7 +168,7 @@ enum sqlstate join_next(struct join *join, const struct join_ops *ops, const str
         if ((failed = try_pairs(join, error)))
             break;
         walk_pairs(join);
-        failed = fiber_check_canceled(operation_world(step)->scheduler, error);
+        failed = operation_breathe(operation_world(step), error);
     }
     if (!failed && join->probe_ended && join_keeps_right(plan))
         give_unmatched(join);

@@ -78,6 +78,9 @@ enum sqlstate operation_make(struct execution *execution, const struct plan *pla
                              struct error *error);
 enum sqlstate operation_next(struct operation *step, const struct batch **batch, struct error *error);
 enum sqlstate operation_restart(struct operation *step, struct error *error);
+/* Between two stretches of work: lets others have the core when this fiber had it for a while (timers, too, are among the
+ * others: what cancels does not come by otherwise), and asks whether it was canceled. Yields. */
+enum sqlstate operation_breathe(struct world *world, struct error *error);
 /* Restarts the inputs: what most operators have to do. */
 enum sqlstate operation_restart_inputs(struct operation *step, struct error *error);
 

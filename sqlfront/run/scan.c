@@ -208,7 +208,7 @@ static enum sqlstate read_part(struct visit_part *part, struct branch *branch, s
         if (failed)
             *part->error = kept;
         else
-            failed = fiber_check_canceled(branch_world(branch)->scheduler, part->error);
+            failed = operation_breathe(branch_world(branch), part->error);
     }
     return failed;
 }
@@ -504,7 +504,7 @@ static enum sqlstate next_scan(struct operation *step, const struct batch **batc
     struct scan *scan = (struct scan *)step;
     enum sqlstate failed = scan->begun ? SQLSTATE_OK : begin(scan, error);
     while (!failed && (scan->reading || scan->range < scan->ranges.count)) {
-        failed = fiber_check_canceled(operation_world(step)->scheduler, error);
+        failed = operation_breathe(operation_world(step), error);
         if (!failed)
             failed = read_batch(scan, error);
         if (!failed && step->batch.count) {

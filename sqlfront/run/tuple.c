@@ -189,10 +189,7 @@ static enum sqlstate sort_part(struct sort *sort, struct tuple **tuples, size_t 
     if (sort->since_look < LOOK_EVERY)
         return SQLSTATE_OK;
     sort->since_look = 0;
-    struct scheduler *scheduler = operation_world(sort->step)->scheduler;
-    if (count >= LOOK_EVERY)
-        fiber_yield(scheduler);
-    return fiber_check_canceled(scheduler, sort->error);
+    return operation_breathe(operation_world(sort->step), sort->error);
 }
 
 enum sqlstate tuples_sort(struct operation *step, struct tuple **tuples, size_t count,
