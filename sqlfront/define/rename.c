@@ -81,6 +81,8 @@ static enum sqlstate column_rename(struct work *work, const struct relation *rel
     const int place = PG_ATTRIBUTE_ATTNAME;
     const struct value value = tuple_text(work->scope, to);
     enum sqlstate failed = column_found(relation, from, &column, error);
+    if (failed)
+        return error_set(error, SQLSTATE_UNDEFINED_COLUMN, "column \"%s\" does not exist", from);
     for (uint32_t c = 0; c < relation->columns && !failed; c++)
         if (!relation->column[c].dropped && strcmp(relation->column[c].name, to) == 0)
             failed = error_set(error, SQLSTATE_DUPLICATE_COLUMN,
