@@ -91,6 +91,27 @@ static struct expression *subscript_jsonb(struct level *level, struct expression
     return made;
 }
 
+/* name[i] is the byte at i, counted from 0, as "char": substr(name::text, i + 1, 1)::"char". */
+static struct expression *subscript_name(struct level *level, struct expression *container,
+                                         const List *subscripts, int32_t position)
+{
+    struct binder *binder = level->binder;
+    const A_Indices *indices = linitial(subscripts);
+    struct expression *one = make_integer(binder, 1, TYPE_INT4);
+    struct expression *index = indices->uidx ? bind_subscript(level, indices->uidx) : NULL;
+    struct expression *text =
+        index ? coerce(level, container, builtin(TYPE_TEXT), -1, COERCE_EXPLICITLY, FORM_IMPLICIT, position)
+              : NULL;
+    if (!text)
+        return NULL;
+    struct expression *sum[] = {index, one};
+    struct expression *place = function_call_builtin(level, "int4pl", 2, sum, position);
+    struct expression *arguments[] = {text, place, one};
+    struct expression *byte = place ? function_call_builtin(level, "substr", 3, arguments, position) : NULL;
+    return byte ? coerce(level, byte, builtin(TYPE_CHAR), -1, COERCE_EXPLICITLY, FORM_IMPLICIT, position)
+                : NULL;
+}
+
 struct expression *subscripts_bind(struct level *level, struct expression *container, const List *subscripts,
                                    int32_t position, struct expression *assigned)
 {
@@ -100,6 +121,9 @@ struct expression *subscripts_bind(struct level *level, struct expression *conta
     bool slice = false;
     if (type->oid == TYPE_JSONB)
         return subscript_jsonb(level, container, subscripts, position, assigned);
+    bool one = list_length(subscripts) == 1 && !((const A_Indices *)linitial(subscripts))->is_slice;
+    if (type->oid == TYPE_NAME && one && !assigned)
+        return subscript_name(level, container, subscripts, position);
     if (!type->element || type->oid == TYPE_NAME || type->type_type == 'c')
         return fail(binder, SQLSTATE_DATATYPE_MISMATCH, expression_position(container),
                     "cannot subscript type %s because it does not support subscripting",
