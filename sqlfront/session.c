@@ -202,6 +202,16 @@ static enum sqlstate path_resolve(struct session *session, struct catalog_view *
             catalog_schema(view, strcmp(name, "$user") == 0 ? session->role : name, &oid, error);
         if (failed)
             return failed;
+        /* Schemas that the role may not use are not there. */
+        struct error denied = {0};
+        if (oid && oid != SCHEMA_PG_CATALOG && !session->superuser)
+            failed = catalog_check_schema(view, oid, PRIVILEGE_USAGE, &denied);
+        if (failed == SQLSTATE_INSUFFICIENT_PRIVILEGE)
+            continue;
+        if (failed) {
+            *error = denied;
+            return failed;
+        }
         bool seen = oid == 0;
         for (uint32_t i = 0; i < count && !seen; i++)
             seen = found[i] == oid;

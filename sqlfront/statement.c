@@ -8,6 +8,7 @@
  * transaction had changed the catalog itself are used once. */
 #include "sqlfront/inside.h"
 
+#include "sqlfront/algebra/walk.h"
 #include "sqlfront/parse/tree.h"
 
 #include <string.h>
@@ -370,6 +371,17 @@ static uint32_t columns_list(const struct range *range, const uint64_t *bits, in
     return count;
 }
 
+/* Schemas of the search path were looked at when it was put together. */
+static enum sqlstate schema_check(struct catalog_view *view, const struct relation *relation,
+                                  struct error *error)
+{
+    const struct catalog_session *session = catalog_view_session(view);
+    for (uint32_t i = 0; i < session->search_path_count; i++)
+        if (session->search_path[i] == relation->schema)
+            return SQLSTATE_OK;
+    return catalog_check_schema(view, relation->schema, PRIVILEGE_USAGE, error);
+}
+
 static enum sqlstate range_check(struct catalog_view *view, struct scope *work, const struct range *range,
                                  struct error *error)
 {
@@ -377,8 +389,8 @@ static enum sqlstate range_check(struct catalog_view *view, struct scope *work, 
     int16_t *numbers = scope_alloc(work, (range->columns + 1) * sizeof *numbers);
     uint32_t reads = range->privileges & PRIVILEGE_SELECT, writes = range->privileges & written;
     uint32_t others = range->privileges & ~(reads | writes), count;
-    enum sqlstate failed = SQLSTATE_OK;
-    if (others)
+    enum sqlstate failed = schema_check(view, range->relation, error);
+    if (!failed && others)
         failed = catalog_check_relation(view, range->relation, others, NULL, 0, error);
     if (!failed && writes) {
         count = columns_list(range, range->columns_written, numbers);
@@ -391,21 +403,43 @@ static enum sqlstate range_check(struct catalog_view *view, struct scope *work, 
     return failed;
 }
 
-/* Everything a query reads and writes; what stands in a view is its owner's business. */
-static enum sqlstate query_check(struct catalog_view *view, struct scope *work, const struct query *query,
-                                 struct error *error)
+/* Everything a query reads and writes, subqueries wherever they stand; what stands in a view is its owner's business. */
+struct privileges_walk {
+    struct walk walk;
+    struct catalog_view *view;
+    struct scope *work;
+    const struct query *query;
+    enum sqlstate failed;
+    struct error *error;
+};
+
+static void check_expression(struct walk *walk, struct expression **place)
 {
-    enum sqlstate failed = SQLSTATE_OK;
-    for (uint32_t i = 0; i < query->ranges && !failed; i++) {
+    walk_expression(walk, *place);
+}
+
+static void query_check(struct privileges_walk *check, const struct query *query)
+{
+    const struct query *above = check->query;
+    check->query = query;
+    for (uint32_t i = 0; i < query->ranges && !check->failed; i++) {
         const struct range *range = &query->range[i];
         if (range->relation && range->privileges)
-            failed = range_check(view, work, range, error);
-        if (!failed && range->query && !range->from_view)
-            failed = query_check(view, work, range->query, error);
+            check->failed = range_check(check->view, check->work, range, check->error);
     }
-    for (uint32_t i = 0; i < query->commons && !failed; i++)
-        failed = query_check(view, work, query->common[i]->query, error);
-    return failed;
+    if (!check->failed)
+        walk_query(&check->walk, (struct query *)query);
+    check->query = above;
+}
+
+static void check_query(struct walk *walk, struct query **place)
+{
+    struct privileges_walk *check = (struct privileges_walk *)walk;
+    for (uint32_t i = 0; i < check->query->ranges; i++)
+        if (check->query->range[i].query == *place && check->query->range[i].from_view)
+            return;
+    if (!check->failed)
+        query_check(check, *place);
 }
 
 enum sqlstate recipe_check(struct session *session, const struct recipe *recipe, struct catalog_view *view,
@@ -417,9 +451,13 @@ enum sqlstate recipe_check(struct session *session, const struct recipe *recipe,
     if (session->superuser)
         return SQLSTATE_OK;
     struct scope *work = scope_open(session->scope, "privileges");
-    enum sqlstate failed = query_check(view, work, recipe->query, error);
+    struct privileges_walk check = {.walk = {.expression = check_expression, .query = check_query},
+                                    .view = view,
+                                    .work = work,
+                                    .error = error};
+    query_check(&check, recipe->query);
     scope_close(work);
-    return failed;
+    return check.failed;
 }
 
 void statements_forget(struct session *session)
