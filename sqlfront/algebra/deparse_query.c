@@ -186,7 +186,7 @@ static void write_relation_name(struct deparser *writer, const struct relation *
 static void write_values(struct deparser *writer, const struct range *range)
 {
     writer->indent += INDENT_STANDARD;
-    text_append(writer->text, " VALUES ");
+    text_append(writer->text, "VALUES ");
     for (uint32_t row = 0; row < range->values; row++) {
         text_append(writer->text, row ? ", (" : "(");
         for (uint32_t i = 0; i < range->columns; i++) {
@@ -489,8 +489,6 @@ static void write_basic_select(struct deparser *writer, const struct query *quer
     text_append(writer->text, " ");
     const struct range *values = plain_values(query);
     if (values) {
-        while (writer->text->size && writer->text->data[writer->text->size - 1] == ' ')
-            writer->text->data[--writer->text->size] = 0;
         write_values(writer, values);
         return;
     }

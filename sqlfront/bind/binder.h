@@ -97,6 +97,7 @@ struct common_item {
     uint8_t state;   /* LEFT: being bound, may not name itself (yet); RIGHT: in its recursive part */
     uint32_t itself; /* how often it names itself */
     uint32_t begun;  /* when, among those of its WITH */
+    int32_t named;   /* where it names itself, the last time */
 };
 
 /* One query being bound (ParseState). */
@@ -397,6 +398,8 @@ bool commons_bind(struct level *level, const WithClause *with);
 /* *found NULL = no CTE of that name. */
 bool common_find(struct level *level, const char *name, int32_t position, struct common **found,
                  uint32_t *up);
+/* Where the recursive part may name its query, and that it does not aggregate (checkWellFormedRecursion). */
+bool recursion_check(struct level *level, const struct query *query, const struct common_item *item);
 bool common_columns_set(struct binder *binder, const CommonTableExpr *node, struct common *common,
                         const struct query *query);
 bool locks_bind(struct level *level, const List *clauses);

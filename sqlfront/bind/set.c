@@ -268,7 +268,12 @@ static struct set_tree *tree_bind(struct level *level, const SelectStmt *select,
         return NULL;
     if (top && level->self && !recursive_begin(level, tree->left))
         return NULL;
-    if (!(tree->right = tree_bind(level, select->rarg, false)) || !types_settle(level, tree))
+    if (!(tree->right = tree_bind(level, select->rarg, false)))
+        return NULL;
+    if (top && level->self && tree->right->operation == 0 &&
+        !recursion_check(level, level->query->range[tree->right->range].query, level->self))
+        return NULL;
+    if (!types_settle(level, tree))
         return NULL;
     if (top && level->self && !recursive_end(level, tree))
         return NULL;

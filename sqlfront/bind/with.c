@@ -1,5 +1,6 @@
 /* WITH (parse_cte.c). Items of WITH RECURSIVE are bound when they are first named, so that each stands behind what it reads;
  * an item that is named while it is being bound is recursive. */
+#include "sqlfront/algebra/walk.h"
 #include "sqlfront/bind/binder.h"
 
 bool common_columns_set(struct binder *binder, const CommonTableExpr *node, struct common *common,
@@ -64,7 +65,7 @@ static bool item_bind(struct level *level, struct common_item *item)
     if (!bound)
         return false;
     if (item->common->recursive && item->itself > 1) {
-        fail(binder, SQLSTATE_INVALID_RECURSION, node->location,
+        fail(binder, SQLSTATE_INVALID_RECURSION, item->named,
              "recursive reference to query \"%s\" must not appear more than once", item->common->name);
         return false;
     }
@@ -155,6 +156,7 @@ static bool item_use(struct level *owner, struct common_item *item, int32_t posi
     }
     case COMMON_RIGHT:
         item->itself++;
+        item->named = position;
         return innermost(owner, item);
     default:
         return true;
@@ -173,6 +175,84 @@ bool common_find(struct level *level, const char *name, int32_t position, struct
                 return false;
             *found = at->common_item[i]->common;
             return true;
+        }
+    return true;
+}
+
+/* ---- where recursion may be ---- */
+
+struct self_search {
+    struct walk walk;
+    const struct common *common;
+    int32_t aggregate; /* position of the first one; -1 = none */
+    bool found;
+};
+
+static void search_expression(struct walk *walk, struct expression **place)
+{
+    struct self_search *search = (struct self_search *)walk;
+    if ((*place)->kind == EXPRESSION_AGGREGATE && search->aggregate < 0)
+        search->aggregate = (*place)->position;
+    walk_expression(walk, *place);
+}
+
+static void search_query(struct walk *walk, struct query **place)
+{
+    struct self_search *search = (struct self_search *)walk;
+    for (uint32_t i = 0; i < (*place)->ranges; i++)
+        search->found |= (*place)->range[i].common == search->common;
+    walk_query(walk, *place);
+}
+
+/* Subqueries of expressions only: those of FROM are places like any other. */
+static bool in_expressions(const struct query *query, const struct common *common, int32_t *aggregate)
+{
+    struct self_search search = {
+        .walk = {.expression = search_expression, .query = search_query}, .common = common, .aggregate = -1};
+    for (uint32_t i = 0; i < query->targets; i++)
+        search_expression(&search.walk, &query->target[i].expression);
+    struct expression *rest[] = {query->where, query->having};
+    for (int i = 0; i < 2; i++)
+        if (rest[i])
+            search_expression(&search.walk, &rest[i]);
+    *aggregate = search.aggregate;
+    return search.found;
+}
+
+static bool in_nullable(const struct query *query, const struct from *from, const struct common *common,
+                        bool nullable)
+{
+    if (from->kind == FROM_RANGE)
+        return nullable && query->range[from->range].common == common;
+    return in_nullable(query, from->left, common,
+                       nullable || from->join == JOIN_RIGHT || from->join == JOIN_FULL) ||
+           in_nullable(query, from->right, common,
+                       nullable || from->join == JOIN_LEFT || from->join == JOIN_FULL);
+}
+
+bool recursion_check(struct level *level, const struct query *query, const struct common_item *item)
+{
+    struct binder *binder = level->binder;
+    const struct common *common = item->common;
+    int32_t aggregate;
+    bool itself = false;
+    for (uint32_t i = 0; i < query->ranges; i++)
+        itself |= query->range[i].common == common;
+    if (in_expressions(query, common, &aggregate)) {
+        fail(binder, SQLSTATE_INVALID_RECURSION, item->named,
+             "recursive reference to query \"%s\" must not appear within a subquery", common->name);
+        return false;
+    }
+    if (itself && query->has_aggregates) {
+        fail(binder, SQLSTATE_INVALID_RECURSION, aggregate,
+             "aggregate functions are not allowed in a recursive query's recursive term");
+        return false;
+    }
+    for (uint32_t i = 0; i < query->froms; i++)
+        if (in_nullable(query, query->from[i], common, false)) {
+            fail(binder, SQLSTATE_INVALID_RECURSION, item->named,
+                 "recursive reference to query \"%s\" must not appear within an outer join", common->name);
+            return false;
         }
     return true;
 }
