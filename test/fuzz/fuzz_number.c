@@ -36,7 +36,7 @@ static bool same(struct trial *trial, const struct value *a, const struct value 
 }
 
 /* Binary forms may hold values that no text reads (an interval beyond all units), and a zone's rule may be further from
- * Greenwich than a written distance may ("z87"): then reading the text fails, and is all that may fail. */
+ * Greenwich than a written distance may ("z87"): then reading it again fails, and is all that may fail. */
 static void goes_around(struct trial *trial, const struct value *value, bool from_text)
 {
     const struct type_ops *ops = trial->type->ops;
@@ -49,8 +49,9 @@ static void goes_around(struct trial *trial, const struct value *value, bool fro
           error_text(&trial->error, ERROR_MESSAGE));
     check(failed || same(trial, value, &again), "%.*s", (int)text.size, (const char *)text.data);
     check(!ops->send(&trial->environment, trial->scope, trial->type, value, &binary, &trial->error));
-    check(!ops->receive(&trial->environment, trial->scope, trial->type, -1, binary, &again, &trial->error));
-    check(same(trial, value, &again));
+    failed = ops->receive(&trial->environment, trial->scope, trial->type, -1, binary, &again, &trial->error);
+    check(!failed || trial->type->oid == TYPE_TIMETZ, "%s", error_text(&trial->error, ERROR_MESSAGE));
+    check(failed || same(trial, value, &again));
 }
 
 static void run(struct trial *trial, const char *name, const struct type *result,
