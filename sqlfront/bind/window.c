@@ -91,7 +91,7 @@ static struct expression *range_offset(struct level *level, const struct window 
     for (uint32_t i = 0; i < founds; i++)
         any |= found[i]->arguments == 5 && found[i]->argument_types[0] == order_oid;
     if (!any)
-        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(window->order[0].expression),
+        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(offset),
                     "RANGE with offset PRECEDING/FOLLOWING is not supported for column type %s",
                     type_name(binder, order));
     if (!*in_range) {
