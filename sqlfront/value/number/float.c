@@ -255,7 +255,7 @@ static enum sqlstate random_float(struct call *call, const struct value *argumen
     uint64_t *state = call->environment->random;
     if (state[0] == 0 && state[1] == 0)
         world_random(call->environment->world, state, 2 * sizeof *state);
-    *result = value_float(ldexp((double)(next_random(state) >> 12), -52));
+    *result = value_float((double)(next_random(state) >> 12) * 0x1p-52);
     return SQLSTATE_OK;
 }
 
