@@ -2,6 +2,9 @@
 #include "sqlfront/run/foreign.h"
 
 #define MEMORY_GRANT_DEFAULT (256UL * 1024 * 1024)
+/* Nothing is put aside to disk yet, so operators may have more than their grant; but a statement that wants more than so many
+ * grants is ended before it ends the node. */
+#define GRANTS_MAX 8
 
 static const struct operation_ops *const operations[] = {
     [PLAN_RESULT] = &result_ops,
@@ -195,7 +198,8 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
     if (execution->request.memory_grant == 0)
         execution->request.memory_grant = MEMORY_GRANT_DEFAULT;
     execution->world = request->world;
-    execution->scope = scope;
+    execution->budget.limit = execution->request.memory_grant * GRANTS_MAX;
+    scope = execution->scope = scope_open_with_budget(scope, "steps", &execution->budget);
     execution->planned = planned;
     execution->environment = request->environment;
     execution->evaluation = (struct evaluation){.environment = request->environment,

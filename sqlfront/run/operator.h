@@ -55,6 +55,7 @@ struct execution {
     struct execution_request request;
     struct world *world;
     struct scope *scope;
+    struct budget budget; /* of that scope: past it the statement ends with 53200 */
     const struct planned *planned;
     struct evaluation evaluation;
     struct environment *environment;

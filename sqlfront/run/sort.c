@@ -105,7 +105,8 @@ static enum sqlstate read_all(struct sort_step *sort, struct error *error)
         operation_clear_scratch(step);
         if ((failed = add(sort, input, error)))
             break;
-        if (sort->store.count / 4 >= sort->wanted + BATCH_ROWS && (failed = shorten(sort, error)))
+        bool plenty = sort->wanted != UINT64_MAX && sort->store.count / 4 >= sort->wanted / 2 + BATCH_ROWS;
+        if (plenty && (failed = shorten(sort, error)))
             break;
     }
     if (!failed)
