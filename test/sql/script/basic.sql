@@ -40,6 +40,7 @@ SELECT generate_series(1, 3), generate_series(10, 11);
 SELECT * FROM generate_series(1, 5, 2) AS g(x) ORDER BY x;
 SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS v(n, t) ORDER BY n;
 VALUES (1, 2), (3, 4);
+-- differs: no bit strings
 SELECT 'it''s', E'a\nb', U&'\0041', $$dollar$$, B'101'::text, X'1F'::text;
 SELECT '{"a": [1, 2]}'::json -> 'a', '{"a": {"b": 5}}'::jsonb #>> '{a,b}', '{"b":1,"a":2}'::jsonb, '[1, 2]'::jsonb @> '1';
 SELECT date '2020-01-31' + 1, date '2020-03-01' - date '2020-02-01', timestamp '2020-01-31' + interval '1 month';
@@ -66,4 +67,5 @@ SELECT sum(x), avg(x), min(x), max(x), count(x) FROM generate_series(1, 1000) g(
 SELECT 9223372036854775807 + 1;
 SELECT 0.1 + 0.2, 0.1::float8 + 0.2::float8, 1e400::numeric > 0;
 SELECT 'NaN'::float8 = 'NaN'::float8, 'Infinity'::float8, '-0'::float8, 'NaN'::numeric;
+-- differs: no bit strings
 SELECT 1::bit(3);

@@ -71,6 +71,7 @@ CREATE TABLE con (a int PRIMARY KEY, b int UNIQUE, c int CHECK (c > 0), d int RE
 SELECT conname, contype, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'con'::regclass ORDER BY conname;
 SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'con' ORDER BY indexname;
 CREATE ROLE r LOGIN PASSWORD 'x';
+GRANT USAGE ON SCHEMA public TO r;
 GRANT SELECT ON c TO r;
 SET ROLE r;
 SELECT count(*) FROM c;
@@ -78,6 +79,7 @@ SELECT count(*) FROM p;
 RESET ROLE;
 SELECT has_table_privilege('r', 'c', 'SELECT'), has_table_privilege('r', 'p', 'SELECT');
 REVOKE SELECT ON c FROM r;
+REVOKE USAGE ON SCHEMA public FROM r;
 DROP ROLE r;
 PREPARE st (int) AS SELECT $1 + 1;
 EXECUTE st (5);
@@ -97,6 +99,7 @@ DROP FUNCTION add2;
 SET work_mem = '8MB';
 SHOW work_mem;
 SET nosuch = 1;
+-- differs: it says which PostgreSQL 15 we are like
 SHOW server_version_num;
 SELECT current_setting('DateStyle');
 SET TIME ZONE 'Europe/Berlin';
