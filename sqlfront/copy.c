@@ -541,8 +541,14 @@ static enum sqlstate from_plan(struct copy *copy, struct portal *portal, const C
     struct query *bound;
     const char *sql;
     enum sqlstate failed = session_view(session, copy->scope, &recipe->view, error);
-    if (!failed)
+    for (bool waited = true; !failed && waited;) {
         failed = relation_find(recipe->view, statement->relation, true, &relation, error);
+        if (!failed)
+            failed = catalog_lock_relation(recipe->view, relation->oid, LOCK_ROW_EXCLUSIVE, LOCK_WAIT,
+                                           &waited, error);
+        if (!failed && waited) /* its definition may be another now */
+            failed = session_view(session, copy->scope, &recipe->view, error);
+    }
     if (!failed)
         failed = columns_find(copy, relation, statement->attlist, error);
     if (!failed)

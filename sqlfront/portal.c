@@ -127,6 +127,60 @@ enum sqlstate portal_start(struct portal *portal, struct error *error)
     return failed;
 }
 
+/* Tables that the query (or one of its WITH queries) writes to or locks rows of: their definition stays what it is until the
+ * transaction ends, and no DDL under way is overtaken. *waited tells that something may have changed. */
+static enum sqlstate written_lock(struct catalog_view *view, const struct query *query, bool *waited,
+                                  struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    bool one = false;
+    if (query->kind != QUERY_SELECT)
+        failed = catalog_lock_relation(view, query->range[query->result].relation->oid, LOCK_ROW_EXCLUSIVE,
+                                       LOCK_WAIT, &one, error);
+    *waited |= one;
+    for (uint32_t i = 0; i < query->locks && !failed; i++) {
+        const struct range *range = &query->range[query->lock[i].range];
+        if (!range->relation)
+            continue;
+        failed = catalog_lock_relation(view, range->relation->oid, LOCK_ROW_SHARE, LOCK_WAIT, &one, error);
+        *waited |= one;
+    }
+    for (uint32_t i = 0; i < query->commons && !failed; i++)
+        failed = written_lock(view, query->common[i]->query, waited, error);
+    return failed;
+}
+
+/* Makes sure that the recipe is of the catalog as it is, and stays so where the statement writes: its locks are taken first, then
+ * it is looked whether anything was changed before they were granted. */
+static enum sqlstate recipe_settle(struct portal *portal, struct transaction *transaction,
+                                   struct catalog_view **view, struct error *error)
+{
+    struct session *session = portal->session;
+    struct statement *statement = portal->statement;
+    for (bool again = false;; again = true) {
+        struct recipe *recipe = portal->recipe;
+        bool waited = false, writes = !recipe->planned->reads_only;
+        enum sqlstate failed = writes ? written_lock(*view, recipe->query, &waited, error) : SQLSTATE_OK;
+        if (failed || recipe->own || session->catalog_changed || (again && !waited))
+            return failed;
+        if (!waited && recipe->catalog_version == catalog_view_version(*view) &&
+            (!writes || catalog_view_stands(*view)))
+            return SQLSTATE_OK;
+        transaction_statement(transaction);
+        failed = session_view(session, portal->running, view, error);
+        if (failed)
+            return failed;
+        if (statement->recipe)
+            recipe_release(statement->recipe);
+        statement->recipe = NULL;
+        failed = statement_recipe(session, statement, *view, &portal->recipe, error);
+        if (failed)
+            return failed;
+        recipe_release(recipe);
+        portal->shape = portal->recipe->shape;
+    }
+}
+
 static enum sqlstate execution_start(struct portal *portal, struct error *error)
 {
     struct session *session = portal->session;
@@ -143,6 +197,8 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
         transaction_statement(transaction);
     if (!failed)
         failed = session_view(session, portal->running, &view, error);
+    if (!failed)
+        failed = recipe_settle(portal, transaction, &view, error);
     if (!failed)
         failed = recipe_check(session, portal->recipe, view, error);
     if (failed)

@@ -244,6 +244,8 @@ enum sqlstate catalog_view_open(struct catalog *catalog, struct scope *scope, st
 /* The version the view reads: plans remember it and are thrown away when it has grown. */
 uint64_t catalog_view_version(const struct catalog_view *view);
 uint64_t catalog_version(const struct catalog *catalog);
+/* Whether nobody has changed the catalog since the view was opened, or is about to have. */
+bool catalog_view_stands(const struct catalog_view *view);
 struct world *catalog_view_world(const struct catalog_view *view);
 struct transaction *catalog_view_transaction(const struct catalog_view *view);
 const struct catalog_session *catalog_view_session(const struct catalog_view *view);

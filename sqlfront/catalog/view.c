@@ -112,6 +112,13 @@ uint64_t catalog_view_version(const struct catalog_view *view)
     return view->generation->version;
 }
 
+bool catalog_view_stands(const struct catalog_view *view)
+{
+    const struct catalog *catalog = view->catalog;
+    return !atomic_load_explicit(&catalog->shared->changing, memory_order_seq_cst) &&
+           catalog_version(catalog) == catalog_view_version(view);
+}
+
 struct world *catalog_view_world(const struct catalog_view *view)
 {
     return view->catalog->world;
