@@ -219,7 +219,8 @@ struct call {
     uint32_t collation;
     bool *constant; /* per argument: the same for all rows (compile a pattern once); NULL = none is */
     void *memory;   /* the function's own between calls, NULL at first: a compiled pattern, say */
-    bool variadic;  /* called with VARIADIC: the last argument is an array that stands for many (of "any" functions) */
+    bool
+        variadic; /* called with VARIADIC: the last argument is an array that stands for many (of "any" functions) */
 };
 
 /* A scalar function: reads its arguments, writes *result, whose bytes lie in call->scope, in static memory or in an
