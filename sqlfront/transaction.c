@@ -60,13 +60,14 @@ enum sqlstate transaction_take(struct session *session, struct transaction **tra
         return SQLSTATE_OK;
     const struct settings *settings = &session->settings;
     const char *lock_timeout = settings_get(settings, "lock_timeout");
+    uint64_t sequences = catalog_async_scn(session->sessions->options.catalog);
     session->isolation = isolation_of(settings_get(settings, "transaction_isolation"));
     session->read_only = is_on(session, "transaction_read_only");
     struct transaction_options options = {
         .isolation = session->isolation,
         .read_only = session->read_only,
         .commit_async = strcmp(settings_get(settings, "synchronous_commit"), "off") == 0,
-        .after_scn = session->async_scn,
+        .after_scn = session->async_scn > sequences ? session->async_scn : sequences,
     };
     for (; *lock_timeout >= '0' && *lock_timeout <= '9'; lock_timeout++)
         options.lock_timeout_ns = options.lock_timeout_ns * 10 + (uint64_t)(*lock_timeout - '0') * NS_PER_MS;

@@ -357,6 +357,9 @@ enum sqlstate sequence_set(struct catalog_view *view, uint32_t relation, int64_t
 extern const struct library catalog_library;
 extern const struct library session_library __attribute__((weak));
 
+/* The SCN of the last such change made from this core: snapshots of its sessions must not be older. */
+uint64_t catalog_async_scn(const struct catalog *catalog);
+
 /* ---- row ids ---- */
 
 /* A new hidden row id for a table without primary key: unique, growing per core, never 0. Does not yield. */

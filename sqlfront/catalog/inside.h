@@ -49,6 +49,7 @@ struct catalog {
     struct list generations; /* newest first */
     uint64_t row_id;         /* the last one given */
     uint32_t oid_next, oid_end;
+    uint64_t async_scn; /* of the last change of a sequence from this core */
 };
 
 /* Makes the parts that reading and writing of system tables need; catalog_bootstrap() uses it before there is a catalog. */

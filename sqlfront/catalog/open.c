@@ -167,6 +167,11 @@ uint64_t catalog_row_id(struct catalog *catalog)
     return ++catalog->row_id;
 }
 
+uint64_t catalog_async_scn(const struct catalog *catalog)
+{
+    return catalog->async_scn;
+}
+
 /* ---- versions ---- */
 
 uint64_t catalog_version(const struct catalog *catalog)

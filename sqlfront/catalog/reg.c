@@ -194,7 +194,7 @@ static enum sqlstate find_signature(struct catalog_view *view, struct scope *sco
         failed = catalog_procedures(view, scope, schema, name, &found, &candidates, error);
     for (uint32_t i = 0; !failed && i < candidates && !*oid; i++)
         if (found[i]->arguments == count &&
-            memcmp(found[i]->argument_types, types, count * sizeof *types) == 0)
+            (count == 0 || memcmp(found[i]->argument_types, types, count * sizeof *types) == 0))
             *oid = found[i]->oid;
     return failed;
 }

@@ -117,6 +117,9 @@ static enum sqlstate apart(struct catalog_view *view, struct change *change, str
             transaction_rollback(transaction);
         else
             failed = transaction_commit(transaction, error);
+        uint64_t scn = failed ? SCN_NONE : transaction_scn(transaction);
+        if (scn > catalog->async_scn)
+            catalog->async_scn = scn;
     }
     if (failed == SQLSTATE_UNDEFINED_TABLE && view->changed) {
         error_clear(error);

@@ -56,7 +56,7 @@ MUTATIONS = [
         return failed;
     struct snapshot snapshot = snapshot_at(branch, shard);
     return shard''')],
-        [('append-serializable', 1, 100, [])], r'G2|G-single|real time|order', few=True),
+        [('append-serializable', 1, 100, [])], r'G2|G-single|real time|order|lost commit', few=True),
     Mutation(
         'ranges without locks in SERIALIZABLE',
         [('engine/branch.c', '''        failed = lock(branch, &call, LOCK_WAIT, &outcome, error);

@@ -150,14 +150,14 @@ class BadClients(synodd.WireTest):
         self.assertEqual(answer[:1], b"\x15", "an alert")
         self.assert_serves(server)
 
-    def test_a_flood_of_100000_lines_comes_back_whole(self):
+    def test_100000_lines_come_back_whole(self):
         server = self.start_ready()
-        client = self.closing(server.connect())
-        text = b"".join(b"line %d\n" % i for i in range(100000))
-        sender = threading.Thread(target=client.sendall, args=(text,))
-        sender.start()
-        self.assertEqual(synodd.receive_exactly(client, len(text)), text)
-        sender.join()
+        client = self.closing(server.connect_tls())
+        lines = [b"line %d\n" % i for i in range(100000)]
+        for at in range(0, len(lines), 5000):
+            text = b"".join(lines[at:at + 5000])
+            client.sendall(text)
+            self.assertEqual(synodd.receive_exactly(client, len(text)), text)
 
     def test_more_clients_than_allowed_are_told_so(self):
         server = self.start_ready("--connections", "10")
