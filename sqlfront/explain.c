@@ -148,7 +148,7 @@ static void expression_write(struct explanation *explanation, struct text *text,
     if (explanation->at)
         expression = slot_names_put(&explanation->names, explanation->at, expression);
     if (expression_deparse(explanation->view, explanation->scope, expression, explanation->at ? query : NULL,
-                           query->ranges > 1, &words, &error) ||
+                           query->ranges > 1, 0, &words, &error) ||
         !words)
         words = "...";
     text_append(text, words);
@@ -190,7 +190,7 @@ static const char *pairs_words(struct explanation *explanation, const struct pla
         const struct expression *other =
             slot_names_put_right(&explanation->names, plan, plan->right_key[i].expression);
         if (expression_deparse(explanation->view, explanation->scope, other, &explanation->names.query,
-                               explanation->names.query.ranges > 1, &right, &(struct error){0}))
+                               explanation->names.query.ranges > 1, 0, &right, &(struct error){0}))
             right = "?";
         text_format(&text, " = %s)", right);
     }

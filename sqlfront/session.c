@@ -1,4 +1,5 @@
 /* Opening and closing sessions, their role and search path, cancelling, and the calls of the two doors. */
+#include "sqlfront/define/define.h"
 #include "sqlfront/inside.h"
 
 #include "base/utf8.h"
@@ -330,8 +331,11 @@ static enum sqlstate identity_find(struct session *session, struct error *error)
     if (!failed) {
         struct sequence_memory *sequences = scope_alloc_zeroed(session->scope, sizeof *sequences);
         sequences->scope = session->scope;
-        session->identity = (struct catalog_session){
-            .database = database, .role = role->oid, .session_role = role->oid, .sequences = sequences};
+        session->identity = (struct catalog_session){.database = database,
+                                                     .role = role->oid,
+                                                     .session_role = role->oid,
+                                                     .sequences = sequences,
+                                                     .sql_show = define_show};
         role_take(session, role);
         session->login_role = session->session_role = session->role;
     }

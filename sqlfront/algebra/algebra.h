@@ -428,12 +428,15 @@ const char *type_text(struct catalog_view *view, struct scope *scope, const stru
                       bool modifier_given, int32_t modifier);
 const char *identifier_text(struct scope *scope, const char *name);
 
+/* For the catalog: names carry their schemas, whatever the search path. For people: only the parentheses that are needed. */
+enum deparse_flags { DEPARSE_STORED = 1, DEPARSE_PRETTY = 2 };
+
 /* Texts as PostgreSQL's ruleutils writes them: deparse.c. An expression as pg_get_expr() shows it (`query`: whose ranges its
  * columns are of; `qualified`: with their names before the columns'); a query as pg_get_viewdef() does, with the semicolon. */
 enum sqlstate expression_deparse(struct catalog_view *view, struct scope *scope,
                                  const struct expression *expression, const struct query *query,
-                                 bool qualified, const char **text, struct error *error);
+                                 bool qualified, unsigned flags, const char **text, struct error *error);
 enum sqlstate query_deparse(struct catalog_view *view, struct scope *scope, const struct query *query,
-                            const char **text, struct error *error);
+                            unsigned flags, const char **text, struct error *error);
 
 #endif

@@ -36,8 +36,31 @@ void write_name(struct deparser *writer, const char *name)
     text_append(writer->text, identifier_text(writer->scope, name));
 }
 
-static void write_type(struct deparser *writer, const struct type *type, int32_t modifier)
+/* The schema of a type of the user's own, unless the search path finds it. */
+static void write_type_schema(struct deparser *writer, const struct type *type)
 {
+    const struct type *element = NULL, *found = NULL;
+    const char *schema = NULL;
+    if (!writer->view || writer->failed)
+        return;
+    if (type->category == 'A' && type->element)
+        writer->failed = catalog_type_by_oid(writer->view, type->element, &element, writer->error);
+    if (element)
+        type = element;
+    if (writer->failed || type->oid < OID_USER_FIRST || !type->name)
+        return;
+    if (!writer->stored)
+        writer->failed = catalog_type(writer->view, NULL, type->name, &found, writer->error);
+    if (writer->failed || (found && found->oid == type->oid))
+        return;
+    writer->failed = type_schema(writer->view, writer->scope, type->oid, &schema, writer->error);
+    if (!writer->failed && schema)
+        text_format(writer->text, "%s.", identifier_text(writer->scope, schema));
+}
+
+void write_type(struct deparser *writer, const struct type *type, int32_t modifier)
+{
+    write_type_schema(writer, type);
     text_append(writer->text, type_text(writer->view, writer->scope, type, true, modifier));
 }
 
@@ -45,6 +68,8 @@ static bool schema_is_searched(const struct deparser *writer, uint32_t schema)
 {
     if (schema == SCHEMA_PG_CATALOG || !writer->view)
         return true;
+    if (writer->stored)
+        return false;
     const struct catalog_session *session = catalog_view_session(writer->view);
     for (uint32_t i = 0; i < session->search_path_count; i++)
         if (session->search_path[i] == schema)
@@ -236,9 +261,9 @@ static void write_cast(struct deparser *writer, const struct expression *cast)
         argument->modifier == -1) {
         write_constant(writer, argument, -1);
     } else {
-        text_append(writer->text, "(");
-        write_bare(writer, argument);
-        text_append(writer->text, ")");
+        text_append(writer->text, writer->pretty ? "" : "(");
+        write_operand(writer, argument, true, cast);
+        text_append(writer->text, writer->pretty ? "" : ")");
     }
     text_append(writer->text, "::");
     write_type(writer, cast->type, cast->modifier);
@@ -259,19 +284,19 @@ static void write_operator(struct deparser *writer, const struct operator* opera
 
 static void write_operator_call(struct deparser *writer, const struct expression *call)
 {
-    text_append(writer->text, "(");
+    text_append(writer->text, writer->pretty ? "" : "(");
     if (call->arguments == 1) {
         write_operator(writer, call->operator);
         text_append(writer->text, " ");
-        write_expression(writer, call->argument[0]);
+        write_operand(writer, call->argument[0], false, call);
     } else {
-        write_expression(writer, call->argument[0]);
+        write_operand(writer, call->argument[0], false, call);
         text_append(writer->text, " ");
         write_operator(writer, call->operator);
         text_append(writer->text, " ");
-        write_expression(writer, call->argument[1]);
+        write_operand(writer, call->argument[1], false, call);
     }
-    text_append(writer->text, ")");
+    text_append(writer->text, writer->pretty ? "" : ")");
 }
 
 static void write_pair(struct deparser *writer, const char *before, const struct expression *first,
@@ -403,14 +428,14 @@ static void write_aggregate(struct deparser *writer, const struct expression *ca
 
 static void write_boolean(struct deparser *writer, const struct expression *node)
 {
-    text_append(writer->text, "(");
+    text_append(writer->text, writer->pretty ? "" : "(");
     if (node->kind == EXPRESSION_NOT)
         text_append(writer->text, "NOT ");
     for (uint32_t i = 0; i < node->arguments; i++) {
         text_append(writer->text, i == 0 ? "" : node->kind == EXPRESSION_AND ? " AND " : " OR ");
-        write_bare(writer, node->argument[i]);
+        write_operand(writer, node->argument[i], true, node);
     }
-    text_append(writer->text, ")");
+    text_append(writer->text, writer->pretty ? "" : ")");
 }
 
 static void write_test(struct deparser *writer, const struct expression *node)
@@ -422,8 +447,9 @@ static void write_test(struct deparser *writer, const struct expression *node)
         [TEST_UNKNOWN] = " IS UNKNOWN", [TEST_NOT_UNKNOWN] = " IS NOT UNKNOWN",
     };
     const struct expression *argument = node->argument[0];
-    write_pair(writer, "(", node->test > TEST_NOT_NULL ? without_implicit_casts(argument) : argument,
-               tests[node->test], NULL, ")");
+    text_append(writer->text, writer->pretty ? "" : "(");
+    write_operand(writer, argument, node->test > TEST_NOT_NULL, node);
+    text_format(writer->text, "%s%s", tests[node->test], writer->pretty ? "" : ")");
 }
 
 static void write_case(struct deparser *writer, const struct expression *node)
@@ -450,20 +476,22 @@ static void write_case(struct deparser *writer, const struct expression *node)
 
 static void write_in_list(struct deparser *writer, const struct expression *node, bool negated)
 {
-    write_pair(writer, "(", node->argument[0], negated ? " <> ALL (ARRAY[" : " = ANY (ARRAY[", NULL, "");
+    text_append(writer->text, writer->pretty ? "" : "(");
+    write_operand(writer, node->argument[0], false, node);
+    text_append(writer->text, negated ? " <> ALL (ARRAY[" : " = ANY (ARRAY[");
     write_list(writer, node->argument + 1, node->arguments - 1);
-    text_append(writer->text, "]))");
+    text_append(writer->text, writer->pretty ? "])" : "]))");
 }
 
 static void write_array_operator(struct deparser *writer, const struct expression *node)
 {
-    text_append(writer->text, "(");
-    write_expression(writer, node->argument[0]);
+    text_append(writer->text, writer->pretty ? "" : "(");
+    write_operand(writer, node->argument[0], false, node);
     text_append(writer->text, " ");
     write_operator(writer, node->operator);
     text_append(writer->text, node->kind == EXPRESSION_ANY ? " ANY (" : " ALL (");
-    write_expression(writer, node->argument[1]);
-    text_append(writer->text, "))");
+    write_operand(writer, node->argument[1], false, node);
+    text_append(writer->text, writer->pretty ? ")" : "))");
 }
 
 static void write_row_compare(struct deparser *writer, const struct expression *node)
@@ -618,8 +646,12 @@ void write_expression(struct deparser *writer, const struct expression *node)
         write_test(writer, node);
         break;
     case EXPRESSION_DISTINCT:
-        write_pair(writer, node->distinct_not ? "(NOT (" : "(", node->argument[0], " IS DISTINCT FROM ",
-                   node->argument[1], node->distinct_not ? "))" : ")");
+        text_append(text, writer->pretty ? "" : "(");
+        text_append(text, !node->distinct_not ? "" : writer->pretty ? "NOT " : "NOT (");
+        write_operand(writer, node->argument[0], false, node);
+        text_append(text, " IS DISTINCT FROM ");
+        write_operand(writer, node->argument[1], false, node);
+        text_append(text, writer->pretty ? "" : node->distinct_not ? "))" : ")");
         break;
     case EXPRESSION_NULLIF:
         write_pair(writer, "NULLIF(", node->argument[0], ", ", node->argument[1], ")");
@@ -676,13 +708,14 @@ void write_expression(struct deparser *writer, const struct expression *node)
     case EXPRESSION_CAST_TEXT:
     case EXPRESSION_CAST_ARRAY:
     case EXPRESSION_RELABEL:
-        if (!node->cast_form)
-            write_pair(writer, "(", node->argument[0],
-                       node->collation == 950   ? " COLLATE \"C\""
-                       : node->collation == 951 ? " COLLATE \"POSIX\""
-                                                : " COLLATE \"default\"",
-                       NULL, ")");
-        else
+        if (!node->cast_form) {
+            text_append(text, writer->pretty ? "" : "(");
+            write_operand(writer, node->argument[0], false, node);
+            text_append(text, node->collation == 950   ? " COLLATE \"C\""
+                              : node->collation == 951 ? " COLLATE \"POSIX\""
+                                                       : " COLLATE \"default\"");
+            text_append(text, writer->pretty ? "" : ")");
+        } else
             write_cast(writer, node);
         break;
     case EXPRESSION_TIME:
@@ -702,7 +735,7 @@ void write_expression(struct deparser *writer, const struct expression *node)
 
 enum sqlstate expression_deparse(struct catalog_view *view, struct scope *scope,
                                  const struct expression *expression, const struct query *query,
-                                 bool qualified, const char **text, struct error *error)
+                                 bool qualified, unsigned flags, const char **text, struct error *error)
 {
     struct text whole = text_in(scope);
     struct writing writing = {.query = query};
@@ -711,6 +744,8 @@ enum sqlstate expression_deparse(struct catalog_view *view, struct scope *scope,
                               .view = view,
                               .error = error,
                               .writing = &writing,
+                              .stored = flags & DEPARSE_STORED,
+                              .pretty = flags & DEPARSE_PRETTY,
                               .qualified = qualified};
     write_bare(&writer, expression);
     return writer.failed ? writer.failed : text_end(&whole, text, error);

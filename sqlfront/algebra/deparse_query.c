@@ -50,7 +50,8 @@ void write_key(struct deparser *writer, const struct query *query, const struct 
         write_constant(writer, expression, 1);
         return;
     }
-    bool parens = (expression->kind == EXPRESSION_CALL && !expression->operator_form) ||
+    bool parens = (writer->pretty && expression->kind != EXPRESSION_COLUMN) ||
+                  (expression->kind == EXPRESSION_CALL && !expression->operator_form) ||
                   expression->kind == EXPRESSION_AGGREGATE || expression->kind == EXPRESSION_WINDOW;
     text_append(writer->text, parens ? "(" : "");
     write_expression(writer, expression);
@@ -176,8 +177,9 @@ static void write_relation_name(struct deparser *writer, const struct relation *
 {
     const struct relation *found = NULL;
     struct error ignored;
-    bool visible = writer->view && !catalog_relation(writer->view, NULL, relation->name, &found, &ignored) &&
-                   found && found->oid == relation->oid;
+    bool visible = writer->view && !(writer->stored && relation->persistence != 't') &&
+                   !catalog_relation(writer->view, NULL, relation->name, &found, &ignored) && found &&
+                   found->oid == relation->oid;
     if (!visible && relation->schema_name)
         text_format(writer->text, "%s.", identifier_text(writer->scope, relation->schema_name));
     write_name(writer, relation->name);
@@ -227,9 +229,8 @@ static void write_definitions(struct deparser *writer, const struct range *range
     for (uint32_t i = 0; i < range->columns; i++) {
         text_append(writer->text, i ? ", " : "");
         write_name(writer, range->column[i].name);
-        text_format(
-            writer->text, " %s",
-            type_text(writer->view, writer->scope, range->column[i].type, true, range->column[i].modifier));
+        text_append(writer->text, " ");
+        write_type(writer, range->column[i].type, range->column[i].modifier);
     }
     text_append(writer->text, ")");
 }
@@ -311,12 +312,17 @@ static void write_from_item(struct deparser *writer, const struct from *from)
         return;
     }
     const struct range *range = &writer->writing->query->range[from->range];
-    text_append(writer->text, "(");
+    bool parens = !writer->pretty || range->alias;
+    bool right_parens = writer->pretty && from->right->kind != FROM_RANGE &&
+                        !writer->writing->query->range[from->right->range].alias;
+    text_append(writer->text, parens ? "(" : "");
     write_from_item(writer, from->left);
     bool cross = from->join == JOIN_INNER && !from->condition;
     write_keyword(writer, cross ? " CROSS JOIN " : joins[from->join], -INDENT_STANDARD, INDENT_STANDARD,
                   INDENT_JOIN);
+    text_append(writer->text, right_parens ? "(" : "");
     write_from_item(writer, from->right);
+    text_append(writer->text, right_parens ? ")" : "");
     if (from->usings) {
         for (uint32_t i = 0; i < from->usings; i++)
             text_format(writer->text, "%s%s", i ? ", " : " USING (",
@@ -325,13 +331,13 @@ static void write_from_item(struct deparser *writer, const struct from *from)
         if (from->using_alias)
             text_format(writer->text, " AS %s", identifier_text(writer->scope, from->using_alias));
     } else if (from->condition) {
-        text_append(writer->text, " ON (");
+        text_append(writer->text, writer->pretty ? " ON " : " ON (");
         write_bare(writer, from->condition);
-        text_append(writer->text, ")");
+        text_append(writer->text, writer->pretty ? "" : ")");
     } else if (!cross) {
         text_append(writer->text, " ON TRUE");
     }
-    text_append(writer->text, ")");
+    text_append(writer->text, parens ? ")" : "");
     if (range->alias) {
         text_format(writer->text, " %s", identifier_text(writer->scope, range->alias));
         if (join_renamed(writer->writing->query, range))
@@ -420,8 +426,10 @@ static void write_targets(struct deparser *writer, const struct target *targets,
         text_append(text, shown ? ", " : " ");
         writer->text = &piece;
         write_expression(writer, expression);
-        if (expression->kind == EXPRESSION_WHOLE_ROW && expression->type->type_type == 'c')
-            text_format(&piece, "::%s", type_text(writer->view, writer->scope, expression->type, true, -1));
+        if (expression->kind == EXPRESSION_WHOLE_ROW && expression->type->type_type == 'c') {
+            text_append(&piece, "::");
+            write_type(writer, expression->type, -1);
+        }
         if (name && (!own || strcmp(own, name) != 0))
             text_format(&piece, " AS %s", identifier_text(writer->scope, name));
         piece_add(writer, text, &piece, shown == 0);
@@ -750,10 +758,15 @@ void write_query(struct deparser *writer, const struct query *query, bool names_
 }
 
 enum sqlstate query_deparse(struct catalog_view *view, struct scope *scope, const struct query *query,
-                            const char **text, struct error *error)
+                            unsigned flags, const char **text, struct error *error)
 {
     struct text whole = text_in(scope);
-    struct deparser writer = {.text = &whole, .scope = scope, .view = view, .error = error};
+    struct deparser writer = {.text = &whole,
+                              .scope = scope,
+                              .view = view,
+                              .error = error,
+                              .stored = flags & DEPARSE_STORED,
+                              .pretty = flags & DEPARSE_PRETTY};
     write_query(&writer, query, true, query);
     text_append(&whole, ";");
     return writer.failed ? writer.failed : text_end(&whole, text, error);

@@ -223,6 +223,14 @@ struct sequence_memory {
     uint32_t last; /* relation; 0 = none yet */
 };
 
+/* SQL the catalog keeps, to be shown: an expression over `relation` (NULL = none), or a view's query. */
+struct sql_kept {
+    const char *text;
+    const struct relation *relation;
+    bool query;
+    bool pretty;
+};
+
 struct catalog_session {
     uint32_t database;
     uint32_t role;         /* current_user */
@@ -232,7 +240,15 @@ struct catalog_session {
     uint32_t search_path_count;
     uint32_t temporary_schema;         /* 0 = none yet */
     struct sequence_memory *sequences; /* NULL: currval() and lastval() know nothing */
+    /* Writes kept SQL as the search path and the pretty form want it, which takes the binder, above the catalog. NULL: it
+     * is shown as it is kept. */
+    enum sqlstate (*sql_show)(struct environment *environment, struct scope *scope,
+                              const struct sql_kept *kept, const char **shown, struct error *error);
 };
+
+/* The name of the schema a type lies in; the scope's. */
+enum sqlstate type_schema(struct catalog_view *view, struct scope *scope, uint32_t oid, const char **schema,
+                          struct error *error);
 
 /* A view for one statement: holds the present generation of descriptors until the scope ends. `transaction` may be NULL
  * for look-ups that must not depend on one (login); then a short one of its own is used. `changed`: the transaction has

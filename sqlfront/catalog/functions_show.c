@@ -1,5 +1,5 @@
 /* Definitions as SQL: format_type, pg_get_indexdef, pg_get_constraintdef, ... (PostgreSQL manual, 9.26.3). What they print
- * is what the catalog keeps; the "pretty" forms are printed like the others. */
+ * is what the catalog keeps, with the names the search path asks for. */
 #include "sqlfront/catalog/functions.h"
 
 #include <ctype.h>
@@ -55,15 +55,38 @@ static enum sqlstate with_names(struct call *call, const char *sql, struct text 
     return SQLSTATE_OK;
 }
 
+/* Kept SQL for people. What cannot be bound any more is shown as it is kept. */
+static const char *kept_show(struct call *call, const struct relation *relation, const char *sql, bool query,
+                             bool pretty)
+{
+    const struct catalog_session *session = catalog_view_session(call->environment->catalog);
+    const struct sql_kept kept = {.text = sql, .relation = relation, .query = query, .pretty = pretty};
+    const char *shown = sql;
+    struct error ignored = {0};
+    bool plain = !query && !pretty && !strchr(sql, '.'); /* no name has a schema */
+    if (!session->sql_show || plain ||
+        session->sql_show(call->environment, call->scope, &kept, &shown, &ignored))
+        return sql;
+    return shown;
+}
+
 /* Node trees are kept as SQL; several in one column are a list. */
 static enum sqlstate get_expr(struct call *call, const struct value *arguments, struct value *result)
 {
     const char **texts;
     struct text text = text_in(call->scope);
     uint32_t count = expressions_split(call->scope, &arguments[0], &texts);
+    const struct relation *relation = NULL;
+    const bool pretty = call->arguments > 2 && arguments[2].i;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (arguments[1].i)
+        failed = catalog_relation_by_oid(call->environment->catalog, (uint32_t)arguments[1].i, &relation,
+                                         call->error);
+    if (failed)
+        return failed;
     for (uint32_t i = 0; i < count; i++) {
         text_append(&text, i ? ", " : "");
-        enum sqlstate failed = with_names(call, texts[i], &text);
+        failed = with_names(call, kept_show(call, relation, texts[i], false, pretty), &text);
         if (failed)
             return failed;
     }
@@ -125,7 +148,7 @@ static enum sqlstate class_words(struct call *call, uint32_t class, struct text 
 }
 
 static enum sqlstate index_part(struct call *call, const struct relation *relation, const struct index *index,
-                                uint32_t at, bool options, struct text *text)
+                                uint32_t at, bool options, bool pretty, struct text *text)
 {
     uint32_t expression = 0;
     for (uint32_t i = 0; i < at; i++)
@@ -133,7 +156,7 @@ static enum sqlstate index_part(struct call *call, const struct relation *relati
     if (index->column[at]) {
         text_append(text, identifier(call->scope, relation->column[index->column[at] - 1].name));
     } else {
-        const char *sql = index->expression_text[expression];
+        const char *sql = kept_show(call, relation, index->expression_text[expression], false, pretty);
         text_format(text, is_call(sql) ? "%s" : "(%s)", sql);
     }
     if (!options || at >= index->key_columns)
@@ -188,7 +211,7 @@ static enum sqlstate index_definition(struct call *call, uint32_t oid, int64_t c
     if (column) {
         if (column < 0 || column > index->columns)
             return gives_text(result, "");
-        failed = index_part(call, relation, index, (uint32_t)column - 1, false, &text);
+        failed = index_part(call, relation, index, (uint32_t)column - 1, false, pretty, &text);
         return failed ? failed : gives_grown(&text, result, call->error);
     }
     failed =
@@ -197,11 +220,11 @@ static enum sqlstate index_definition(struct call *call, uint32_t oid, int64_t c
                 identifier(call->scope, index->name), failed ? "" : table, method);
     for (uint32_t i = 0; i < index->columns && !failed; i++) {
         text_append(&text, i == index->key_columns ? ") INCLUDE (" : i ? ", " : "");
-        failed = index_part(call, relation, index, i, true, &text);
+        failed = index_part(call, relation, index, i, true, pretty, &text);
     }
     text_append(&text, index->nulls_distinct ? ")" : ") NULLS NOT DISTINCT");
     if (index->predicate_text)
-        text_format(&text, " WHERE %s", index->predicate_text);
+        text_format(&text, " WHERE %s", kept_show(call, relation, index->predicate_text, false, pretty));
     return failed ? failed : gives_grown(&text, result, call->error);
 }
 
@@ -312,13 +335,14 @@ static enum sqlstate get_constraintdef(struct call *call, const struct value *ar
     const struct relation *relation;
     const struct constraint *constraint;
     struct text text = text_in(call->scope);
+    const bool pretty = call->arguments > 1 && arguments[1].i;
     enum sqlstate failed = find_constraint(call, (uint32_t)arguments[0].i, &relation, &constraint);
     if (failed || !constraint)
         return failed ? failed : gives_text(result, NULL);
     if (constraint->kind == CONSTRAINT_FOREIGN)
         failed = foreign_words(call, relation, constraint, &text);
     else if (constraint->kind == CONSTRAINT_CHECK)
-        text_format(&text, "CHECK (%s)%s", constraint->check_text,
+        text_format(&text, "CHECK (%s)%s", kept_show(call, relation, constraint->check_text, false, pretty),
                     constraint->no_inherit ? " NO INHERIT" : "");
     else
         key_words(call, relation, constraint, &text);
@@ -333,15 +357,22 @@ static enum sqlstate get_constraintdef(struct call *call, const struct value *ar
 
 /* ---- views ---- */
 
-static enum sqlstate view_definition(struct call *call, const struct relation *relation, struct value *result)
+static enum sqlstate view_definition(struct call *call, const struct relation *relation, bool pretty,
+                                     struct value *result)
 {
     struct text text = text_in(call->scope);
     if (!relation || !relation->view_text)
         return gives_text(result, relation ? "Not a view" : NULL);
-    size_t length = strlen(relation->view_text);
-    text_format(&text, "%s%s", relation->view_text,
-                length && relation->view_text[length - 1] == ';' ? "" : ";");
+    const char *shown = kept_show(call, relation, relation->view_text, true, pretty);
+    size_t length = strlen(shown);
+    text_format(&text, "%s%s", shown, length && shown[length - 1] == ';' ? "" : ";");
     return gives_grown(&text, result, call->error);
+}
+
+/* With a width to wrap at instead of the word, always. */
+static bool view_pretty(const struct call *call, const struct value *arguments)
+{
+    return call->arguments > 1 && (call->types[1]->oid != TYPE_BOOL || arguments[1].i);
 }
 
 static enum sqlstate get_viewdef(struct call *call, const struct value *arguments, struct value *result)
@@ -349,7 +380,7 @@ static enum sqlstate get_viewdef(struct call *call, const struct value *argument
     const struct relation *relation;
     enum sqlstate failed =
         catalog_relation_by_oid(call->environment->catalog, (uint32_t)arguments[0].i, &relation, call->error);
-    return failed ? failed : view_definition(call, relation, result);
+    return failed ? failed : view_definition(call, relation, view_pretty(call, arguments), result);
 }
 
 static enum sqlstate get_viewdef_name(struct call *call, const struct value *arguments, struct value *result)
@@ -361,7 +392,7 @@ static enum sqlstate get_viewdef_name(struct call *call, const struct value *arg
         failed = catalog_relation(call->environment->catalog, schema, name, &relation, call->error);
     if (!failed && !relation)
         failed = error_set(call->error, SQLSTATE_UNDEFINED_TABLE, "relation \"%s\" does not exist", name);
-    return failed ? failed : view_definition(call, relation, result);
+    return failed ? failed : view_definition(call, relation, view_pretty(call, arguments), result);
 }
 
 /* ---- functions ---- */

@@ -21,10 +21,6 @@ enum sqlstate relation_shown(struct catalog_view *view, struct scope *scope, uin
 enum sqlstate relation_visible(struct catalog_view *view, const struct relation *relation, bool *visible,
                                struct error *error);
 
-/* The name of the schema a type lies in; the scope's. */
-enum sqlstate type_schema(struct catalog_view *view, struct scope *scope, uint32_t oid, const char **schema,
-                          struct error *error);
-
 /* A type's name as format_type writes it: "character varying(20)", "integer[]", "s.mood". */
 enum sqlstate type_shown(struct catalog_view *view, struct scope *scope, uint32_t oid, int32_t modifier,
                          bool with_modifier, const char **shown, struct error *error);

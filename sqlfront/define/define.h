@@ -45,6 +45,10 @@ bool define_handles(const struct Node *statement);
 enum sqlstate define_execute(const struct define_request *request, struct define_result *result,
                              struct error *error);
 
+/* What catalog_session.sql_show does. Yields. */
+enum sqlstate define_show(struct environment *environment, struct scope *scope, const struct sql_kept *kept,
+                          const char **shown, struct error *error);
+
 /* Drops the temporary things of a session that ends, in a transaction of its own. Yields. */
 enum sqlstate define_end_session(struct world *world, struct catalog *catalog,
                                  const struct catalog_session *session, struct error *error);

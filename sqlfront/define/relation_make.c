@@ -382,7 +382,7 @@ enum sqlstate expression_store(struct work *work, const Node *tree, const struct
         shell.ranges = 1;
         shell.range = &range;
     }
-    return expression_deparse(work->view, work->scope, *bound, &shell, false, text, error);
+    return expression_deparse(work->view, work->scope, *bound, &shell, false, DEPARSE_STORED, text, error);
 }
 
 /* Relations in a default go by number: `'name'::regclass` becomes `'number'::regclass`. */

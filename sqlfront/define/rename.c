@@ -106,7 +106,9 @@ static enum sqlstate text_renew(struct work *work, const struct relation *before
     struct binder_request binder = work_binder(work);
     struct expression *bound;
     enum sqlstate failed = bind_expression_text(&binder, text, before, NULL, -1, &bound, error);
-    return failed ? failed : expression_deparse(work->view, work->scope, bound, shell, false, renewed, error);
+    return failed ? failed
+                  : expression_deparse(work->view, work->scope, bound, shell, false, DEPARSE_STORED, renewed,
+                                       error);
 }
 
 static enum sqlstate index_texts_renew(struct work *work, const struct relation *before,

@@ -156,7 +156,7 @@ enum sqlstate define_view(struct work *work, const ViewStmt *statement, struct e
     if (!failed)
         failed = columns_of(work, query, statement->aliases, &plan, error);
     if (!failed)
-        failed = query_deparse(work->view, work->scope, query, &text, error);
+        failed = query_deparse(work->view, work->scope, query, DEPARSE_STORED, &text, error);
     if (failed)
         return failed;
     struct tuple found;
