@@ -129,6 +129,12 @@ void write_constant(struct deparser *writer, const struct expression *constant, 
     }
     if (type->oid == TYPE_UNKNOWN) {
         shown = value_view(&constant->constant);
+    } else if (type->oid == TYPE_REGCLASS && writer->stored) { /* by number: renames do it no harm */
+        struct text number = text_in(writer->scope);
+        const char *digits = "";
+        text_format(&number, "%u", (uint32_t)constant->constant.i);
+        writer->failed = text_end(&number, &digits, writer->error);
+        shown = bytes_of(digits, strlen(digits));
     } else {
         struct environment environment = {.type_find = catalog_type_find, .catalog = writer->view};
         if (type->ops->out(&environment, writer->scope, type, &constant->constant, &shown, writer->error)) {

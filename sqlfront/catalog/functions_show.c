@@ -63,7 +63,8 @@ static const char *kept_show(struct call *call, const struct relation *relation,
     const struct sql_kept kept = {.text = sql, .relation = relation, .query = query, .pretty = pretty};
     const char *shown = sql;
     struct error ignored = {0};
-    bool plain = !query && !pretty && !strchr(sql, '.'); /* no name has a schema */
+    /* Nothing in it depends on the search path. */
+    bool plain = !query && !pretty && !strchr(sql, '.') && !strstr(sql, "::regclass");
     if (!session->sql_show || plain ||
         session->sql_show(call->environment, call->scope, &kept, &shown, &ignored))
         return sql;

@@ -165,7 +165,7 @@ static const char *answer(struct world *world, struct scope *scope, struct catal
         .world = world, .scope = scope, .view = view, .environment = &environment, .text = statement};
     if (bind_statement(&request, (const struct Node *)parsed_statement(parsed, 0)->stmt, &query, &error))
         return error_line(scope, &error);
-    if (query_deparse(view, scope, query, &text, &error))
+    if (query_deparse(view, scope, query, 0, &text, &error))
         return error_line(scope, &error);
     return text;
 }

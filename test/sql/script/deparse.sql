@@ -21,6 +21,8 @@ select conname, pg_get_constraintdef(oid), pg_get_constraintdef(oid, true) from 
 select indexrelid::regclass::text, pg_get_indexdef(indexrelid), pg_get_indexdef(indexrelid, 0, true), pg_get_indexdef(indexrelid, 1, true), pg_get_expr(indpred, indrelid, true) from pg_index where indrelid in ('customer'::regclass, 'app.product'::regclass) order by 1;
 select adrelid::regclass::text, adnum, pg_get_expr(adbin, adrelid), pg_get_expr(adbin, adrelid, true) from pg_attrdef where adrelid in ('customer'::regclass, 'app.product'::regclass) order by 1, 2;
 select relname, pg_get_viewdef(oid), pg_get_viewdef(oid, true), pg_get_viewdef(oid, 0) from pg_class where relname like 'v\_%' and relkind = 'v' and relnamespace <> 'pg_catalog'::regnamespace order by 1;
+create view v_class as select 'orders'::regclass as r, 'orders'::regclass::oid > 0 as o;
+select pg_get_viewdef('v_class'::regclass);
 -- As pg_dump asks.
 select set_config('search_path', '', false);
 select relname, pg_get_viewdef(oid) from pg_class where relname like 'v\_%' and relkind = 'v' and relnamespace <> 'pg_catalog'::regnamespace order by 1;
@@ -29,6 +31,7 @@ select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index whe
 -- Views and defaults mean the same whatever the path.
 select * from public.v_called order by a;
 select * from app.v_view;
+select * from public.v_class;
 insert into public.customer (name) values ('c') returning *;
 -- Other things of the same name that the path finds first change nothing.
 create schema other;
