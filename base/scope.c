@@ -476,12 +476,40 @@ void scope_undo_now(struct scope_undo *ticket)
 
 /* ---- memory ---- */
 
+/* What a block of that size takes, header included; 0 when that is no number. */
+static size_t block_bytes(size_t bytes, size_t alignment, size_t *minimum, size_t *gap)
+{
+    /* The header stands right in front of the memory, so the gap is a multiple of the alignment. */
+    *minimum = alignment < ALLOCATION_ALIGNMENT ? ALLOCATION_ALIGNMENT : alignment;
+    *gap = (sizeof(struct block) + *minimum - 1) & ~(*minimum - 1);
+    size_t total = (bytes + *gap + *minimum - 1) & ~(*minimum - 1);
+    return total < bytes || bytes > PTRDIFF_MAX ? 0 : total;
+}
+
+/* A block of its own from the system, charged whatever the limits say; NULL when it has none. */
+static void *block_take(struct scope *scope, size_t bytes, size_t alignment)
+{
+    size_t minimum, gap, total = block_bytes(bytes, alignment, &minimum, &gap);
+    uint8_t *start = total ? aligned_alloc(minimum, total) : NULL;
+    if (!start)
+        return NULL;
+    struct block *block = (struct block *)(start + gap) - 1;
+    *block = (struct block){.scope = scope, .start = start, .bytes = total};
+    list_append(&scope->blocks, &block->link);
+    charge(scope->budget, total);
+    scope->bytes += total;
+    return start + gap;
+}
+
 /* The current chunk is full. The new one grows with the scope, by a quarter of what it has; of the two, the
  * one with more room left stays current. */
 static __attribute__((noinline)) void *alloc_from_new_chunk(struct scope *scope, size_t bytes)
 {
-    check(bytes <= SCOPE_SMALL_BYTES, "%zu bytes asked of \"%s\"; use scope_alloc_large()", bytes,
-          scope->name);
+    if (bytes > SCOPE_SMALL_BYTES) {
+        void *block = block_take(scope, bytes, ALLOCATION_ALIGNMENT);
+        check(block, "the system has no %zu bytes for \"%s\"; use scope_alloc_large()", bytes, scope->name);
+        return block;
+    }
     bytes = (bytes + ALLOCATION_GAP + ALLOCATION_ALIGNMENT - 1) & ~(size_t)(ALLOCATION_ALIGNMENT - 1);
     size_t wanted = scope->bytes / 4 < SCOPE_CHUNK_BYTES_MAX ? scope->bytes / 4 : SCOPE_CHUNK_BYTES_MAX;
     struct chunk *chunk = chunk_take(scope->pool, sizeof *chunk + bytes, wanted);
@@ -547,25 +575,12 @@ enum sqlstate scope_alloc_large(struct scope *scope, size_t bytes, size_t alignm
                                 struct error *error)
 {
     check(alignment > 0 && (alignment & (alignment - 1)) == 0, "alignment %zu", alignment);
-    /* The header stands right in front of the memory, so the gap is a multiple of the alignment. */
-    size_t minimum = alignment < ALLOCATION_ALIGNMENT ? ALLOCATION_ALIGNMENT : alignment;
-    size_t gap = (sizeof(struct block) + minimum - 1) & ~(minimum - 1);
-    size_t total = (bytes + gap + minimum - 1) & ~(minimum - 1);
-    if (total < bytes || bytes > PTRDIFF_MAX)
-        return out_of_memory(scope, bytes, NULL, error);
-    const struct budget *limit = limited_by(scope->budget, total);
+    size_t minimum, gap, total = block_bytes(bytes, alignment, &minimum, &gap);
+    const struct budget *limit = total ? limited_by(scope->budget, total) : NULL;
     if (limit)
         return out_of_memory(scope, bytes, limit, error);
-    uint8_t *start = aligned_alloc(minimum, total);
-    if (!start)
-        return out_of_memory(scope, bytes, NULL, error);
-    struct block *block = (struct block *)(start + gap) - 1;
-    *block = (struct block){.scope = scope, .start = start, .bytes = total};
-    list_append(&scope->blocks, &block->link);
-    charge(scope->budget, total);
-    scope->bytes += total;
-    *memory = start + gap;
-    return SQLSTATE_OK;
+    *memory = block_take(scope, bytes, alignment);
+    return *memory ? SQLSTATE_OK : out_of_memory(scope, bytes, NULL, error);
 }
 
 void scope_free_large(struct scope *scope, void *memory)

@@ -62,7 +62,8 @@ void scope_abandon_root(struct scope *root);
  * SCOPE_SMALL_BYTES it never fails: past the budget's limit it succeeds and marks the budget exceeded, which
  * the work finds out at its next scope_check_budget(). When the system has no memory left, it comes out of a
  * reserve of SCOPE_RESERVE_BYTES the root has kept, which scope_check_budget() reports likewise; only when
- * that is used up, too, a check() stops the process. Requires bytes <= SCOPE_SMALL_BYTES. */
+ * that is used up, too, a check() stops the process. What is larger is a block of its own, which likewise goes past limits,
+ * and for which the reserve does not do: for sizes that a user chooses freely there is scope_alloc_large(). */
 void *scope_alloc(struct scope *scope, size_t bytes) __attribute__((malloc, alloc_size(2), returns_nonnull));
 
 /* The same, zeroed. */

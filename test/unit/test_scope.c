@@ -153,21 +153,20 @@ START_TEST(a_big_scope_takes_few_chunks)
 }
 END_TEST
 
-static void alloc_too_much(void *root)
-{
-    scope_alloc(root, SCOPE_SMALL_BYTES + 1);
-}
-
 static void alloc_more_than_there_are_addresses(void *root)
 {
     volatile size_t bytes = SIZE_MAX; /* what the compiler would refuse to see */
     scope_alloc(root, bytes);
 }
 
-START_TEST(a_large_size_may_not_be_asked_of_scope_alloc)
+START_TEST(a_large_size_asked_of_scope_alloc_is_a_block_that_goes_past_limits)
 {
-    struct scope *root = scope_open_root("root", NULL);
-    ck_assert(unit_check_fails(alloc_too_much, root, "use scope_alloc_large()"));
+    struct budget budget = {.limit = SCOPE_SMALL_BYTES};
+    struct scope *root = scope_open_root("root", &budget);
+    struct error error = {0};
+    memset(scope_alloc(root, 3 * SCOPE_SMALL_BYTES), 1, 3 * SCOPE_SMALL_BYTES);
+    ck_assert_uint_ge(budget.used, 3 * SCOPE_SMALL_BYTES);
+    ck_assert_int_eq(scope_check_budget(root, &error), SQLSTATE_OUT_OF_MEMORY);
     ck_assert(unit_check_fails(alloc_more_than_there_are_addresses, root, "use scope_alloc_large()"));
     scope_close(root);
 }
@@ -943,7 +942,7 @@ int main(void)
     tcase_add_test(tests, copies_are_the_scopes_own);
     tcase_add_test(tests, opening_and_closing_in_a_steady_state_leaves_the_system_alone);
     tcase_add_test(tests, a_big_scope_takes_few_chunks);
-    tcase_add_test(tests, a_large_size_may_not_be_asked_of_scope_alloc);
+    tcase_add_test(tests, a_large_size_asked_of_scope_alloc_is_a_block_that_goes_past_limits);
 #ifdef POISONS
     tcase_add_test(tests, the_address_sanitizer_sees_overruns_and_use_after_the_end);
 #endif
