@@ -423,10 +423,9 @@ struct expression *expression_and(struct scope *scope, struct expression *a,
                                   struct expression *b); /* either may be NULL */
 
 /* A type as format_type() writes it, for errors and texts ("character varying(10)[]"). `modifier_given` false: without
- * modifier. `view` may be NULL when the type and its element are built in. An identifier, quoted where it must be. */
+ * modifier. `view` may be NULL when the type and its element are built in. */
 const char *type_text(struct catalog_view *view, struct scope *scope, const struct type *type,
                       bool modifier_given, int32_t modifier);
-const char *identifier_text(struct scope *scope, const char *name);
 
 /* For the catalog: names carry their schemas, whatever the search path. For people: only the parentheses that are needed. */
 enum deparse_flags { DEPARSE_STORED = 1, DEPARSE_PRETTY = 2 };

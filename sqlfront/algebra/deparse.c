@@ -1,6 +1,7 @@
 /* Expressions as text, as PostgreSQL's ruleutils writes them: clients parse what pg_get_expr() and its kind give, and dumps are
  * read back. */
 #include "sqlfront/algebra/writer.h"
+#include "sqlfront/catalog/names.h"
 
 #include <stdlib.h>
 
@@ -33,7 +34,7 @@ void write_keyword(struct deparser *writer, const char *keyword, int before, int
 
 void write_name(struct deparser *writer, const char *name)
 {
-    text_append(writer->text, identifier_text(writer->scope, name));
+    text_append(writer->text, identifier(writer->scope, name));
 }
 
 /* The schema of a type of the user's own, unless the search path finds it. */
@@ -55,7 +56,7 @@ static void write_type_schema(struct deparser *writer, const struct type *type)
         return;
     writer->failed = type_schema(writer->view, writer->scope, type->oid, &schema, writer->error);
     if (!writer->failed && schema)
-        text_format(writer->text, "%s.", identifier_text(writer->scope, schema));
+        text_format(writer->text, "%s.", identifier(writer->scope, schema));
 }
 
 void write_type(struct deparser *writer, const struct type *type, int32_t modifier)
@@ -84,7 +85,7 @@ void write_procedure_name(struct deparser *writer, const struct procedure *proce
         writer->failed =
             catalog_schema_name(writer->view, writer->scope, procedure->schema, &schema, writer->error);
         if (!writer->failed && schema)
-            text_format(writer->text, "%s.", identifier_text(writer->scope, schema));
+            text_format(writer->text, "%s.", identifier(writer->scope, schema));
     }
     write_name(writer, procedure->name);
 }
@@ -285,7 +286,7 @@ static void write_operator(struct deparser *writer, const struct operator* opera
     writer->failed =
         catalog_schema_name(writer->view, writer->scope, operator->schema, &schema, writer->error);
     text_format(writer->text, "OPERATOR(%s.%s)",
-                schema ? identifier_text(writer->scope, schema) : "?", operator->name);
+                schema ? identifier(writer->scope, schema) : "?", operator->name);
 }
 
 static void write_operator_call(struct deparser *writer, const struct expression *call)
@@ -731,7 +732,7 @@ void write_expression(struct deparser *writer, const struct expression *node)
         text_append(text, "DEFAULT");
         break;
     case EXPRESSION_CURRENT_OF:
-        text_format(text, "CURRENT OF %s", identifier_text(writer->scope, node->name));
+        text_format(text, "CURRENT OF %s", identifier(writer->scope, node->name));
         break;
     default:
         text_append(text, "?");

@@ -1,5 +1,6 @@
 /* Queries as text: the lines and indentation of pg_get_viewdef(). */
 #include "sqlfront/algebra/writer.h"
+#include "sqlfront/catalog/names.h"
 
 /* ---- names of ranges: unique among all that can be named (set_rtable_names) ---- */
 
@@ -181,7 +182,7 @@ static void write_relation_name(struct deparser *writer, const struct relation *
                    !catalog_relation(writer->view, NULL, relation->name, &found, &ignored) && found &&
                    found->oid == relation->oid;
     if (!visible && relation->schema_name)
-        text_format(writer->text, "%s.", identifier_text(writer->scope, relation->schema_name));
+        text_format(writer->text, "%s.", identifier(writer->scope, relation->schema_name));
     write_name(writer, relation->name);
 }
 
@@ -284,7 +285,7 @@ static void write_range(struct deparser *writer, uint32_t index)
     if (own)
         alias = strcmp(name, own) != 0;
     if (alias || columns_renamed(range))
-        text_format(writer->text, " %s", identifier_text(writer->scope, name));
+        text_format(writer->text, " %s", identifier(writer->scope, name));
     if (range->kind == RANGE_FUNCTION && has_definitions(range))
         write_definitions(writer, range);
     else if (columns_renamed(range))
@@ -326,10 +327,10 @@ static void write_from_item(struct deparser *writer, const struct from *from)
     if (from->usings) {
         for (uint32_t i = 0; i < from->usings; i++)
             text_format(writer->text, "%s%s", i ? ", " : " USING (",
-                        identifier_text(writer->scope, from->using[i]));
+                        identifier(writer->scope, from->using[i]));
         text_append(writer->text, ")");
         if (from->using_alias)
-            text_format(writer->text, " AS %s", identifier_text(writer->scope, from->using_alias));
+            text_format(writer->text, " AS %s", identifier(writer->scope, from->using_alias));
     } else if (from->condition) {
         text_append(writer->text, writer->pretty ? " ON " : " ON (");
         write_bare(writer, from->condition);
@@ -339,7 +340,7 @@ static void write_from_item(struct deparser *writer, const struct from *from)
     }
     text_append(writer->text, parens ? ")" : "");
     if (range->alias) {
-        text_format(writer->text, " %s", identifier_text(writer->scope, range->alias));
+        text_format(writer->text, " %s", identifier(writer->scope, range->alias));
         if (join_renamed(writer->writing->query, range))
             write_column_names(writer, range);
     }
@@ -431,7 +432,7 @@ static void write_targets(struct deparser *writer, const struct target *targets,
             write_type(writer, expression->type, -1);
         }
         if (name && (!own || strcmp(own, name) != 0))
-            text_format(&piece, " AS %s", identifier_text(writer->scope, name));
+            text_format(&piece, " AS %s", identifier(writer->scope, name));
         piece_add(writer, text, &piece, shown == 0);
         shown++;
     }
@@ -619,8 +620,7 @@ static void write_locks(struct deparser *writer, const struct query *query)
     for (uint32_t i = 0; i < query->locks; i++) {
         const struct lock_clause *lock = &query->lock[i];
         write_keyword(writer, words[lock->strength], -INDENT_STANDARD, INDENT_STANDARD, 0);
-        text_format(writer->text, " OF %s",
-                    identifier_text(writer->scope, writer->writing->names[lock->range]));
+        text_format(writer->text, " OF %s", identifier(writer->scope, writer->writing->names[lock->range]));
         text_append(writer->text, lock->wait == WAIT_ERROR  ? " NOWAIT"
                                   : lock->wait == WAIT_SKIP ? " SKIP LOCKED"
                                                             : "");

@@ -163,7 +163,7 @@ static int keyword_order(const void *name, const void *keyword)
     return strcmp(name, *(const char *const *)keyword);
 }
 
-static bool name_is_plain(struct bytes name)
+bool name_is_plain(struct bytes name)
 {
     char word[32];
     if (name.size == 0 || !((name.data[0] >= 'a' && name.data[0] <= 'z') || name.data[0] == '_'))

@@ -94,6 +94,8 @@ enum sqlstate text_lower(struct call *call, const struct value *text, struct val
 
 /* ---- quotes (quote.c) ---- */
 
+/* Whether SQL reads the name as it stands: a-z, 0-9 and _ alone, and no keyword but the unreserved ones. */
+bool name_is_plain(struct bytes name);
 void quote_name(struct text *text, struct bytes name); /* only where SQL would not read the name otherwise */
 void quote_string(struct text *text, struct bytes string); /* E'...' where there is a backslash */
 
