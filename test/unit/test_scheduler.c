@@ -293,7 +293,8 @@ static __attribute__((noinline)) int levels_until_refused(struct error *error)
     frame[0] = 1;
     if (fiber_check_stack(scheduler, error))
         return 0;
-    return frame[0] + levels_until_refused(error);
+    int deeper = levels_until_refused(error);
+    return frame[0] + deeper; /* read after the call, or the compiler makes a loop of it */
 }
 
 static void recurse_until_refused(void *argument)
