@@ -31,7 +31,7 @@ def files(root, *endings):
     found = []
     for folder, folders, names in os.walk(root):
         inside = os.path.relpath(folder, root)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__"
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in ("__pycache__", "node_modules")
                             and not (inside == "." and (name.startswith("build") or name == "data")))
         for name in sorted(names):
             if name.endswith(endings):

@@ -421,7 +421,7 @@ struct expression *function_apply(struct level *level, const List *name, struct 
     if (call)
         foreach(cell, call->args)
         {
-            if (IsA(lfirst(cell), NamedArgExpr))
+            if (at < count && IsA(lfirst(cell), NamedArgExpr))
                 calling->names[at] = ((const NamedArgExpr *)lfirst(cell))->name;
             at++;
         }
@@ -450,8 +450,10 @@ struct expression *function_bind(struct level *level, const FuncCall *call)
         const Node *node = lfirst(cell);
         if (IsA(node, NamedArgExpr))
             node = (const Node *)((const NamedArgExpr *)node)->arg;
-        if (!(arguments[at++] = node_bind(level, node)))
+        if (!(arguments[at] = node_bind(level, node)))
             return NULL;
+        /* JDBC calls a function with a place for its result, a parameter of type void. */
+        at += !(IsA(node, ParamRef) && arguments[at]->type->oid == TYPE_VOID);
     }
     for (uint32_t i = 0; i < ordered; i++) {
         const SortBy *by = list_nth(call->agg_order, (int)i);
