@@ -301,7 +301,9 @@ static enum sqlstate place_commit(struct transaction *transaction, struct placin
                                 .kind = RECORD_COMMIT,
                                 .transaction = transaction->terms.transaction,
                                 .payload = bytes_of(payload, bytes)};
-    struct log_notice notice = {.placed = commit_placed, .argument = placing};
+    struct log_notice notice = {.placed = commit_placed,
+                                .argument = placing,
+                                .lazy = transaction->options.commit_async && !transaction->changes};
     *placing = (struct placing){0};
     fiber_queue_init(&placing->done);
     log_port_append_noticed(core->port, &record, after, count, &notice);
@@ -368,12 +370,10 @@ static enum sqlstate commit_written(struct transaction *transaction, struct erro
     sequencer_stamped(core->txn, scn);
     /* Dropped shards go when the commit is stable, and the transaction is what knows them. */
     bool async = transaction->options.commit_async && !transaction->changes;
-    if (!async)
-        failed = log_port_wait_stable(core->port, placing.position, error);
+    /* What is visible is stable, too. */
+    failed = txn_wait_visible(core->txn, scn, async, error);
     if (!failed && transaction->changes)
         directory_drop_shards(transaction);
-    if (!failed)
-        failed = txn_wait_visible(core->txn, scn, async, error);
     end_branches(transaction, FRAGMENT_RELEASE, scn);
     core->commits++;
     transaction_free(transaction);

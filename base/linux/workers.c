@@ -135,8 +135,11 @@ void workers_put(struct workers *workers, struct linux_landing *work)
     /* When the system gives no further thread, those there are do the work, only later. */
     if (workers->queued > workers->idle && workers->threads < workers->threads_max)
         (void)start_thread(workers);
-    pthread_cond_signal(&workers->work);
+    bool sleeps = workers->idle > 0;
     pthread_mutex_unlock(&workers->mutex);
+    /* Behind the mutex, or the woken thread would run into it. One that does not sleep yet looks at the queue before. */
+    if (sleeps)
+        pthread_cond_signal(&workers->work);
 }
 
 uint32_t workers_threads(struct workers *workers)

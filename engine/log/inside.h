@@ -51,6 +51,13 @@
  * be so after a crash. */
 #define MARKER_AFTER_NS (100ull * 1000 * 1000)
 
+/* What nobody waits for goes to the disk after so long by itself; and a group that waits to grow, because others are in
+ * flight, waits no longer. */
+#define GROUP_AFTER_NS (1000ull * 1000)
+
+/* A group of this size has grown enough, whatever is in flight. */
+#define GROUP_BYTES_ENOUGH (128 * 1024)
+
 /* How often the disk's room is looked at while somebody writes, and while it is full. */
 #define ROOM_EVERY_NS (250ull * 1000 * 1000)
 
@@ -170,6 +177,7 @@ struct group {
     uint8_t *memory; /* aligned; group_room bytes */
     struct group_head head;
     struct segment *segment;
+    uint32_t waited; /* records somebody waits for */
     bool written;
 };
 
@@ -202,6 +210,9 @@ struct node_log {
     struct fiber_queue writers;
     uint32_t writers_running; /* fibers */
     uint32_t writing;         /* of them at the disk */
+    uint32_t waited;          /* records in flight that somebody waits for */
+    bool overdue;             /* the group that is being filled has waited long enough */
+    struct fiber_timer due;   /* when it will have */
     struct fiber_timer marker;
 
     struct lane *lane; /* one for each core */
@@ -284,6 +295,9 @@ enum sqlstate writers_open(struct node_log *log, struct error *error);
 
 /* There is something to write. */
 void writers_wake(struct node_log *log);
+
+/* Something was placed in the group that is being filled: it is written now, or when it is due. */
+void writers_look(struct node_log *log);
 
 /* Everything placed is written, and nothing is being written. */
 bool writers_idle(const struct node_log *log);

@@ -114,6 +114,7 @@ static void finish(struct node_log *log)
         wait_for(log);
     atomic_store_explicit(&log->life, LOG_ENDED, memory_order_release);
     fiber_timer_clear(log->world->scheduler, &log->marker);
+    fiber_timer_clear(log->world->scheduler, &log->due);
     fiber_wake_all(&log->writers);
     fiber_wake_all(&log->tellers);
     while (log->writers_running)

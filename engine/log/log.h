@@ -111,7 +111,8 @@ enum sqlstate log_port_open(struct world *world, struct scope *scope, struct nod
 enum sqlstate log_port_make_room(struct log_port *port, size_t bytes, struct error *error);
 
 /* Appends a copy of the record to this core's batch and gives the batch's ticket. `after` (count may be 0)
- * are tickets of other cores' batches it must follow. Neither yields nor fails. */
+ * are tickets of other cores' batches it must follow. It goes to the disk with the next record that somebody waits for, or
+ * a little later by itself. Neither yields nor fails. */
 struct log_ticket log_port_append(struct log_port *port, const struct log_record *record,
                                   const struct log_ticket *after, size_t after_count);
 
@@ -122,6 +123,8 @@ struct log_ticket log_port_append(struct log_port *port, const struct log_record
 struct log_notice {
     void (*placed)(void *argument, uint64_t position, struct bytes payload);
     void *argument;
+    bool
+        lazy; /* nobody will wait for it to be stable: it may go to the disk a little later, with what comes */
 };
 struct log_ticket log_port_append_noticed(struct log_port *port, const struct log_record *record,
                                           const struct log_ticket *after, size_t after_count,

@@ -435,6 +435,7 @@ static void log_ends(void *argument)
     }
     scope_hold(log->users);
     log->ending = true;
+    writers_wake(log); /* what nobody waited for so far */
     fiber_wake_all(&log->keeper);
 }
 

@@ -4,8 +4,7 @@
  * placed; then the next lane has its turn, and so on until no lane gets on. So a record's place is behind everything its
  * port appended before it, and behind the batches it names.
  *
- * A place is a place in the group that is being filled, which a writer closes as soon as one is free: with writers to spare
- * a group has what one turn brought, with all of them busy it grows to the largest size meanwhile. */
+ * A place is a place in the group that is being filled, which a writer closes when it is due (write.c). */
 #include "engine/log/inside.h"
 
 #include "base/check.h"
@@ -46,6 +45,7 @@ struct group *log_begin_group(struct node_log *log, size_t bytes)
     group->segment = log->current;
     group->segment->groups++;
     group->written = false;
+    group->waited = 0;
     group->head = (struct group_head){.cluster = log->options.cluster,
                                       .incarnation = log->incarnation,
                                       .position = at,
@@ -60,6 +60,8 @@ void log_close_filling(struct node_log *log)
 {
     struct group *group = log->filling;
     log->filling = NULL;
+    log->overdue = false;
+    fiber_timer_clear(log->world->scheduler, &log->due);
     log->end = group_end(&group->head);
     list_append(&log->full, &group->link);
 }
@@ -96,6 +98,7 @@ static bool place_entry(struct node_log *log, struct entry *entry)
     record_seal(to, entry->record_bytes, log->incarnation, entry->position);
     group->head.bytes += entry->record_bytes;
     group->head.records++;
+    group->waited += entry->notice.placed && !entry->notice.lazy;
     return true;
 }
 
@@ -160,7 +163,7 @@ void log_place(struct node_log *log)
     uint64_t placed = log->filling ? log->filling->head.position + log->filling->head.bytes : log->end;
     atomic_store_explicit(&log->placed, placed, memory_order_relaxed);
     log->used = true;
-    writers_wake(log);
+    writers_look(log);
 }
 
 void log_receive(struct node_log *log, struct parcel *parcel)
