@@ -1,4 +1,5 @@
-/* Durable writes by dedicated threads: pwrite, then fdatasync, several in flight at once.
+/* Durable writes by dedicated threads: a direct write with RWF_DSYNC, or writes and an fdatasync for each file; several in
+ * flight at once. (Only of direct writes: a device that cannot be synced takes the flag and does nothing about it.)
  *
  * Why not leave it to io_uring: its sync runs on a worker thread of the kernel, which waits for a scheduler
  * tick when all processors are busy. These threads sleep in the system call itself and are woken ahead of the
@@ -24,8 +25,9 @@ static size_t run_length(const struct disk_transfer *transfers, size_t count, si
     return length;
 }
 
-/* Writes what continues in one file, however many calls it takes. Gives errno. */
-static int write_run(const struct disk_transfer *transfers, size_t length, size_t bytes)
+/* Writes what continues in one file, however many calls it takes; with RWF_DSYNC in `flags` each ends when it is durable.
+ * Gives errno. */
+static int write_run(const struct disk_transfer *transfers, size_t length, size_t bytes, int flags)
 {
     struct iovec pieces[PIECES_MAX];
     for (size_t i = 0; i < length; i++)
@@ -34,7 +36,7 @@ static int write_run(const struct disk_transfer *transfers, size_t length, size_
     uint64_t offset = transfers[0].offset;
     while (bytes) {
         ssize_t written =
-            pwritev(transfers[0].file->descriptor, at, (int)(pieces + length - at), (off_t)offset);
+            pwritev2(transfers[0].file->descriptor, at, (int)(pieces + length - at), (off_t)offset, flags);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
@@ -68,15 +70,17 @@ static void write_and_sync(struct flush *flush)
 {
     struct disk_transfer *transfers = flush->transfers;
     size_t length, bytes;
+    bool at_once = false;
     for (size_t i = 0; i < flush->count; i += length) {
         length = run_length(transfers + i, flush->count - i, &bytes);
-        flush->number = write_run(transfers + i, length, bytes);
+        at_once = length == flush->count && bytes && transfers[i].file->flags & DISK_DIRECT;
+        flush->number = write_run(transfers + i, length, bytes, at_once ? RWF_DSYNC : 0);
         if (flush->number) {
             flush->failed = transfers[i].file;
             return;
         }
     }
-    for (size_t i = 0; i < flush->count; i++) {
+    for (size_t i = 0; i < flush->count && !at_once; i++) {
         if (synced_before(transfers, i))
             continue;
         /* Never repeated, whatever it says: after a failed sync the kernel may have dropped the dirty pages,

@@ -80,7 +80,8 @@ static void compare(struct flush_choice *choice)
     enum flush_path other = other_than(choice->present);
     uint64_t present_ns = flush_choice_score(choice, choice->present);
     uint64_t other_ns = flush_choice_score(choice, other);
-    if (choice->stay || !present_ns || !other_ns || other_ns * 100 >= present_ns * FLUSH_BETTER_PERCENT)
+    uint64_t percent = other == FLUSH_BY_RING ? FLUSH_RING_PERCENT : FLUSH_THREAD_PERCENT;
+    if (choice->stay || !present_ns || !other_ns || other_ns * 100 >= present_ns * percent)
         return;
     choice->present = other;
     choice->stay = FLUSH_SCORE_WINDOW;

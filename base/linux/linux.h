@@ -15,7 +15,7 @@ enum linux_io {
 /* How durable writes reach the disk. */
 enum linux_flush {
     LINUX_FLUSH_AUTO,   /* by whichever path is faster under the present load, measured all the time */
-    LINUX_FLUSH_RING,   /* linked write and sync through io_uring */
+    LINUX_FLUSH_RING,   /* through io_uring */
     LINUX_FLUSH_THREAD, /* pwrite and fdatasync by dedicated threads */
 };
 

@@ -203,12 +203,6 @@ struct io_uring_sqe *uring_submission(struct linux_core *core, struct uring_op *
     return sqe;
 }
 
-void uring_reserve(struct linux_core *core, uint32_t count)
-{
-    while (io_uring_sq_space_left(&uring_of(core)->ring) < count)
-        submit(core);
-}
-
 void uring_cancel(struct linux_core *core, struct uring_op *op)
 {
     struct io_uring_sqe *sqe = uring_submission(core, NULL);

@@ -85,9 +85,6 @@ static inline struct uring *uring_of(struct linux_core *core)
  * the queue is full. */
 struct io_uring_sqe *uring_submission(struct linux_core *core, struct uring_op *op);
 
-/* Makes sure the next `count` submissions go to the kernel together (links do not reach across a submit). */
-void uring_reserve(struct linux_core *core, uint32_t count);
-
 /* Asks the kernel to cancel the operation. It still lands, with whatever outcome. */
 void uring_cancel(struct linux_core *core, struct uring_op *op);
 

@@ -335,6 +335,24 @@ START_TEST(more_transfers_than_places_take_turns)
 }
 END_TEST
 
+/* A write that the kernel cuts short ahead of its limit: the rest fails. */
+static void cut_short(struct here *here, uint8_t *page, uint32_t flags)
+{
+    struct world *world = here->world;
+    struct file *file = open_scratch(here, flags);
+    struct rlimit before, low = {.rlim_cur = DISK_ALIGNMENT};
+    uint64_t size;
+    getrlimit(RLIMIT_FSIZE, &before);
+    low.rlim_max = before.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &low), 0);
+    ck_assert_int_eq(disk_write_durable(world, here->scope, file, page, 2 * DISK_ALIGNMENT, 0, &error),
+                     SQLSTATE_DISK_FULL);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    OK(disk_size(world, file, &size, &error));
+    ck_assert_uint_eq(size, DISK_ALIGNMENT);
+    OK(disk_write_durable(world, here->scope, file, page, 2 * DISK_ALIGNMENT, 0, &error));
+}
+
 static void broken_writes_main(struct world *world, void *argument)
 {
     struct here here;
@@ -352,19 +370,8 @@ static void broken_writes_main(struct world *world, void *argument)
     struct disk_transfer two[2] = {{.file = file, .data = page, .size = 10},
                                    {.file = file, .data = page, .size = 10, .offset = 10}};
     ck_assert_int_eq(disk_write_many(world, here.scope, two, 2, true, &error), SQLSTATE_DISK_FULL);
-    /* A write that the kernel cuts short ahead of its limit: the linked sync is canceled, the rest fails. */
-    file = open_scratch(&here, 0);
-    struct rlimit before, low = {.rlim_cur = DISK_ALIGNMENT, .rlim_max = RLIM_INFINITY};
-    getrlimit(RLIMIT_FSIZE, &before);
-    low.rlim_max = before.rlim_max;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &low), 0);
-    ck_assert_int_eq(disk_write_durable(world, here.scope, file, page, 2 * DISK_ALIGNMENT, 0, &error),
-                     SQLSTATE_DISK_FULL);
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
-    uint64_t size;
-    OK(disk_size(world, file, &size, &error));
-    ck_assert_uint_eq(size, DISK_ALIGNMENT);
-    OK(disk_write_durable(world, here.scope, file, page, 2 * DISK_ALIGNMENT, 0, &error));
+    cut_short(&here, page, 0);
+    cut_short(&here, page, DISK_DIRECT);
     /* A descriptor that can be written and not synced. */
     OK(disk_open(world, here.scope, "/dev/null", 0, &file, &error));
     ck_assert_int_ne(disk_write_durable(world, here.scope, file, page, 10, 0, &error), SQLSTATE_OK);
