@@ -104,7 +104,8 @@ bool work_is(const struct work *work, const char *name)
 
 bool work_warm(const struct work *work)
 {
-    bool reads = work_is(work, "read") || work_is(work, "scan");
+    bool reads = work_is(work, "read") || work_is(work, "scan") || work_is(work, "commit") ||
+                 work_is(work, "checkpoint");
     return reads && work->cache / 2 >= work->rows * (WORK_KEY_BYTES + WORK_ROW_BYTES);
 }
 
