@@ -2,7 +2,8 @@
  *
  * A volume's checkpoint at SCN c, while everything goes on:
  *   1. c = visible. P = the lowest log position that a transaction not visible at c may have written on this core.
- *   2. Each shard of the volume brings its committed versions up to c into its tree.
+ *   2. Each shard of the volume brings its committed versions up to c into its tree. When many pages wait for it, the volume is
+ *      committed in between with the promise of the last checkpoint, so that it need not have room for two of each page.
  *   3. The roots tree gets the shards' new roots; as that yields, and a shard may move on meanwhile (making room), until
  *      none has.
  *      When a shard has to leave a large commit out, c and P stay what they were at the last checkpoint.
@@ -19,6 +20,9 @@
 #define TEND_EVERY_NS (50 * 1000 * 1000UL)
 /* Log between checkpoints when the options do not say. */
 #define CHECKPOINT_LOG_BYTES (256UL * 1024 * 1024)
+/* Of a volume's pages in use, so many may wait for the next commit before one is made in the middle of a merge. */
+#define GENERATION_SHARE     16
+#define GENERATION_PAGES_MIN 256
 /* Calls of collect for one shard in one round; each is bounded itself. */
 #define COLLECT_CALLS 20
 
@@ -151,6 +155,63 @@ void volume_release(struct core_volume *volume)
     fiber_wake_one(&volume->free);
 }
 
+void volume_write_begin(struct engine_core *core, struct core_volume *volume)
+{
+    fiber_shield_begin(core->world->scheduler);
+    while (volume->writing)
+        (void)!fiber_wait(core->world->scheduler, &volume->written, FIBER_NO_DEADLINE);
+    fiber_shield_end(core->world->scheduler);
+    volume->writing = true;
+}
+
+void volume_write_end(struct core_volume *volume)
+{
+    volume->writing = false;
+    fiber_wake_one(&volume->written);
+}
+
+/* Makes the trees durable as they are, with the promise that they hold every commit up to `scn`, and that the rest is in the log
+ * from `floor` on. */
+static enum sqlstate make_durable(struct engine_core *core, struct core_volume *volume, uint64_t scn,
+                                  uint64_t floor, struct error *error)
+{
+    enum sqlstate failed = write_roots(core, volume, error);
+    if (failed)
+        return failed;
+    uint8_t record[VOLUME_ROOT_BYTES];
+    struct volume_root root = {
+        .checkpoint_scn = scn, .replay_from = floor, .roots = tree_root(volume->roots)};
+    size_t bytes = volume_root_write(record, &root);
+    return volume_commit(volume->volume, bytes_of(record, bytes), error);
+}
+
+/* Whether the pages that wait for a commit are so many that it is time for one. */
+static bool is_crowded(const struct engine_core *core, const struct core_volume *volume)
+{
+    struct volume_figures figures;
+    uint64_t least = core->options.generation_pages ? core->options.generation_pages : GENERATION_PAGES_MIN;
+    volume_figures(volume->volume, &figures);
+    return figures.held_pages > least &&
+           figures.held_pages > (figures.pages - figures.free_pages) / GENERATION_SHARE;
+}
+
+/* Changed pages are there twice until the next commit, and a merge of updates all over a tree changes each of its leaves. So it
+ * is committed piece by piece. The last checkpoint's promise stands: trees may be ahead of it. */
+enum sqlstate volume_relieve(void *argument, struct error *error)
+{
+    const struct shard *shard = argument;
+    struct engine_core *core = shard->core;
+    struct core_volume *volume = shard->volume;
+    if (!is_crowded(core, volume))
+        return SQLSTATE_OK;
+    enum sqlstate failed = SQLSTATE_OK;
+    volume_write_begin(core, volume);
+    if (is_crowded(core, volume))
+        failed = make_durable(core, volume, volume->checkpoint_scn, volume->replay_from, error);
+    volume_write_end(volume);
+    return failed;
+}
+
 static enum sqlstate checkpoint_volume(struct engine_core *core, struct core_volume *volume,
                                        struct error *error)
 {
@@ -164,19 +225,14 @@ static enum sqlstate checkpoint_volume(struct engine_core *core, struct core_vol
         scn = volume->checkpoint_scn;
         floor = volume->replay_from;
     }
+    volume_write_begin(core, volume);
     if (!failed)
-        failed = write_roots(core, volume, error);
-    if (!failed) {
-        uint8_t record[VOLUME_ROOT_BYTES];
-        struct volume_root root = {
-            .checkpoint_scn = scn, .replay_from = floor, .roots = tree_root(volume->roots)};
-        size_t bytes = volume_root_write(record, &root);
-        failed = volume_commit(volume->volume, bytes_of(record, bytes), error);
-    }
+        failed = make_durable(core, volume, scn, floor, error);
     if (!failed) {
         volume->checkpoint_scn = scn;
         volume->replay_from = floor;
     }
+    volume_write_end(volume);
     volume_release(volume);
     return failed;
 }

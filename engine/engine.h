@@ -32,6 +32,8 @@ struct engine_options {
     uint64_t shard_bytes_max; /* a shard above this is split; 0 = default */
     uint64_t sizing_every_ns; /* how often shards are looked at, to be split, merged or moved; 0 = default */
     uint64_t checkpoint_log_bytes; /* log that may pile up before a checkpoint; 0 = default */
+    uint64_t
+        generation_pages; /* fewer pages than that never cause a commit in the middle of a merge; 0 = default */
 };
 
 /* Opens the engine on this core; every core of the node calls it with the same options and the same zeroed `engine` room

@@ -57,6 +57,9 @@ struct core_volume {
     uint64_t replay_from;    /* the log is needed from here */
     bool held;               /* somebody makes a checkpoint or takes a shard out */
     struct fiber_queue free;
+    bool
+        writing; /* somebody writes roots and commits; who holds the volume may take this, not the other way round */
+    struct fiber_queue written;
 };
 
 struct shard {
@@ -416,6 +419,11 @@ enum sqlstate volume_put_root(struct core_volume *volume, uint64_t shard, const 
 /* One at a time makes checkpoints of a volume or takes shards out of it. Waiting yields, not cancelable. */
 void volume_hold(struct engine_core *core, struct core_volume *volume);
 void volume_release(struct core_volume *volume);
+/* One at a time changes the volume's roots. Waiting yields, not cancelable. */
+void volume_write_begin(struct engine_core *core, struct core_volume *volume);
+void volume_write_end(struct core_volume *volume);
+/* The row store's relieve(); `argument` is a struct shard. */
+enum sqlstate volume_relieve(void *argument, struct error *error);
 /* All cores, then cuts the log. Core 0. Yields. */
 enum sqlstate checkpoint_node(struct engine_core *core, struct error *error);
 enum sqlstate tend_open(struct engine_core *core, struct error *error);

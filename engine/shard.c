@@ -113,6 +113,7 @@ static enum sqlstate open_volume(struct engine_core *core, uint32_t number, stru
     volume->checkpoint_scn = root.checkpoint_scn;
     volume->replay_from = root.replay_from;
     fiber_queue_init(&volume->free);
+    fiber_queue_init(&volume->written);
     core->volumes++;
     return SQLSTATE_OK;
 }
@@ -208,7 +209,9 @@ struct shard *shard_open(struct engine_core *core, const struct shard_place *pla
                                                   .root = shard->written,
                                                   .shard = place->shard,
                                                   .memory_bytes = history_bytes_max(core),
-                                                  .left = branch_row_left};
+                                                  .left = branch_row_left,
+                                                  .relieve = volume_relieve,
+                                                  .argument = shard};
         shard->store = row_store_open(scope, &options);
     }
     list_append(&core->shards, &shard->of_core);
@@ -247,6 +250,7 @@ enum sqlstate shard_drop(struct shard *shard, struct error *error)
     check(shard->dropped);
     if (volume) {
         volume_hold(core, volume);
+        volume_write_begin(core, volume);
         failed = drop_rows(shard, error);
     }
     check(!shard->users);
@@ -267,8 +271,10 @@ enum sqlstate shard_drop(struct shard *shard, struct error *error)
         }
         scope_close(shard->scope);
     }
-    if (volume)
+    if (volume) {
+        volume_write_end(volume);
         volume_release(volume);
+    }
     return failed;
 }
 

@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 
-/* The file grows by an eighth, within these bounds: files stay in few pieces, and a small one stays small. */
+/* The file grows by a 32nd, within these bounds: files stay in few pieces, and little of one is ever in vain. */
 #define GROWTH_BYTES_MIN (1024U * 1024)
 #define GROWTH_BYTES_MAX (64U * 1024 * 1024)
 
@@ -55,7 +55,7 @@ void volume_unpin(struct volume *volume, struct page *page)
 
 static uint64_t growth(const struct volume *volume, uint64_t places)
 {
-    uint64_t bytes = volume->space.places * volume->page_bytes / 8;
+    uint64_t bytes = volume->space.places * volume->page_bytes / 32;
     bytes = bytes < GROWTH_BYTES_MIN ? GROWTH_BYTES_MIN : bytes > GROWTH_BYTES_MAX ? GROWTH_BYTES_MAX : bytes;
     /* Larger maps need a larger reserve; a group and a directory more are enough for any step but the largest. */
     uint64_t chunk = bytes / volume->page_bytes,

@@ -15,6 +15,8 @@ struct row_store {
     struct history *history;
     size_t memory_bytes; /* limit of the history */
     void (*left)(struct writer *writer, struct bytes key);
+    enum sqlstate (*relieve)(void *argument, struct error *error);
+    void *argument;            /* relieve()'s */
     struct list spills;        /* spill.h */
     struct list spills_dead;   /* those whose pages are to be freed */
     bool merging;              /* one fiber at a time brings versions into the tree, or into spills */
@@ -25,6 +27,9 @@ static inline struct row_store *row_store_of(struct store *store)
 {
     return container_of(store, struct row_store, store);
 }
+
+/* Between two stretches of a merge: others run, and the volume may be committed. Yields. */
+enum sqlstate row_merge_pause(struct row_store *rows, struct error *error);
 
 /* Brings the figures in `store` up to date. */
 void row_account(struct row_store *rows);

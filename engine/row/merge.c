@@ -263,6 +263,12 @@ static bool seek_work(struct pass *pass)
     }
 }
 
+enum sqlstate row_merge_pause(struct row_store *rows, struct error *error)
+{
+    fiber_yield(rows->world->scheduler);
+    return rows->relieve ? rows->relieve(rows->argument, error) : SQLSTATE_OK;
+}
+
 static enum sqlstate merge_all(struct pass *pass, size_t room, struct error *error)
 {
     struct row_store *rows = pass->rows;
@@ -272,7 +278,8 @@ static enum sqlstate merge_all(struct pass *pass, size_t room, struct error *err
         if (room && history_bytes(rows->history) < room)
             break;
         failed = merge_stretch(pass, &last, error);
-        fiber_yield(rows->world->scheduler);
+        if (!failed)
+            failed = row_merge_pause(rows, error);
     }
     unprepare(pass);
     return failed;

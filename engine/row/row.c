@@ -739,6 +739,8 @@ struct store *row_store_open(struct scope *scope, const struct row_store_options
     rows->volume = options->volume;
     rows->memory_bytes = options->memory_bytes;
     rows->left = options->left;
+    rows->relieve = options->relieve;
+    rows->argument = options->argument;
     rows->history = history_open(scope);
     rows->tree = tree_open(scope, options->volume, &options->root);
     fiber_queue_init(&rows->merged);

@@ -15,6 +15,10 @@ struct row_store_options {
     /* An open writer's versions of the row leave memory: row_store_holders() tells of them from now on. May be NULL. Must not
      * yield. */
     void (*left)(struct writer *writer, struct bytes key);
+    /* Called between two stretches of a merge, a fold or a spill, by whoever has the right to merge: a place to commit the
+     * volume when too many of its pages wait for that. May be NULL. Yields. */
+    enum sqlstate (*relieve)(void *argument, struct error *error);
+    void *argument;
 };
 
 /* Opens; freed with the scope. Reads nothing and does not yield. */

@@ -563,7 +563,8 @@ static enum sqlstate spill_writer(struct row_store *rows, struct writer *writer,
     enum sqlstate failed = SQLSTATE_OK;
     for (bool last = false; !failed && !last && history_bytes(rows->history) >= room;) {
         failed = spill_stretch(pass, &last, error);
-        fiber_yield(rows->world->scheduler);
+        if (!failed)
+            failed = row_merge_pause(rows, error);
         if (!pass->spill->writer)
             break; /* it has ended */
     }
