@@ -19,7 +19,7 @@ help:
 	@echo "make test        everything a change must pass: builds, tests, sanitizers, checks; ends with counts"
 	@echo "make check       format, layers, headers compile alone, forbidden symbols, words"
 	@echo "make format      format every C file"
-	@echo "make bench       the micro benchmarks, and the engine beside its peers"
+	@echo "make bench       the micro benchmarks, the engine and SQL beside their peers"
 	@echo "make sim SEED=1  one run of the simulator"
 	@echo "make fuzz        the fuzz targets, SECONDS=60 each (clang)"
 	@echo "make clean       remove everything that was built; data/ stays"
