@@ -1,7 +1,7 @@
 # The front desk: what people type. The build itself is in meson.build, the work is done by tool/ and by programs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench check format sim fuzz clean
+.PHONY: help run build test bench check format sim fuzz console clean
 
 # Where make run listens, and how much of the machine it takes.
 DATA   ?= data
@@ -22,6 +22,7 @@ help:
 	@echo "make bench       the micro benchmarks, the engine and SQL beside their peers"
 	@echo "make sim SEED=1  one run of the simulator"
 	@echo "make fuzz        the fuzz targets, SECONDS=60 each (clang)"
+	@echo "make console     build the web console anew (npm); what was built is committed"
 	@echo "make clean       remove everything that was built; data/ stays"
 
 run:
@@ -55,6 +56,9 @@ sim:
 fuzz:
 	@tool/install build test check
 	@tool/fuzz $(SECONDS)
+
+console:
+	@tool/console
 
 clean:
 	rm -rf build build-test build-clang build-tsan build-fuzz
