@@ -28,6 +28,9 @@ struct linux_options {
     uint32_t connections_max; /* descriptors to ask the system for, beside files */
     enum log_level log_level;
     bool catch_signals; /* SIGTERM and SIGINT ask the node to stop; SIGPIPE is ignored */
+    /* Called in the loop of core 0 for each SIGHUP (several may count as one), with linux_run()'s argument; must not
+     * yield. NULL = SIGHUP does what it does in any process. Needs catch_signals. */
+    void (*hangup)(struct world *world, void *argument);
 };
 
 /* Runs `core_main` as the first fiber of every core, each on a thread of its own, and returns when all of
@@ -37,6 +40,21 @@ struct linux_options {
 enum sqlstate linux_run(const struct linux_options *options,
                         void (*core_main)(struct world *world, void *argument), void *argument,
                         struct error *error);
+
+/* ---- threads that are none of ours: libraries with loops of their own ---- */
+
+struct linux_core;
+
+/* Embed in whatever a foreign thread has for a core. `land` runs once in the loop of the core; it must not yield. */
+struct linux_landing {
+    struct linux_landing *next; /* the inbox's while it is in there */
+    void (*land)(struct linux_core *core, struct linux_landing *landing);
+};
+
+/* Hands `landing` to the core whose world this is, which must run until it has landed, and wakes it if it sleeps. What
+ * one thread hands over lands in that order. Callable from any thread; never waits. What the thread wrote before is visible
+ * to `land`. The memory is the core's from then on: do not touch it again. */
+void linux_hand_over(struct world *world, struct linux_landing *landing);
 
 /* Processors this process may run on. */
 uint32_t linux_processors(void);

@@ -55,6 +55,11 @@ void linux_hand_back(struct linux_core *core, struct linux_landing *landing)
         linux_wake(core);
 }
 
+void linux_hand_over(struct world *world, struct linux_landing *landing)
+{
+    linux_hand_back(linux_core_of(world), landing);
+}
+
 uint32_t linux_inbox_drain(struct linux_core *core)
 {
     if (!atomic_load_explicit(&core->inbox, memory_order_relaxed))
@@ -95,6 +100,15 @@ static void tell_stop(struct linux_core *core)
         return;
     core->stop_seen = true;
     fiber_wake_all(&core->stop_waiters);
+}
+
+/* The loop is awake because whoever set the flag woke it; a flag set while it falls asleep leaves the descriptor readable. */
+static void tell_hangup(struct linux_core *core)
+{
+    struct linux_node *node = core->node;
+    if (core->world.core == 0 && atomic_load_explicit(&node->hangup_asked, memory_order_relaxed) &&
+        atomic_exchange(&node->hangup_asked, false) && core->world.scope && !core->stop_seen)
+        node->options.hangup(&core->world, node->argument);
 }
 
 /* Looks for something to do until `until_ns` without asking the kernel; true when there is. */
@@ -156,6 +170,7 @@ static void loop_turn(struct linux_core *core)
     world->now_ns = clock_ns(CLOCK_MONOTONIC);
     scheduler_tick(world->scheduler, world->now_ns);
     tell_stop(core);
+    tell_hangup(core);
     linux_inbox_drain(core);
     mailbox_drain(world, LOOP_MAIL_PER_TURN);
     scheduler_run(world->scheduler, LOOP_FIBERS_PER_TURN);

@@ -67,13 +67,7 @@ enum sqlstate linux_run_tuned(const struct linux_options *options, const struct 
                               void (*core_main)(struct world *world, void *argument), void *argument,
                               struct error *error);
 
-/* ---- the inbox: what threads hand back to a core ---- */
-
-/* Embed in whatever a thread does for a core. `land` runs once in the loop of the core; it must not yield. */
-struct linux_landing {
-    struct linux_landing *next; /* the inbox's while it is in there */
-    void (*land)(struct linux_core *core, struct linux_landing *landing);
-};
+/* ---- the inbox: what threads hand back to a core (struct linux_landing, linux.h) ---- */
 
 /* Hands `landing` to the core and wakes it if it sleeps. Callable from any thread; never waits. What the
  * thread wrote before is visible to `land`. The memory is the core's from then on: do not touch it again. */
@@ -94,6 +88,8 @@ struct linux_node {
     struct linux_core *core[CORES_MAX];
     char why_classic[256];        /* why io_uring was not to be had, or "" */
     atomic_bool stop_asked;       /* set once by anyone; each core looks at it every turn */
+    atomic_bool hangup_asked;     /* a SIGHUP came that core 0 has not looked at */
+    void *argument;               /* linux_run()'s, for options.hangup */
     atomic_uint cores_unfinished; /* cores whose world's scope is not gone; mail is moved until it is 0 */
 };
 

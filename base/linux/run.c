@@ -5,8 +5,9 @@
  *     core's thread:               open -> (all opened?) -> run the world -> close -> end
  *
  * No core runs anything before all have opened, so a failure to open is a failure to start. SIGTERM and
- * SIGINT are blocked everywhere and read from a descriptor by the calling thread; the first asks all cores to
- * stop, the second ends the process at once (what is durable is durable). A core's thread has an alternate
+ * SIGINT (and SIGHUP, where somebody wants to know of it) are blocked everywhere and read from a descriptor by the
+ * calling thread; the first of the two asks all cores to stop, the second ends the process at once (what is durable
+ * is durable). A core's thread has an alternate
  * stack, so that the report on a stack that overflowed has room; the address of its core is kept at the
  * bottom of that stack, which is how the signal's action finds it without a global variable. */
 #include "base/linux/limits.h"
@@ -122,6 +123,8 @@ static enum sqlstate signals_open(struct run *run, struct error *error)
     sigemptyset(&mask);
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
+    if (run->node->options.hangup)
+        sigaddset(&mask, SIGHUP);
     run->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (run->signals < 0)
         return linux_error(error, DEED_OTHER, errno, "could not open a descriptor for signals");
@@ -157,6 +160,11 @@ static void wait_for_end(struct run *run, uint32_t threads)
             ended += (uint32_t)more;
         struct signalfd_siginfo signal;
         while (run->signals >= 0 && read(run->signals, &signal, sizeof signal) == sizeof signal) {
+            if (signal.ssi_signo == SIGHUP) {
+                atomic_store(&run->node->hangup_asked, true);
+                linux_wake(run->node->core[0]);
+                continue;
+            }
             if (++received > 1)
                 _exit(128 + (int)signal.ssi_signo);
             linux_stop(run->node);
@@ -363,7 +371,7 @@ enum sqlstate linux_run_tuned(const struct linux_options *options, const struct 
     struct run *run = scope_alloc_zeroed(scope, sizeof *run);
     run->node = node;
     run->core_main = core_main;
-    run->argument = argument;
+    run->argument = node->argument = argument;
     run->signals = -1;
     pthread_mutex_init(&run->mutex, NULL);
     pthread_cond_init(&run->changed, NULL);

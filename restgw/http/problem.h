@@ -1,9 +1,9 @@
 /* Problem documents (RFC 9457): how every failure is said to a client of the REST interface.
  *
- *     {"type":"https://synod.dev/problems/serialization-failure","title":"Serialization failure","status":409,
+ *     {"type":"urn:synod:problem:serialization-failure","title":"Serialization failure","status":409,
  *      "detail":"could not serialize access ...","sqlstate":"40001", ... ,"transaction_state":"failed","retry":"transaction"}
  *
- * The members `retry` and `transaction_state` are what drivers act upon. */
+ * The members of an error of SQL stand under their own names; its DETAIL is `error_detail`, its message `detail`. The members `retry` and `transaction_state` are what drivers act upon. */
 #ifndef SYNOD_RESTGW_HTTP_PROBLEM_H
 #define SYNOD_RESTGW_HTTP_PROBLEM_H
 
