@@ -178,6 +178,7 @@ struct session {
 
     struct catalog_session identity;
     const char *database, *role, *session_role, *login_role;
+    struct known_role *known_roles; /* those that settings have named */
     struct environment environment;
     struct settings settings;
     struct scope *zone_scope; /* of a time zone made of a rule; NULL = none */
@@ -230,9 +231,12 @@ void session_notice_error(struct session *session, enum session_severity severit
 enum sqlstate session_view(struct session *session, struct scope *scope, struct catalog_view **view,
                            struct error *error);
 
-/* The session's role changes (SET ROLE, SET SESSION AUTHORIZATION). Yields. */
-enum sqlstate session_set_role(struct session *session, const char *name, struct error *error);
-enum sqlstate session_set_authorization(struct session *session, const char *name, struct error *error);
+/* Whether the session may have that role (SET ROLE, SET SESSION AUTHORIZATION): 22023 there is none, 42501. Yields. */
+enum sqlstate session_role_check(struct session *session, const char *name, struct error *error);
+enum sqlstate session_authorization_check(struct session *session, const char *name, struct error *error);
+/* It has it from now on; "none" and "" stand for the one before. Does not yield. */
+void session_role_apply(struct session *session, const char *name);
+void session_authorization_apply(struct session *session, const char *name);
 
 /* ---- transaction.c ---- */
 

@@ -271,40 +271,95 @@ static enum sqlstate role_find(struct session *session, const char *name, const 
     return failed;
 }
 
-static void role_take(struct session *session, const struct role *role)
+/* Roles that settings name, as they were when they were set: undoing a SET must not ask the catalog. */
+struct known_role {
+    struct known_role *next;
+    const char *name;
+    uint32_t oid;
+    bool superuser;
+};
+
+static struct known_role *role_known(const struct session *session, const char *name)
+{
+    for (struct known_role *known = session->known_roles; known; known = known->next)
+        if (strcmp(known->name, name) == 0)
+            return known;
+    return NULL;
+}
+
+static void role_remember(struct session *session, const struct role *role)
+{
+    struct known_role *known = role_known(session, role->name);
+    if (!known) {
+        known = scope_alloc(session->scope, sizeof *known);
+        *known = (struct known_role){.next = session->known_roles,
+                                     .name = scope_copy_text(session->scope, role->name)};
+        session->known_roles = known;
+    }
+    known->oid = role->oid;
+    known->superuser = role->superuser;
+}
+
+static void role_take(struct session *session, const struct known_role *role)
 {
     session->identity.role = role->oid;
-    session->role = scope_copy_text(session->scope, role->name);
+    session->role = role->name;
     session->superuser = role->superuser;
     session->path_version = 0;
     session->settings.generation++;
     settings_force(&session->settings, "is_superuser", role->superuser ? "on" : "off");
 }
 
-enum sqlstate session_set_role(struct session *session, const char *name, struct error *error)
+enum sqlstate session_role_check(struct session *session, const char *name, struct error *error)
 {
     struct scope *work = scope_open(session->scope, "role");
     const struct role *role;
-    bool none = strcasecmp(name, "none") == 0;
-    enum sqlstate failed = role_find(session, none ? session->session_role : name, &role, work, error);
+    bool may = true;
+    enum sqlstate failed = role_find(session, name, &role, work, error);
     if (!failed)
-        role_take(session, role);
+        failed = catalog_role_has(session->environment.catalog, session->identity.session_role, role->oid,
+                                  &may, error);
+    if (!failed && !may)
+        failed = error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE, "permission denied to set role \"%s\"",
+                           name);
+    if (!failed)
+        role_remember(session, role);
     scope_close(work);
     return failed;
 }
 
-enum sqlstate session_set_authorization(struct session *session, const char *name, struct error *error)
+enum sqlstate session_authorization_check(struct session *session, const char *name, struct error *error)
 {
     struct scope *work = scope_open(session->scope, "role");
-    const struct role *role;
-    enum sqlstate failed = role_find(session, *name ? name : session->login_role, &role, work, error);
-    if (!failed) {
-        role_take(session, role);
-        session->identity.session_role = role->oid;
-        session->session_role = session->role;
-    }
+    const struct role *role, *login;
+    enum sqlstate failed = role_find(session, session->login_role, &login, work, error);
+    if (!failed)
+        failed = role_find(session, name, &role, work, error);
+    if (!failed && role->oid != login->oid && !login->superuser)
+        failed = error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE,
+                           "permission denied to set session authorization");
+    if (!failed)
+        role_remember(session, role);
     scope_close(work);
-    return failed;
+    return failed ? failed : settings_set(&session->settings, "role", "none", SET_SESSION, error);
+}
+
+void session_role_apply(struct session *session, const char *name)
+{
+    const struct known_role *role =
+        role_known(session, strcasecmp(name, "none") == 0 ? session->session_role : name);
+    if (role)
+        role_take(session, role);
+}
+
+void session_authorization_apply(struct session *session, const char *name)
+{
+    const struct known_role *role = role_known(session, *name ? name : session->login_role);
+    if (!role)
+        return;
+    session->session_role = role->name;
+    session->identity.session_role = role->oid;
+    session_role_apply(session, settings_get(&session->settings, "role"));
 }
 
 /* ---- open ---- */
@@ -336,7 +391,8 @@ static enum sqlstate identity_find(struct session *session, struct error *error)
                                                      .session_role = role->oid,
                                                      .sequences = sequences,
                                                      .sql_show = define_show};
-        role_take(session, role);
+        role_remember(session, role);
+        role_take(session, session->known_roles);
         session->login_role = session->session_role = session->role;
     }
     scope_close(work);
@@ -488,16 +544,22 @@ static void session_idle_late(void *argument)
                                               : "terminating connection due to idle-session timeout");
 }
 
+/* The clock of statement_timeout, unless it runs already. */
+static void timeout_begin(struct session *session)
+{
+    uint64_t timeout_ms = setting_ms(session, "statement_timeout");
+    if (timeout_ms && !session->statement_timer.place)
+        fiber_timer_set(session->world->scheduler, &session->statement_timer,
+                        session->world->now_ns + timeout_ms * NS_PER_MS, statement_late, session);
+}
+
 /* The door calls: from here on the session is busy. */
 static void command_begin(struct session *session, const char *text)
 {
     struct scheduler *scheduler = session->world->scheduler;
     session->fiber = fiber_running(scheduler);
     fiber_timer_clear(scheduler, &session->idle_timer);
-    uint64_t timeout_ms = setting_ms(session, "statement_timeout");
-    if (timeout_ms && !session->statement_timer.place)
-        fiber_timer_set(scheduler, &session->statement_timer, session->world->now_ns + timeout_ms * NS_PER_MS,
-                        statement_late, session);
+    timeout_begin(session);
     session->environment.statement_time = session->query_start = session->state_change = session_now(session);
     if (!text)
         return;
@@ -608,6 +670,8 @@ static enum sqlstate query_many(struct session *session, const char *text, struc
     session->several = true;
     for (uint32_t i = 0; i < count && !failed; i++) {
         struct statement *statement = statement_of_text(session, source, i);
+        fiber_timer_clear(session->world->scheduler, &session->statement_timer);
+        timeout_begin(session); /* each has its own time, and the one before may have set it */
         failed = query_one(session, statement, error);
         statement_release(session, statement);
     }

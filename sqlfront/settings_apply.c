@@ -154,9 +154,11 @@ enum sqlstate setting_check(struct session *session, struct scope *scope, const 
     if (strcmp(name, "transaction_read_only") == 0)
         return read_only_check(session, value, error);
     if (strcmp(name, "role") == 0)
-        return session_set_role(session, value, error);
-    if (strcmp(name, "session_authorization") == 0)
-        return session_set_authorization(session, value, error);
+        return strcasecmp(value, "none") == 0 ? SQLSTATE_OK : session_role_check(session, value, error);
+    if (strcmp(name, "session_authorization") == 0) {
+        *kept = *value ? value : session->login_role;
+        return session_authorization_check(session, *kept, error);
+    }
     if (strcmp(name, "default_table_access_method") == 0 && strcmp(value, "heap") != 0 &&
         strcmp(value, "memory") != 0 && strcmp(value, "columnar") != 0) {
         char detail[160];
@@ -216,6 +218,10 @@ void setting_apply(struct session *session, const struct setting *setting, const
         environment->bytea_escape = strcmp(value, "escape") == 0;
     else if (strcmp(name, "standard_conforming_strings") == 0)
         environment->standard_conforming_strings = strcmp(value, "on") == 0;
+    else if (strcmp(name, "role") == 0)
+        session_role_apply(session, value);
+    else if (strcmp(name, "session_authorization") == 0)
+        session_authorization_apply(session, value);
     else if (strcmp(name, "transaction_isolation") == 0)
         transaction_renew(session);
     else if (strcmp(name, "transaction_read_only") == 0 && session->transaction)

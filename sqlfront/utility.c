@@ -305,7 +305,7 @@ static enum sqlstate discard_run(struct session *session, const DiscardStmt *dis
     if (failed)
         return failed;
     cursors_close(session);
-    failed = session_set_authorization(session, "", error);
+    failed = settings_set(&session->settings, "session_authorization", NULL, SET_SESSION, error);
     if (!failed)
         failed = settings_reset_all(&session->settings, error);
     prepared_drop_all(session);
