@@ -320,8 +320,8 @@ enum sqlstate session_role_check(struct session *session, const char *name, stru
         failed = catalog_role_has(session->environment.catalog, session->identity.session_role, role->oid,
                                   &may, error);
     if (!failed && !may)
-        failed = error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE, "permission denied to set role \"%s\"",
-                           name);
+        failed =
+            error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE, "permission denied to set role \"%s\"", name);
     if (!failed)
         role_remember(session, role);
     scope_close(work);

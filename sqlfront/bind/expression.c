@@ -608,7 +608,7 @@ struct expression *array_bind(struct level *level, const A_ArrayExpr *array, con
                                      : node_bind(level, node);
         if (!one)
             return NULL;
-        made->nested |= IsA(node, A_ArrayExpr) || type_is_array(one->type);
+        made->nested |= IsA(node, A_ArrayExpr) || (type_is_array(one->type) && !one->type->array);
         argument_add(binder, made, one);
     }
     if (!type) {

@@ -22,7 +22,9 @@ static struct expression *one_column(struct level *level, const SubLink *link, s
         made->modifier = column->modifier;
         return made;
     }
-    uint32_t array = type_is_array(column->type) ? column->type->oid : column->type->array;
+    uint32_t array = column->type->array;
+    if (!array && type_is_array(column->type))
+        array = column->type->oid;
     if (!array)
         return fail(binder, SQLSTATE_UNDEFINED_OBJECT, link->location,
                     "could not find array type for data type %s", type_name(binder, column->type));

@@ -284,6 +284,123 @@ enum sqlstate level_apply(struct level *level, struct path **path, struct expres
     return finding.failed;
 }
 
+/* ---- subqueries asked beforehand ---- */
+
+static struct path *result_path(struct planner *planner)
+{
+    struct path *path = plan_alloc(planner, sizeof *path);
+    path->plan = plan_make(planner, PLAN_RESULT, 0);
+    path->plan->rows = 1;
+    path->plan->cost = 0.1;
+    return path;
+}
+
+struct hoisting {
+    struct walk walk;
+    struct level *level;
+    struct hoisted *hoisted;
+    const char *where;
+    struct error *error;
+    enum sqlstate failed;
+};
+
+static void hoist_visit(struct walk *walk, struct expression **place)
+{
+    struct hoisting *hoisting = (struct hoisting *)walk;
+    struct level *level = hoisting->level;
+    struct expression *node = *place;
+    if (hoisting->failed)
+        return;
+    if (node->kind != EXPRESSION_SUBQUERY) {
+        walk_expression(walk, node);
+        return;
+    }
+    struct hoisted *hoisted = hoisting->hoisted;
+    if (hoisted->count == HOISTED_MAX || expression_ranges(node) != 0) {
+        hoisting->failed = error_set(
+            hoisting->error, SQLSTATE_FEATURE_NOT_SUPPORTED, "%s subqueries in %s are not supported yet",
+            hoisted->count == HOISTED_MAX ? "so many" : "correlated", hoisting->where);
+        return;
+    }
+    struct expression *parameter = expression_make(level->planner->scope, EXPRESSION_PARAMETER, node->type);
+    parameter->parameter_source = PARAMETER_OUTER;
+    parameter->number = (int32_t)level->planner->outer_parameters++;
+    parameter->modifier = node->modifier;
+    parameter->collation = node->collation;
+    hoisted->node[hoisted->count] = node;
+    hoisted->parameter[hoisted->count++] = (uint32_t)parameter->number;
+    *place = parameter;
+}
+
+static enum sqlstate hoist(struct level *level, struct hoisted *hoisted, struct expression **expression,
+                           const char *where, struct error *error)
+{
+    struct hoisting hoisting = {.walk = {.expression = hoist_visit, .query = skip_query},
+                                .level = level,
+                                .hoisted = hoisted,
+                                .where = where,
+                                .error = error};
+    if (*expression)
+        hoist_visit(&hoisting.walk, expression);
+    return hoisting.failed;
+}
+
+enum sqlstate level_hoist(struct level *level, struct expression **expression, const char *where,
+                          struct error *error)
+{
+    return hoist(level, &level->hoisted, expression, where, error);
+}
+
+/* First the subqueries, then the path with their values as parameters. */
+static enum sqlstate hoisted_first(struct level *level, const struct hoisted *hoisted, struct path **path,
+                                   struct error *error)
+{
+    struct planner *planner = level->planner;
+    if (hoisted->count == 0)
+        return SQLSTATE_OK;
+    struct path *before = result_path(planner), *inner = *path;
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t i = 0; i < hoisted->count && !failed; i++)
+        failed = level_apply(level, &before, hoisted->node[i], error);
+    if (failed)
+        return failed;
+    struct path *result = plan_alloc(planner, sizeof *result);
+    *result = combined(planner, before, inner);
+    struct plan *apply = result->plan;
+    apply->kind = PLAN_APPLY;
+    apply->apply = APPLY_JOIN;
+    apply->join = JOIN_INNER;
+    apply->input[0] = before->plan;
+    apply->input[1] = inner->plan;
+    apply->rows = inner->plan->rows;
+    apply->cost = before->plan->cost + inner->plan->cost;
+    apply->parameters = hoisted->count;
+    apply->parameter = plan_alloc(planner, hoisted->count * sizeof *apply->parameter);
+    apply->parameter_value = plan_alloc(planner, hoisted->count * sizeof *apply->parameter_value);
+    for (uint32_t i = 0; i < hoisted->count; i++) {
+        ((uint32_t *)apply->parameter)[i] = hoisted->parameter[i];
+        failed = level_resolve(level, before, hoisted->node[i], &apply->parameter_value[i], error);
+        if (failed)
+            return failed;
+    }
+    /* Only the inner slots go on. */
+    uint32_t skip = before->plan->columns, count = inner->plan->columns;
+    struct path *project = path_over(planner, PLAN_PROJECT, result);
+    project->plan->columns = project->plan->expressions = count;
+    project->plan->column = inner->plan->column;
+    project->plan->expression = plan_alloc(planner, (count + 1) * sizeof *project->plan->expression);
+    for (uint32_t i = 0; i < count; i++)
+        project->plan->expression[i] = slot_expression(planner, result, skip + i);
+    project->slot = inner->slot;
+    *path = project;
+    return SQLSTATE_OK;
+}
+
+enum sqlstate level_hoisted(struct level *level, struct path **path, struct error *error)
+{
+    return hoisted_first(level, &level->hoisted, path, error);
+}
+
 /* ---- leaves that are no tables ---- */
 
 static struct path *leaf_path(struct level *level, uint32_t range, struct plan *plan)
@@ -301,23 +418,27 @@ static enum sqlstate function_leaf(struct level *level, uint32_t at, struct path
     struct planner *planner = level->planner;
     const struct range *range = &level->query->range[at];
     struct plan *plan = plan_make(planner, PLAN_FUNCTION, range->columns);
-    (void)error;
+    struct hoisted hoisted = {0};
     for (uint32_t i = 0; i < range->columns; i++)
         plan->column[i] = range->column[i].type;
     plan->functions = range->functions;
     plan->ordinality = range->ordinality;
     plan->alias = range->name;
     plan->function = plan_alloc(planner, range->functions * sizeof *plan->function);
-    for (uint32_t i = 0; i < range->functions; i++)
-        plan->function[i] = (struct plan_function){.call = expression_outward(level, range->function[i]),
-                                                   .columns = range->function_columns[i]};
+    for (uint32_t i = 0; i < range->functions; i++) {
+        struct expression *call = expression_outward(level, range->function[i]);
+        enum sqlstate failed = hoist(level, &hoisted, &call, "a function in FROM", error);
+        if (failed)
+            return failed;
+        plan->function[i] = (struct plan_function){.call = call, .columns = range->function_columns[i]};
+    }
     plan->rows = 100;
     for (uint32_t i = 0; i < range->functions; i++)
         if (!plan->function[i].call->procedure || !plan->function[i].call->procedure->returns_set)
             plan->rows = range->functions == 1 ? 1 : plan->rows;
     plan->cost = plan->rows * COST_SCAN_ROW;
     *path = leaf_path(level, at, plan);
-    return SQLSTATE_OK;
+    return hoisted_first(level, &hoisted, path, error);
 }
 
 static bool any_subquery(const struct range *range)
@@ -327,15 +448,6 @@ static bool any_subquery(const struct range *range)
             if (expression_facts(range->value[row][c]) & FACT_SUBQUERY)
                 return true;
     return false;
-}
-
-static struct path *result_path(struct planner *planner)
-{
-    struct path *path = plan_alloc(planner, sizeof *path);
-    path->plan = plan_make(planner, PLAN_RESULT, 0);
-    path->plan->rows = 1;
-    path->plan->cost = 0.1;
-    return path;
 }
 
 /* Each row by itself: one with a subquery in it needs an APPLY. */
@@ -482,96 +594,5 @@ enum sqlstate level_apply_leaf(struct level *level, struct path *outer, uint32_t
     apply->rows = outer->plan->rows * inner->plan->rows;
     apply->cost = outer->plan->cost + outer->plan->rows * (inner->plan->cost + COST_ROW_OUT);
     *path = result;
-    return SQLSTATE_OK;
-}
-
-/* ---- subqueries asked beforehand ---- */
-
-struct hoisting {
-    struct walk walk;
-    struct level *level;
-    const char *where;
-    struct error *error;
-    enum sqlstate failed;
-};
-
-static void hoist_visit(struct walk *walk, struct expression **place)
-{
-    struct hoisting *hoisting = (struct hoisting *)walk;
-    struct level *level = hoisting->level;
-    struct expression *node = *place;
-    if (hoisting->failed)
-        return;
-    if (node->kind != EXPRESSION_SUBQUERY) {
-        walk_expression(walk, node);
-        return;
-    }
-    if (expression_ranges(node) != 0 || level->hoisted == 16) {
-        hoisting->failed = error_set(hoisting->error, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                                     "correlated subqueries in %s are not supported yet", hoisting->where);
-        return;
-    }
-    struct expression *parameter = expression_make(level->planner->scope, EXPRESSION_PARAMETER, node->type);
-    parameter->parameter_source = PARAMETER_OUTER;
-    parameter->number = (int32_t)level->planner->outer_parameters++;
-    parameter->modifier = node->modifier;
-    parameter->collation = node->collation;
-    level->hoist[level->hoisted] = node;
-    level->hoist_parameter[level->hoisted++] = (uint32_t)parameter->number;
-    *place = parameter;
-}
-
-enum sqlstate level_hoist(struct level *level, struct expression **expression, const char *where,
-                          struct error *error)
-{
-    struct hoisting hoisting = {.walk = {.expression = hoist_visit, .query = skip_query},
-                                .level = level,
-                                .where = where,
-                                .error = error};
-    if (*expression)
-        hoist_visit(&hoisting.walk, expression);
-    return hoisting.failed;
-}
-
-enum sqlstate level_hoisted(struct level *level, struct path **path, struct error *error)
-{
-    struct planner *planner = level->planner;
-    if (level->hoisted == 0)
-        return SQLSTATE_OK;
-    struct path *before = result_path(planner), *inner = *path;
-    enum sqlstate failed = SQLSTATE_OK;
-    for (uint32_t i = 0; i < level->hoisted && !failed; i++)
-        failed = level_apply(level, &before, level->hoist[i], error);
-    if (failed)
-        return failed;
-    struct path *result = plan_alloc(planner, sizeof *result);
-    *result = combined(planner, before, inner);
-    struct plan *apply = result->plan;
-    apply->kind = PLAN_APPLY;
-    apply->apply = APPLY_JOIN;
-    apply->join = JOIN_INNER;
-    apply->input[0] = before->plan;
-    apply->input[1] = inner->plan;
-    apply->rows = inner->plan->rows;
-    apply->cost = before->plan->cost + inner->plan->cost;
-    apply->parameters = level->hoisted;
-    apply->parameter = plan_alloc(planner, level->hoisted * sizeof *apply->parameter);
-    apply->parameter_value = plan_alloc(planner, level->hoisted * sizeof *apply->parameter_value);
-    for (uint32_t i = 0; i < level->hoisted; i++) {
-        ((uint32_t *)apply->parameter)[i] = level->hoist_parameter[i];
-        failed = level_resolve(level, before, level->hoist[i], &apply->parameter_value[i], error);
-        if (failed)
-            return failed;
-    }
-    /* Only the inner slots go on. */
-    uint32_t skip = before->plan->columns, count = inner->plan->columns;
-    struct path *project = path_over(planner, PLAN_PROJECT, result);
-    project->plan->columns = project->plan->expressions = count;
-    project->plan->column = inner->plan->column;
-    project->plan->expression = plan_alloc(planner, (count + 1) * sizeof *project->plan->expression);
-    for (uint32_t i = 0; i < count; i++)
-        project->plan->expression[i] = slot_expression(planner, result, skip + i);
-    project->slot = inner->slot;
-    *path = project;
     return SQLSTATE_OK;
 }

@@ -79,6 +79,14 @@ struct special_join {
     uint64_t left, right;         /* as written */
 };
 
+/* Subqueries that are asked before a plan runs, and where it finds their values. */
+#define HOISTED_MAX 16
+struct hoisted {
+    uint32_t count;
+    struct expression *node[HOISTED_MAX];
+    uint32_t parameter[HOISTED_MAX];
+};
+
 struct level {
     struct planner *planner;
     struct level *parent;
@@ -103,9 +111,7 @@ struct level {
     double wish_rows;
     bool writes; /* INSERT and the like */
     /* Subqueries that depend on nothing here, asked once before the plan runs, and the parameters that hold them. */
-    uint32_t hoisted;
-    struct expression *hoist[16];
-    uint32_t hoist_parameter[16];
+    struct hoisted hoisted;
 };
 
 struct common_plan {
