@@ -68,6 +68,7 @@ struct recipe {
     const uint32_t *parameter_types;
     uint64_t catalog_version;
     uint64_t settings_generation;
+    bool through_views;
     bool own; /* made while this transaction had changed the catalog: not to be used again */
 };
 

@@ -250,6 +250,34 @@ static void recipe_describe(struct recipe *recipe)
     recipe->shape = (struct session_shape){.count = planned->results, .columns = columns};
 }
 
+static void check_expression(struct walk *walk, struct expression **place)
+{
+    walk_expression(walk, *place);
+}
+
+/* Whether a view stands in it: then the privileges of others count, too. */
+struct views_walk {
+    struct walk walk;
+    bool found;
+};
+
+static void views_query(struct walk *walk, struct query **place)
+{
+    struct views_walk *views = (struct views_walk *)walk;
+    views->found |= (*place)->throughs > 0;
+    for (uint32_t i = 0; i < (*place)->ranges; i++)
+        views->found |= (*place)->range[i].from_view;
+    if (!views->found)
+        walk_query(walk, *place);
+}
+
+static bool has_views(struct query *query)
+{
+    struct views_walk views = {.walk = {.expression = check_expression, .query = views_query}};
+    views_query(&views.walk, &query);
+    return views.found;
+}
+
 static enum sqlstate recipe_fill(struct session *session, const struct statement *statement,
                                  struct recipe *recipe, struct error *error)
 {
@@ -290,8 +318,10 @@ static enum sqlstate recipe_fill(struct session *session, const struct statement
         .gather = strcmp(settings_get(&session->settings, "max_parallel_workers_per_gather"), "0") != 0,
     };
     failed = plan_query(&plan, recipe->query, &recipe->planned, error);
-    if (!failed)
+    if (!failed) {
         recipe_describe(recipe);
+        recipe->through_views = has_views(recipe->query);
+    }
     return failed;
 }
 
@@ -382,50 +412,56 @@ static enum sqlstate schema_check(struct catalog_view *view, const struct relati
     return catalog_check_schema(view, relation->schema, PRIVILEGE_USAGE, error);
 }
 
+/* `role` 0: the session's. In a view nobody looks at schemas. */
 static enum sqlstate range_check(struct catalog_view *view, struct scope *work, const struct range *range,
-                                 struct error *error)
+                                 uint32_t role, struct error *error)
 {
     const uint32_t written = PRIVILEGE_INSERT | PRIVILEGE_UPDATE | PRIVILEGE_REFERENCES;
     int16_t *numbers = scope_alloc(work, (range->columns + 1) * sizeof *numbers);
     uint32_t reads = range->privileges & PRIVILEGE_SELECT, writes = range->privileges & written;
     uint32_t others = range->privileges & ~(reads | writes), count;
-    enum sqlstate failed = schema_check(view, range->relation, error);
+    enum sqlstate failed = role ? SQLSTATE_OK : schema_check(view, range->relation, error);
     if (!failed && others)
-        failed = catalog_check_relation(view, range->relation, others, NULL, 0, error);
+        failed = catalog_check_relation(view, role, range->relation, others, NULL, 0, error);
     if (!failed && writes) {
         count = columns_list(range, range->columns_written, numbers);
-        failed = catalog_check_relation(view, range->relation, writes, count ? numbers : NULL, count, error);
+        failed =
+            catalog_check_relation(view, role, range->relation, writes, count ? numbers : NULL, count, error);
     }
     if (!failed && reads) {
         count = columns_list(range, range->columns_read, numbers);
-        failed = catalog_check_relation(view, range->relation, reads, count ? numbers : NULL, count, error);
+        failed =
+            catalog_check_relation(view, role, range->relation, reads, count ? numbers : NULL, count, error);
     }
     return failed;
 }
 
-/* Everything a query reads and writes, subqueries wherever they stand; what stands in a view is its owner's business. */
+/* Everything a query reads and writes, subqueries wherever they stand; what stands in a view is asked of its owner. */
 struct privileges_walk {
     struct walk walk;
     struct catalog_view *view;
     struct scope *work;
     const struct query *query;
+    uint32_t role; /* whose privileges count; 0 = the session's */
     enum sqlstate failed;
     struct error *error;
 };
 
-static void check_expression(struct walk *walk, struct expression **place)
-{
-    walk_expression(walk, *place);
-}
-
 static void query_check(struct privileges_walk *check, const struct query *query)
 {
     const struct query *above = check->query;
+    uint32_t of_target = check->role;
     check->query = query;
+    for (uint32_t i = 0; i < query->throughs && !check->failed; i++) {
+        check->failed = range_check(check->view, check->work, &query->through[i], of_target, check->error);
+        of_target = query->through[i].relation->owner;
+    }
     for (uint32_t i = 0; i < query->ranges && !check->failed; i++) {
         const struct range *range = &query->range[i];
+        bool target = query->kind != QUERY_SELECT && i == query->result;
         if (range->relation && range->privileges)
-            check->failed = range_check(check->view, check->work, range, check->error);
+            check->failed =
+                range_check(check->view, check->work, range, target ? of_target : check->role, check->error);
     }
     if (!check->failed)
         walk_query(&check->walk, (struct query *)query);
@@ -435,11 +471,13 @@ static void query_check(struct privileges_walk *check, const struct query *query
 static void check_query(struct walk *walk, struct query **place)
 {
     struct privileges_walk *check = (struct privileges_walk *)walk;
+    uint32_t role = check->role;
     for (uint32_t i = 0; i < check->query->ranges; i++)
         if (check->query->range[i].query == *place && check->query->range[i].from_view)
-            return;
+            check->role = check->query->range[i].relation->owner;
     if (!check->failed)
         query_check(check, *place);
+    check->role = role;
 }
 
 enum sqlstate recipe_check(struct session *session, const struct recipe *recipe, struct catalog_view *view,
@@ -448,7 +486,7 @@ enum sqlstate recipe_check(struct session *session, const struct recipe *recipe,
     if (session->read_only && !recipe->planned->reads_only)
         return error_set(error, SQLSTATE_READ_ONLY_SQL_TRANSACTION,
                          "cannot execute %s in a read-only transaction", query_words(recipe->query));
-    if (session->superuser)
+    if (session->superuser && !recipe->through_views)
         return SQLSTATE_OK;
     struct scope *work = scope_open(session->scope, "privileges");
     struct privileges_walk check = {.walk = {.expression = check_expression, .query = check_query},

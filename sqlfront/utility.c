@@ -366,7 +366,7 @@ static enum sqlstate lock_run(struct session *session, const LockStmt *lock, str
                           : lock->mode == LOCK_ROW_EXCLUSIVE ? PRIVILEGE_INSERT
                                                              : PRIVILEGE_UPDATE;
         if (!session->superuser)
-            failed = catalog_check_relation(view, relation, wanted, NULL, 0, error);
+            failed = catalog_check_relation(view, 0, relation, wanted, NULL, 0, error);
         const struct lock_object object = {
             .class = LOCK_CLASS_RELATION, .high = session->identity.database, .low = relation->oid};
         if (!failed)

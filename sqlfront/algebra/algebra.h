@@ -347,6 +347,9 @@ struct query {
 
     /* INSERT, UPDATE, DELETE, MERGE */
     uint32_t result; /* range index of the relation written to */
+    /* When a view was named: it and the views below it, down to the table, for their privileges. */
+    uint32_t throughs;
+    struct range *through;
     uint32_t returnings;
     struct target *returning; /* over `ranges` */
     /* INSERT: source rows come from the query's own FROM: one RANGE_VALUES or RANGE_SUBQUERY, or RANGE_RESULT */

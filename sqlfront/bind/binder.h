@@ -84,6 +84,7 @@ struct space {
     const char **names;         /* NULL = dropped, or hidden */
     struct expression **column; /* of level 0, what each stands for */
     const struct relation *relation;
+    struct range *through; /* the view whose columns these are, when it is written to */
     bool name_visible, columns_visible;
     bool lateral_only; /* only for LATERAL items, */
     bool lateral_ok;   /* and these may only name it when the join is of a kind that allows it */
@@ -434,8 +435,15 @@ struct view_target {
     uint32_t columns;
     struct expression **column;
     struct expression *where;
+    uint64_t *columns_read; /* of the table, by the views' queries */
+    uint32_t throughs;
+    struct range *through; /* outermost first */
 };
 struct view_target *view_target_find(struct level *level, const struct relation *view, uint32_t privileges);
+/* Privileges on view and table: what the statement needs of the one, the view's owner needs of the other. */
+void view_target_privileges(struct level *level, uint32_t privileges);
+/* The column of a view that is written to is read, as well. */
+void view_note_read(struct range *view, uint32_t index);
 /* Gives a space over the table (or EXCLUDED) the view's names. */
 void space_of_view(struct level *level, struct space *space, const struct view_target *view);
 /* The table's column behind the name in a column list or SET: of the view, or of the table itself. 0 = none; -1 = failed. */

@@ -78,7 +78,7 @@ void column_note_read(struct level *level, uint32_t up, uint32_t range, int32_t 
     while (up--)
         level = level->above;
     struct range *read = &level->query->range[range];
-    if (read->kind != RANGE_RELATION || number <= 0)
+    if ((read->kind != RANGE_RELATION && !read->from_view) || number <= 0)
         return;
     read->privileges |= PRIVILEGE_SELECT;
     if (read->columns_read)
@@ -126,6 +126,7 @@ static struct expression *scan_space(struct level *level, const struct space *sp
                                      uint32_t up, int32_t position, bool *failed)
 {
     const struct expression *found = NULL;
+    uint32_t index = 0;
     *failed = false;
     for (uint32_t i = 0; i < space->columns; i++) {
         if (!space->names[i] || strcmp(space->names[i], name) != 0)
@@ -135,6 +136,7 @@ static struct expression *scan_space(struct level *level, const struct space *sp
             return ambiguous(level->binder, name, position);
         }
         found = space->column[i];
+        index = i;
     }
     if (found && level->place == PLACE_GENERATED && found->kind == EXPRESSION_COLUMN && space->relation &&
         space->relation->column[found->number - 1].generated) {
@@ -146,6 +148,8 @@ static struct expression *scan_space(struct level *level, const struct space *sp
     }
     if (found) {
         note_read(level, up, found);
+        if (space->through)
+            view_note_read(space->through, index);
         return column_at_level(level->binder, found, up, position);
     }
     return system_column(level, space, name, up, position);

@@ -35,8 +35,10 @@ bool target_relation_open(struct level *level, const RangeVar *variable, bool in
     level->query->result = range;
     level->query->range[range].privileges |= privileges;
     level->target_space = space_add(level, range, true, true);
-    if (level->view)
+    if (level->view) {
+        view_target_privileges(level, privileges);
         space_of_view(level, level->target_space, level->view);
+    }
     if (in_from)
         space_push(level, level->target_space);
     return !bind_table(binder->request, relation, &level->query->bound, binder->error);

@@ -208,6 +208,8 @@ bool space_expand(struct level *level, const struct space *space, uint32_t up, i
         if (!space->names[i])
             continue;
         const struct expression *template = space->column[i];
+        if (space->through)
+            view_note_read(space->through, i);
         if (template->kind == EXPRESSION_COLUMN)
             column_note_read(level, up, template->range, template->number);
         for (uint32_t k = 0; k < template->arguments; k++)

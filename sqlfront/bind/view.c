@@ -61,6 +61,11 @@ static struct expression *through(void *argument, const struct expression *node,
     return level == 0 ? below->column[node->number - 1] : NULL;
 }
 
+static uint64_t *bits(struct binder *binder, uint32_t columns)
+{
+    return memory(binder, (columns + 64) / 64 * sizeof(uint64_t));
+}
+
 static struct view_target *query_target(struct level *level, const struct relation *view,
                                         const struct query *query, uint32_t privileges)
 {
@@ -73,6 +78,18 @@ static struct view_target *query_target(struct level *level, const struct relati
     if (range->from_view && !(below = query_target(level, range->relation, range->query, privileges)))
         return NULL;
     target->view = view;
+    target->columns_read = below ? below->columns_read : range->columns_read;
+    target->throughs = below ? below->throughs + 1 : 1;
+    target->through = memory(binder, target->throughs * sizeof(struct range));
+    target->through[0] = (struct range){.kind = RANGE_SUBQUERY,
+                                        .from_view = true,
+                                        .relation = view,
+                                        .name = view->name,
+                                        .columns = view->columns,
+                                        .columns_read = bits(binder, view->columns),
+                                        .columns_written = bits(binder, view->columns)};
+    for (uint32_t i = 1; i < target->throughs; i++)
+        target->through[i] = below->through[i - 1];
     target->table = below ? below->table : range->relation;
     target->columns = query_columns(query);
     target->column = memory(binder, (target->columns + 1) * sizeof(struct expression *));
@@ -94,6 +111,23 @@ struct view_target *view_target_find(struct level *level, const struct relation 
     return query ? query_target(level, view, query, privileges) : NULL;
 }
 
+void view_target_privileges(struct level *level, uint32_t privileges)
+{
+    struct query *query = level->query;
+    struct range *table = &query->range[query->result];
+    query->throughs = level->view->throughs;
+    query->through = level->view->through;
+    for (uint32_t i = 0; i < query->throughs; i++)
+        query->through[i].privileges |= privileges;
+    memcpy(table->columns_read, level->view->columns_read, (table->columns + 64) / 64 * sizeof(uint64_t));
+}
+
+void view_note_read(struct range *view, uint32_t index)
+{
+    view->privileges |= PRIVILEGE_SELECT;
+    view->columns_read[(index + 1) / 64] |= 1ULL << ((index + 1) % 64);
+}
+
 int16_t target_column(struct level *level, const char *name, bool insert)
 {
     const struct view_target *view = level->view;
@@ -103,8 +137,10 @@ int16_t target_column(struct level *level, const char *name, bool insert)
         const struct expression *column = view->column[i];
         if (strcmp(view->view->column[i].name, name) != 0)
             continue;
-        if (column->kind == EXPRESSION_COLUMN && column->level == 0)
+        if (column->kind == EXPRESSION_COLUMN && column->level == 0) {
+            view->through->columns_written[(i + 1) / 64] |= 1ULL << ((i + 1) % 64);
             return (int16_t)column->number;
+        }
         fail(level->binder, SQLSTATE_FEATURE_NOT_SUPPORTED, -1,
              insert ? "cannot insert into column \"%s\" of view \"%s\""
                     : "cannot update column \"%s\" of view \"%s\"",
@@ -133,6 +169,7 @@ void space_of_view(struct level *level, struct space *space, const struct view_t
         names[i] = view->view->column[i].name;
         column[i] = expression_map(binder->scope, view->column[i], of_range, space, false);
     }
+    space->through = view->through;
     space->columns = view->columns;
     space->column = column;
     space->names = names;

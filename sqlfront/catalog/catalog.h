@@ -333,7 +333,7 @@ enum sqlstate catalog_role_by_oid(struct catalog_view *view, uint32_t oid, const
 enum sqlstate catalog_role_has(struct catalog_view *view, uint32_t member, uint32_t role, bool *has,
                                struct error *error);
 
-/* Privileges, as bits; the answer for the view's role, memberships and ownership considered. Fails with 42501 and
+/* Privileges, as bits; the answer for that role (0 = the view's), memberships and ownership considered. Fails with 42501 and
  * PostgreSQL's text ("permission denied for table t") when one is missing. `columns` (attnums, NULL = all of the
  * relation) are looked at for those that may be granted by column. */
 enum privilege {
@@ -350,9 +350,9 @@ enum privilege {
     PRIVILEGE_TEMPORARY = 1024,
     PRIVILEGE_CONNECT = 2048,
 };
-enum sqlstate catalog_check_relation(struct catalog_view *view, const struct relation *relation,
-                                     uint32_t privileges, const int16_t *columns, uint32_t count,
-                                     struct error *error);
+enum sqlstate catalog_check_relation(struct catalog_view *view, uint32_t role,
+                                     const struct relation *relation, uint32_t privileges,
+                                     const int16_t *columns, uint32_t count, struct error *error);
 enum sqlstate catalog_check_schema(struct catalog_view *view, uint32_t schema, uint32_t privileges,
                                    struct error *error);
 enum sqlstate catalog_check_owner(struct catalog_view *view, const struct relation *relation,

@@ -126,13 +126,13 @@ static const char *kind_word(char kind)
     }
 }
 
-enum sqlstate catalog_check_relation(struct catalog_view *view, const struct relation *relation,
-                                     uint32_t privileges, const int16_t *columns, uint32_t count,
-                                     struct error *error)
+enum sqlstate catalog_check_relation(struct catalog_view *view, uint32_t role,
+                                     const struct relation *relation, uint32_t privileges,
+                                     const int16_t *columns, uint32_t count, struct error *error)
 {
     uint32_t granted;
-    enum sqlstate failed =
-        relation_privileges(view, view->session->role, relation, columns, count, privileges, &granted, error);
+    enum sqlstate failed = relation_privileges(view, role ? role : view->session->role, relation, columns,
+                                               count, privileges, &granted, error);
     if (!failed && privileges & ~granted)
         failed = error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE, "permission denied for %s %s",
                            kind_word(relation->kind), relation->name);

@@ -447,7 +447,7 @@ static enum sqlstate add_foreign(struct work *work, const struct relation *relat
                          relation->persistence == 't'
                              ? "constraints on temporary tables may reference only temporary tables"
                              : "constraints on permanent tables may reference only permanent tables");
-    failed = catalog_check_relation(work->view, foreign.referenced, PRIVILEGE_REFERENCES, NULL, 0, error);
+    failed = catalog_check_relation(work->view, 0, foreign.referenced, PRIVILEGE_REFERENCES, NULL, 0, error);
     if (!failed)
         failed = columns_of(relation, tree->fk_attrs, foreign.own, &foreign.constraint.columns, error);
     if (!failed && !tree->pk_attrs)

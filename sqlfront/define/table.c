@@ -300,7 +300,7 @@ static enum sqlstate like(struct work *work, struct table_plan *plan, const Tabl
         memcpy(sources, plan->like, plan->likes * sizeof *sources);
     sources[plan->likes++] = (struct like_source){source, clause->options};
     plan->like = sources;
-    failed = catalog_check_relation(work->view, source, PRIVILEGE_SELECT, NULL, 0, error);
+    failed = catalog_check_relation(work->view, 0, source, PRIVILEGE_SELECT, NULL, 0, error);
     return failed ? failed : copy_columns(work, plan, source, clause->options, error);
 }
 

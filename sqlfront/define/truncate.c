@@ -27,7 +27,8 @@ static enum sqlstate check_table(struct work *work, const struct relation *relat
 {
     if (relation->kind != RELATION_TABLE)
         return error_set(error, SQLSTATE_WRONG_OBJECT_TYPE, "\"%s\" is not a table", relation->name);
-    enum sqlstate failed = catalog_check_relation(work->view, relation, PRIVILEGE_TRUNCATE, NULL, 0, error);
+    enum sqlstate failed =
+        catalog_check_relation(work->view, 0, relation, PRIVILEGE_TRUNCATE, NULL, 0, error);
     if (!failed && relation->system)
         failed = error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE,
                            "permission denied: \"%s\" is a system catalog", relation->name);

@@ -370,10 +370,10 @@ static void privileges(struct stage *stage, struct world *world, struct scope *s
     reader.role = 3374; /* pg_read_all_settings: neither owner nor superuser */
     struct catalog_view *view;
     must(catalog_view_open(catalog, scope, NULL, &reader, false, &view, &error), &error);
-    must(catalog_check_relation(view, relation(view, NULL, "pg_class"), PRIVILEGE_SELECT, NULL, 0, &error),
+    must(catalog_check_relation(view, 0, relation(view, NULL, "pg_class"), PRIVILEGE_SELECT, NULL, 0, &error),
          &error);
     ck_assert_int_eq(
-        catalog_check_relation(view, relation(view, NULL, "pg_authid"), PRIVILEGE_SELECT, NULL, 0, &error),
+        catalog_check_relation(view, 0, relation(view, NULL, "pg_authid"), PRIVILEGE_SELECT, NULL, 0, &error),
         SQLSTATE_INSUFFICIENT_PRIVILEGE);
     ck_assert_str_eq(error_text(&error, ERROR_MESSAGE), "permission denied for table pg_authid");
     ck_assert_int_eq(catalog_check_owner(view, relation(view, NULL, "pg_class"), &error),
