@@ -237,6 +237,8 @@ bool range_subquery_add(struct level *level, struct query *query, const Alias *a
     for (uint32_t i = 0; i < columns; i++) {
         const struct target *target = query_column(query, i);
         range_column_set(range, i, target->name, target->expression->type, target->expression->modifier);
+        if (target->expression->collation)
+            range->column[i].collation = target->expression->collation;
     }
     return alias_columns(level, range, alias, "table");
 }

@@ -203,6 +203,8 @@ static bool arguments_settle(struct calling *calling, struct expression *made, c
         const struct type *type = type_by_oid(binder, declared[i]);
         if (!type || !(all[i] = coerce(level, all[i], type, -1, COERCE_IMPLICIT_ONLY, FORM_IMPLICIT, -1)))
             return false;
+        if (made->collation == collation_of_type(builtin(TYPE_TEXT)) && all[i]->collation)
+            made->collation = all[i]->collation; /* one that is not the default wins */
     }
     bool gather = found->variadics && procedure->variadic != TYPE_ANY;
     for (uint32_t i = 0; i < (gather ? plain : total); i++)
@@ -393,6 +395,8 @@ static struct expression *apply(struct calling *calling, bool column_notation)
         fail_hint(binder, "To call a procedure, use CALL.");
         return NULL;
     }
+    if (catalog_check_procedure(binder->view, procedure, binder->error))
+        return NULL;
     if (procedure->kind == 'w' || (call && call->over))
         return window_call(calling, procedure);
     if (procedure->kind == 'a')

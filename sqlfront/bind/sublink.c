@@ -20,6 +20,7 @@ static struct expression *one_column(struct level *level, const SubLink *link, s
     if (link->subLinkType == EXPR_SUBLINK) {
         struct expression *made = make_subquery(level, link, query, SUBQUERY_SCALAR, column->type);
         made->modifier = column->modifier;
+        made->collation = column->collation;
         return made;
     }
     uint32_t array = column->type->array;

@@ -162,6 +162,8 @@ struct procedure {
     const struct kernel *kernel;
     const struct set_function *set_function;
     char aggregate_kind; /* n normal, o ordered-set, h hypothetical */
+    const char *acl_text; /* NULL: everybody may call it */
+    uint32_t owner;
 };
 
 struct operator
@@ -355,6 +357,9 @@ enum sqlstate catalog_check_relation(struct catalog_view *view, uint32_t role,
                                      const int16_t *columns, uint32_t count, struct error *error);
 enum sqlstate catalog_check_schema(struct catalog_view *view, uint32_t schema, uint32_t privileges,
                                    struct error *error);
+/* Whether the view's role may call it: 42501. */
+enum sqlstate catalog_check_procedure(struct catalog_view *view, const struct procedure *procedure,
+                                      struct error *error);
 enum sqlstate catalog_check_owner(struct catalog_view *view, const struct relation *relation,
                                   struct error *error);
 

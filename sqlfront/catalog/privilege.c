@@ -139,6 +139,21 @@ enum sqlstate catalog_check_relation(struct catalog_view *view, uint32_t role,
     return failed;
 }
 
+enum sqlstate catalog_check_procedure(struct catalog_view *view, const struct procedure *procedure,
+                                      struct error *error)
+{
+    uint32_t granted;
+    if (!procedure->acl_text)
+        return SQLSTATE_OK;
+    enum sqlstate failed = privileges_on(view, view->session->role, procedure->owner, 'f',
+                                         procedure->acl_text, &granted, error);
+    if (!failed && !(granted & PRIVILEGE_EXECUTE))
+        failed = error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE, "permission denied for %s %s",
+                           procedure->kind == 'p' ? "procedure" : procedure->kind == 'a' ? "aggregate" : "function",
+                           procedure->name);
+    return failed;
+}
+
 enum sqlstate schema_privileges(struct catalog_view *view, uint32_t role, uint32_t schema, uint32_t *granted,
                                 const char **name, struct error *error)
 {

@@ -76,6 +76,8 @@ static const struct procedure *describe(struct scope *scope, struct scope *scrat
         procedure->defaults = expressions_split(scope, &row[PG_PROC_PROARGDEFAULTS], &texts);
         procedure->default_texts = texts;
     }
+    procedure->owner = (uint32_t)row[PG_PROC_PROOWNER].i;
+    procedure->acl_text = access_list_text(scope, &row[PG_PROC_PROACL]);
     describe_arguments(scope, scratch, row, procedure);
     return procedure;
 }

@@ -179,10 +179,17 @@ static enum sqlstate check_defaults(const struct table_plan *plan, const struct 
     return SQLSTATE_OK;
 }
 
+uint32_t collation_shown(const struct expression *expression, const struct type *type)
+{
+    if (!type_is_collatable(type))
+        return 0;
+    return expression->collation ? expression->collation : COLLATION_DEFAULT;
+}
+
 enum sqlstate collation_of(struct work *work, const List *names, const struct type *type, uint32_t *collation,
                            struct error *error)
 {
-    *collation = type_is_collatable(type) ? COLLATION_DEFAULT : 0;
+    *collation = !type_is_collatable(type) ? 0 : type->oid == TYPE_NAME ? COLLATION_C : COLLATION_DEFAULT;
     if (!names)
         return SQLSTATE_OK;
     const char *schema, *name, *shown;
@@ -671,7 +678,7 @@ static enum sqlstate columns_of_query(struct work *work, const struct query *que
             (struct column_make){.name = name,
                                  .type = type,
                                  .modifier = target->expression->modifier,
-                                 .collation = type_is_collatable(type) ? COLLATION_DEFAULT : 0};
+                                 .collation = collation_shown(target->expression, type)};
     }
     if (named < list_length(names))
         return error_set(error, SQLSTATE_SYNTAX_ERROR, "too many column names were specified");

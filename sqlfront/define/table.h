@@ -5,6 +5,7 @@
 #include "sqlfront/define/inside.h"
 
 #define COLLATION_DEFAULT 100
+#define COLLATION_C       950
 
 struct column_plan {
     struct column_make make;
@@ -49,6 +50,8 @@ enum sqlstate later_finish(struct work *work, uint32_t oid, const struct later *
 enum sqlstate expression_tree(struct work *work, const char *sql, Node **tree, struct error *error);
 
 bool type_is_collatable(const struct type *type);
+/* Of a column that a query gives. */
+uint32_t collation_shown(const struct expression *expression, const struct type *type);
 enum sqlstate collation_of(struct work *work, const List *names, const struct type *type, uint32_t *collation,
                            struct error *error);
 

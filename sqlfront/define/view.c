@@ -24,7 +24,7 @@ static enum sqlstate columns_of(struct work *work, const struct query *query, co
             (struct column_make){.name = name,
                                  .type = type,
                                  .modifier = target->expression->modifier,
-                                 .collation = type_is_collatable(type) ? COLLATION_DEFAULT : 0};
+                                 .collation = collation_shown(target->expression, type)};
     }
     if (named < list_length(names))
         return error_set(error, SQLSTATE_INVALID_TABLE_DEFINITION,

@@ -1,0 +1,10 @@
+create table t (a int primary key, b text, n name);
+create view vc as select b collate "C" as c, upper(b collate "C") u, b || 'x' as d, n, n::text as nt, (select s from (select b collate "POSIX" as s from t) x limit 1) as sub from t;
+select attname, attcollation::regcollation from pg_attribute where attrelid = 'vc'::regclass and attnum > 0 order by attnum;
+create table tc as select * from vc;
+select attname, attcollation::regcollation from pg_attribute where attrelid = 'tc'::regclass and attnum > 0 order by attnum;
+select pg_get_viewdef('vc');
+create index on t (lower(b));
+create index on t ((b collate "C"));
+select indcollation from pg_index where indrelid = 't'::regclass order by indexrelid;
+select c from vc order by c;
