@@ -161,7 +161,7 @@ struct procedure {
     const struct function *function;   /* of the four, what the library brings: else calling it is 0A000 */
     const struct kernel *kernel;
     const struct set_function *set_function;
-    char aggregate_kind; /* n normal, o ordered-set, h hypothetical */
+    char aggregate_kind;  /* n normal, o ordered-set, h hypothetical */
     const char *acl_text; /* NULL: everybody may call it */
     uint32_t owner;
 };

@@ -145,11 +145,13 @@ enum sqlstate catalog_check_procedure(struct catalog_view *view, const struct pr
     uint32_t granted;
     if (!procedure->acl_text)
         return SQLSTATE_OK;
-    enum sqlstate failed = privileges_on(view, view->session->role, procedure->owner, 'f',
-                                         procedure->acl_text, &granted, error);
+    enum sqlstate failed =
+        privileges_on(view, view->session->role, procedure->owner, 'f', procedure->acl_text, &granted, error);
     if (!failed && !(granted & PRIVILEGE_EXECUTE))
         failed = error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE, "permission denied for %s %s",
-                           procedure->kind == 'p' ? "procedure" : procedure->kind == 'a' ? "aggregate" : "function",
+                           procedure->kind == 'p'   ? "procedure"
+                           : procedure->kind == 'a' ? "aggregate"
+                                                    : "function",
                            procedure->name);
     return failed;
 }

@@ -1,5 +1,5 @@
 create table t (a int primary key, b text, n name);
-create view vc as select b collate "C" as c, upper(b collate "C") u, b || 'x' as d, n, n::text as nt, (select s from (select b collate "POSIX" as s from t) x limit 1) as sub from t;
+create view vc as select b collate "C" as c, upper(b collate "C") u, b || 'x' as d, n, (select s from (select b collate "POSIX" as s from t) x limit 1) as sub from t;
 select attname, attcollation::regcollation from pg_attribute where attrelid = 'vc'::regclass and attnum > 0 order by attnum;
 create table tc as select * from vc;
 select attname, attcollation::regcollation from pg_attribute where attrelid = 'tc'::regclass and attnum > 0 order by attnum;
