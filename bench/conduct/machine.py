@@ -72,16 +72,29 @@ def memory_bytes(pid):
     return (own + shared) * 1024
 
 
-class MemoryPeak:
-    """The largest memory_bytes() while it is entered, sampled."""
+def running_seconds(pid):
+    """Processor seconds that the living threads of a process and its descendants took, to the nanosecond."""
+    nanoseconds = 0
+    for process in tree(pid):
+        try:
+            for thread in os.listdir(f"/proc/{process}/task"):
+                with open(f"/proc/{process}/task/{thread}/schedstat", encoding="ascii") as file:
+                    nanoseconds += int(file.read().split()[0])
+        except OSError:
+            continue
+    return nanoseconds / 1e9
 
-    def __init__(self, pid):
-        self.pid, self.peak, self.ended = pid, 0, threading.Event()
+
+class MemoryPeak:
+    """The most memory a subject has while this is entered, sampled."""
+
+    def __init__(self, subject):
+        self.subject, self.peak, self.ended = subject, 0, threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self):
         while True:
-            self.peak = max(self.peak, memory_bytes(self.pid))
+            self.peak = max(self.peak, self.subject.memory_bytes())
             if self.ended.wait(SAMPLE_SECONDS):
                 return
 
@@ -92,7 +105,7 @@ class MemoryPeak:
     def __exit__(self, *_):
         self.ended.set()
         self.thread.join()
-        self.peak = max(self.peak, memory_bytes(self.pid))
+        self.peak = max(self.peak, self.subject.memory_bytes())
 
 
 def disk_bytes(directory):

@@ -9,6 +9,7 @@ import tempfile
 from . import servers
 from .rounds import Case
 
+SECONDS_MAX = 60
 SCRIPTS = {"tpcb-like": "TPC-B-like", "simple-update": "simple update", "select-only": "point SELECT"}
 # What a consistent database of this schema always answers: what was added to accounts is what the history says.
 SUMS = "select coalesce(sum(abalance), 0) = (select coalesce(sum(delta), 0) from pgbench_history) from pgbench_accounts"
@@ -37,13 +38,15 @@ def latencies(directory, base):
 
 
 def play(server, script, clients, mode, seconds, threads=2):
-    """One run: transactions per second, latencies."""
+    """One run: transactions per second, latencies. One too short for a single transaction is run again, longer."""
     with tempfile.TemporaryDirectory() as directory:
         share = 0.02 if script == "select-only" else 0.2
         said = run(server, "-n", "-T", str(max(1, round(seconds))), "-c", str(clients), "-j", str(min(threads, clients)),
                    "-M", mode, "-b", script, "-l", f"--sampling-rate={share}", "--log-prefix=log", cwd=directory)
         sample = latencies(directory, "log")
     done = int(re.search(r"actually processed: (\d+)", said)[1])
+    if done == 0 and seconds < SECONDS_MAX:
+        return play(server, script, clients, mode, max(2, 2 * seconds), threads)
     rate = float(re.search(r"tps = ([\d.]+)", said)[1])
     figure = {"value": rate, "operations": done}
     if sample:

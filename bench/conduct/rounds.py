@@ -95,10 +95,11 @@ class Bench:
         with self.awake(server):
             busy, used, own, client = machine.busy_seconds(), server.cpu_seconds(), machine.own_seconds(), client_seconds()
             began = time.monotonic()
-            with machine.MemoryPeak(server.process.pid) as memory:
+            with machine.MemoryPeak(server) as memory:
                 found = measure(server)
             took = time.monotonic() - began
-            used, client = server.cpu_seconds() - used, client_seconds() - client
+            used = found.pop("server_seconds", server.cpu_seconds() - used)  # a work that restarts the server knows better
+            client = client_seconds() - client
             other = machine.busy_seconds() - busy - used - client - (machine.own_seconds() - own)
             data, log = server.disk_bytes()
         operations = found.get("operations", 0)
@@ -175,6 +176,10 @@ class Bench:
         text = f"{figures.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})"
         cpu = [figures.median([figure["cpu_us"] for figure in rounds if figure.get("cpu_us")] or [0]) for rounds in (ours, theirs)]
         return text + (f", by processor time {cpu[1] / cpu[0]:.2f}" if case.wants_cpu and all(cpu) else "")
+
+    @staticmethod
+    def middle(rounds, field):
+        return figures.median([figure[field] for figure in rounds])
 
     # ---- checks ----
 

@@ -43,11 +43,15 @@ class Subject:
             machine.signal_tree(self.process.pid, signal.SIGCONT)
             self.paused = False
 
+    # Between a stop and the next start there is no process, which costs nothing.
+
     def cpu_seconds(self):
-        return machine.cpu_seconds(self.process.pid)
+        process = self.process
+        return machine.cpu_seconds(process.pid) if process else 0.0
 
     def memory_bytes(self):
-        return machine.memory_bytes(self.process.pid)
+        process = self.process
+        return machine.memory_bytes(process.pid) if process else 0
 
     def disk_bytes(self):
         """(bytes of data, bytes of log)."""
