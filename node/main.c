@@ -16,6 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The tests of the world build this program once more, with an HTTPS port that sends lines back (node/echo.h). */
+#ifndef HTTPS_REST
+#define HTTPS_REST true
+#endif
+
 enum { EXIT_CLEAN = 0, EXIT_FAILED = 1, EXIT_BAD_OPTION = 2 };
 
 static const char *environment_look_up(void *argument, const char *name)
@@ -96,6 +101,7 @@ static int serve(struct scope *scope, const struct options *options)
         .sql_port = options->sql_listen.port,
         .https_host = options->https_listen.host,
         .https_port = options->https_listen.port,
+        .rest = HTTPS_REST,
         .tls_certificate = options->tls_cert,
         .tls_key = options->tls_key,
         .memory_bytes = memory / 2,
@@ -117,6 +123,7 @@ static int serve(struct scope *scope, const struct options *options)
         .connections_max = options->connections + NODE_REFUSALS_MAX,
         .log_level = options->log_level,
         .catch_signals = true,
+        .hangup = node_reload,
     };
     enum sqlstate failed = node_open(scope, &node_options, &node, &error);
     if (!failed)

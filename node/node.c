@@ -35,6 +35,7 @@
 #include "node/echo.h"
 #include "node/limits.h"
 #include "node/sql.h"
+#include "restgw/http/http.h"
 #include "restgw/pgwire/pgwire.h"
 
 #define NS_PER_MS 1000000UL
@@ -55,6 +56,7 @@ struct node {
     struct node_options options;
     struct echo *doors[CORES_MAX]; /* each slot is set and read by its own core alone */
     struct node_sql *sql;          /* NULL = none */
+    struct http *http;             /* NULL = the HTTPS port sends lines back */
 
     /* Set by core 0 before gate 1, read by the others between gates 1 and 2. */
     struct certificate certificate;
@@ -70,6 +72,7 @@ struct node {
     uint32_t refusals;            /* clients being told that there are too many */
     uint32_t turn;                /* where the search for the least loaded core begins */
     uint64_t visitors_total;      /* since start */
+    bool reloadable;              /* the HTTPS port is open */
     struct list visits_free;
     struct error failure; /* state SQLSTATE_OK while nothing went wrong */
 };
@@ -120,6 +123,8 @@ enum sqlstate node_open(struct scope *scope, const struct node_options *options,
         own->password = scope_copy_text(scope, options->password);
     if (options->memory_bytes)
         failed = node_sql_open(scope, own, &made->sql, error);
+    if (!failed && options->rest)
+        failed = http_open(scope, &made->http, error);
     list_init(&made->gate_mails);
     list_init(&made->visits_free);
     fiber_queue_init(&made->changed);
@@ -326,15 +331,21 @@ static enum sqlstate door_open(struct world *world, struct node *node, struct sc
         node->doors[world->core] = echo_open(world, scope, &options);
     if (!failed && node->sql)
         failed = node_sql_serve(node->sql, world, scope, options.tls, node->certificate.chain_pem, error);
+    if (!failed && node->http)
+        failed = http_core_open(node->http, world, scope, error);
     return failed;
 }
 
 static void door_drain(struct world *world, struct node *node)
 {
     uint64_t deadline_ns = world->now_ns + node->options.grace_ms * NS_PER_MS;
+    if (node->http)
+        http_stop(node->http, deadline_ns);
     if (node->sql)
         pgwire_drain(node_sql_door(node->sql, world), deadline_ns);
     echo_drain(node->doors[world->core], deadline_ns);
+    if (node->http)
+        http_drain(node->http, world);
 }
 
 static enum sqlstate service_open(struct world *world, struct node *node, struct scope *scope,
@@ -377,10 +388,59 @@ static void node_follow(struct world *world, struct node *node, struct scope *sc
 
 /* ---- core 0 ---- */
 
-static enum sqlstate node_prepare(struct world *world, struct node *node, struct error *error)
+/* The user's certificate, or the node's own. */
+static enum sqlstate node_certificate(struct world *world, struct node *node, struct scope *scope,
+                                      struct certificate *certificate, struct error *error)
 {
     const struct node_options *options = &node->options;
     const char *const hosts[2] = {options->sql_host, options->https_host};
+    if (options->tls_certificate)
+        return certificate_load(world, scope, options->tls_certificate, options->tls_key, certificate, error);
+    return certificate_load_own(world, scope, options->data, hosts, certificate, error);
+}
+
+struct reload {
+    struct world *world;
+    struct node *node;
+    struct scope *scope;
+};
+
+static void reload_fiber(void *argument)
+{
+    struct reload *reload = argument;
+    struct world *world = reload->world;
+    struct certificate certificate;
+    struct error error = {0};
+    enum sqlstate failed = node_certificate(world, reload->node, reload->scope, &certificate, &error);
+    if (!failed)
+        failed =
+            http_reload_certificate(reload->node->http, certificate.chain_pem, certificate.key_pem, &error);
+    if (failed)
+        log_error(world, LOG_WARN, "certificate_kept", &error, "the new certificate is not used");
+    else
+        log_line(world, LOG_INFO, "certificate_reloaded",
+                 "HTTPS connections to come see the new certificate");
+    scope_close(reload->scope);
+}
+
+void node_reload(struct world *world, void *argument)
+{
+    struct node *node = argument;
+    struct error error = {0};
+    if (!node->reloadable)
+        return;
+    struct scope *scope = scope_open(node->scope, "reload");
+    struct reload *reload = scope_alloc(scope, sizeof *reload);
+    *reload = (struct reload){world, node, scope};
+    if (fiber_start(world->scheduler, scope, "reload", reload_fiber, reload, NULL, &error)) {
+        log_error(world, LOG_WARN, "certificate_kept", &error, "the new certificate is not used");
+        scope_close(scope);
+    }
+}
+
+static enum sqlstate node_prepare(struct world *world, struct node *node, struct error *error)
+{
+    const struct node_options *options = &node->options;
     enum sqlstate failed = datadir_open(world, node->scope, options->data, &node->datadir, error);
     if (failed)
         return failed;
@@ -390,10 +450,28 @@ static enum sqlstate node_prepare(struct world *world, struct node *node, struct
              node->datadir->fresh ? "made" : "opened", options->data);
     if (node->sql)
         node_sql_identify(node->sql, world, node->datadir);
-    if (options->tls_certificate)
-        return certificate_load(world, node->scope, options->tls_certificate, options->tls_key,
-                                &node->certificate, error);
-    return certificate_load_own(world, node->scope, options->data, hosts, &node->certificate, error);
+    return node_certificate(world, node, node->scope, &node->certificate, error);
+}
+
+/* One try to open the port. */
+static enum sqlstate port_open(struct node_port *port, struct scope *scope, const struct net_address *address,
+                               struct error *error)
+{
+    struct node *node = port->node;
+    if (!port->tls || !node->http)
+        return net_listen(port->world, scope, address, &port->listener, &port->bound, error);
+    const struct http_options options = {
+        .address = *address,
+        .certificate_pem = node->certificate.chain_pem,
+        .key_pem = node->certificate.key_pem,
+        .files = api_files,
+        .file_count = api_file_count,
+        .connections_max = node->options.connections_max,
+        .send_timeout_ms = node->options.send_timeout_ms,
+    };
+    enum sqlstate failed = http_listen(node->http, port->world, &options, &port->bound, error);
+    node->reloadable = !failed;
+    return failed;
 }
 
 static enum sqlstate port_listen(struct node_port *port, struct scope *scope, const char *host,
@@ -405,7 +483,7 @@ static enum sqlstate port_listen(struct node_port *port, struct scope *scope, co
         return failed;
     uint64_t deadline_ns = port->world->now_ns + NODE_LISTEN_PATIENCE_MS * NS_PER_MS;
     for (;;) {
-        failed = net_listen(port->world, scope, &address, &port->listener, &port->bound, error);
+        failed = port_open(port, scope, &address, error);
         if (failed != SQLSTATE_OBJECT_IN_USE || port->world->now_ns >= deadline_ns)
             return failed;
         if (fiber_sleep_until(port->world->scheduler,
@@ -442,7 +520,7 @@ static enum sqlstate node_serve(struct world *world, struct node *node, struct s
         failed = port_listen(&ports[1], scope, node->options.https_host, node->options.https_port, error);
     if (!failed)
         failed = node_announce(world, node, ports, error);
-    for (int i = 0; i < 2 && !failed; i++)
+    for (int i = 0; i < 2 && !failed && ports[i].listener; i++)
         failed = fiber_start(world->scheduler, scope, i ? "accept_https" : "accept_sql", port_accept,
                              &ports[i], NULL, error);
     if (!failed)
@@ -499,6 +577,7 @@ static void node_run(struct world *world, struct node *node, struct scope *scope
     struct error error = {0};
     struct scope *serving = scope_open(scope, "serving");
     node_fail(node, node_serve(world, node, serving, &error), &error);
+    node->reloadable = false;
     world_stop(world); /* in case it is for a failure that we stop */
     fiber_close_scope(world->scheduler, serving);
     log_line(world, LOG_INFO, "node_stopping", "closing %u connections", node->visitors_all);

@@ -19,6 +19,8 @@ struct node_options {
     uint16_t sql_port;    /* 0 = any free one */
     const char *https_host;
     uint16_t https_port;
+    bool
+        rest; /* the HTTPS port speaks HTTP: the console and REST (needs the real world); else it sends lines back */
     const char *tls_certificate; /* paths of PEM files; NULL = the self-made pair in DIR/tls */
     const char *tls_key;
     size_t
@@ -48,6 +50,10 @@ enum sqlstate node_open(struct scope *scope, const struct node_options *options,
 /* Runs one core until the node was asked to stop (world_stop) or failed to start; `node` is the struct node
  * that all cores of the node share. To be run once on every core of the world. Yields. */
 void node_core_main(struct world *world, void *node);
+
+/* What SIGHUP asks for: reads the certificate again, for HTTPS connections to come. An unusable one changes nothing and is
+ * logged. Called in the loop of core 0. Does not yield. */
+void node_reload(struct world *world, void *node);
 
 /* After every core has returned: OK when the node served and stopped when it was asked to, else the error
  * that ended it. Does not yield. */

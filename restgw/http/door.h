@@ -18,7 +18,7 @@ struct http {
     uint32_t loop_count;
     struct http_loop *loop[HTTP_LOOPS_MAX];
     struct http_core core[CORES_MAX];
-    atomic_bool stopping;
+    atomic_bool stop_asked, stopping;
     atomic_bool cutting; /* the deadline of the stop has come: fibers are told to end */
     _Atomic uint64_t stop_deadline_ns;
     _Atomic uint64_t bytes_in_flight;

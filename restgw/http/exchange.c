@@ -87,6 +87,9 @@ void http_hear_gone(struct linux_core *core, struct linux_landing *landing)
     struct http_exchange *exchange = container_of(landing, struct http_exchange, gone_landing);
     (void)core;
     fiber_wake_all(&exchange->taken_waiter);
+    if (exchange->fiber && atomic_load_explicit(&exchange->http->cutting, memory_order_relaxed))
+        fiber_cancel(exchange->fiber, SQLSTATE_ADMIN_SHUTDOWN,
+                     "terminating connection due to administrator command");
     if (exchange->on_gone && !exchange->answered)
         exchange->on_gone(exchange->on_gone_argument);
 }
@@ -185,7 +188,7 @@ const struct json *http_json(struct http_exchange *exchange)
             return refuse_body(exchange, &error,
                                error.state == SQLSTATE_STATEMENT_TOO_COMPLEX ? "too-deep" : "malformed-json");
     }
-    if (route->body && json_check(json, route->body, &error))
+    if (route->body && json_fits(json, route->body, &error))
         return refuse_body(exchange, &error, error_text(&error, ERROR_DETAIL));
     return json;
 }

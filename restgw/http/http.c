@@ -100,20 +100,23 @@ enum sqlstate http_listen(struct http *http, struct world *world, const struct h
     http->core_count = world->cores;
     http->options = *options;
     set_defaults(&http->options);
-    http->router =
-        router_open(http->scope, options->routes, options->route_count, options->files, options->file_count);
     enum sqlstate failed = http_tls_open(options->certificate_pem, options->key_pem, &tls, error);
     if (failed)
         return failed;
     failed = listen_on(&options->address, &listening, bound, error);
+    if (failed) {
+        SSL_CTX_free(tls);
+        return failed;
+    }
+    http->router =
+        router_open(http->scope, options->routes, options->route_count, options->files, options->file_count);
     for (uint32_t i = 0; i < http->options.loops && !failed; i++) {
         SSL_CTX_up_ref(tls);
         failed = http_loop_start(http, i, listening, tls, error);
         if (failed)
             SSL_CTX_free(tls);
     }
-    if (http->loop_count || !failed)
-        close(listening); /* each loop has its own */
+    close(listening); /* each loop has its own */
     SSL_CTX_free(tls);
     return failed;
 }
@@ -137,16 +140,21 @@ enum sqlstate http_reload_certificate(struct http *http, struct bytes certificat
 
 /* ---- stopping ---- */
 
-void http_drain(struct http *http, struct world *world, uint64_t deadline_ns)
+void http_stop(struct http *http, uint64_t deadline_ns)
+{
+    if (!http->loop_count || atomic_exchange(&http->stop_asked, true))
+        return;
+    atomic_store(&http->stop_deadline_ns, deadline_ns);
+    atomic_store(&http->stopping, true);
+    for (uint32_t i = 0; i < http->loop_count; i++)
+        http_loop_wake(http->loop[i]);
+}
+
+void http_drain(struct http *http, struct world *world)
 {
     struct http_core *core = http_core_of(http, world->core);
     if (!http->loop_count)
         return;
-    if (!atomic_exchange(&http->stopping, true)) {
-        atomic_store(&http->stop_deadline_ns, deadline_ns);
-        for (uint32_t i = 0; i < http->loop_count; i++)
-            http_loop_wake(http->loop[i]);
-    }
     fiber_shield_begin(world->scheduler);
     while (core->loops_ended < http->loop_count)
         (void)fiber_wait(world->scheduler, &core->changed, FIBER_NO_DEADLINE);

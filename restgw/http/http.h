@@ -82,9 +82,12 @@ enum sqlstate http_reload_certificate(struct http *http, struct bytes certificat
                                       struct error *error);
 
 /* Stops: no new connections, GOAWAY to HTTP/2, "Connection: close" to HTTP/1; requests under way may end until the
- * deadline, then they are cut. Every core calls it, and it returns when nothing of the door is left on this core. A door
- * that never listened is drained at once. Yields. */
-void http_drain(struct http *http, struct world *world, uint64_t deadline_ns);
+ * deadline, then they are cut. Only the first call's deadline counts. Callable on any core. Does not yield. */
+void http_stop(struct http *http, uint64_t deadline_ns);
+
+/* Waits, after http_stop(), until nothing of the door is left on this core; every core calls it. A door that never listened
+ * is drained at once. Yields. */
+void http_drain(struct http *http, struct world *world);
 
 /* Figures of all loops since the start, for /metrics. Callable on any core at any time. */
 struct http_counts {

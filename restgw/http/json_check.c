@@ -150,7 +150,7 @@ static enum sqlstate check_value(const struct json *value, const struct http_sch
     }
 }
 
-enum sqlstate json_check(const struct json *value, const struct http_schema *schema, struct error *error)
+enum sqlstate json_fits(const struct json *value, const struct http_schema *schema, struct error *error)
 {
     return check_value(value, schema, NULL, error);
 }

@@ -31,7 +31,7 @@ const struct json *json_member(const struct json *object, const char *name);
 
 /* Whether the value is as the schema wants it. 22023 with a sentence that names the place ("params[3].type") and what was wanted;
  * the error's detail bears the slug of the problem: "unknown-member", "missing-member", "invalid-value". */
-enum sqlstate json_check(const struct json *value, const struct http_schema *schema, struct error *error);
+enum sqlstate json_fits(const struct json *value, const struct http_schema *schema, struct error *error);
 
 /* Shortcuts, for members that were checked: what stands there, or `otherwise` when it is absent or null. */
 struct bytes json_text(const struct json *object, const char *name); /* data == NULL when absent */

@@ -343,7 +343,8 @@ static void core_main(struct world *world, void *argument)
     (void)world_wait_stop(world, FIBER_NO_DEADLINE);
     while (!atomic_load(&door->listening))
         (void)fiber_sleep_until(world->scheduler, world->now_ns + NS_PER_MS);
-    http_drain(door->http, world, world->now_ns + 2000 * NS_PER_MS);
+    http_stop(door->http, world->now_ns + 2000 * NS_PER_MS);
+    http_drain(door->http, world);
 }
 
 static void read_option(struct door *door, const char *option)
