@@ -1,4 +1,5 @@
 /* Statements that are neither queries nor definitions, and those that hold another statement. */
+#include "sqlfront/analyze.h"
 #include "sqlfront/inside.h"
 
 #include "sqlfront/define/define.h"
@@ -326,7 +327,7 @@ enum sqlstate temporary_drop(struct session *session, struct error *error)
     return failed;
 }
 
-/* ---- LOCK TABLE, SET CONSTRAINTS, VACUUM ---- */
+/* ---- LOCK TABLE, SET CONSTRAINTS ---- */
 
 #define LOCK_CLASS_RELATION 1
 
@@ -448,28 +449,6 @@ static enum sqlstate constraint_find(struct session *session, struct catalog_vie
                            "constraint \"%s\" is not deferrable", name->relname);
     *oid = failed ? 0 : (uint32_t)values[0].i;
     scope_close(work);
-    return failed;
-}
-
-static enum sqlstate vacuum_run(struct session *session, const VacuumStmt *vacuum, const char **tag,
-                                struct error *error)
-{
-    struct catalog_view *view;
-    *tag = vacuum->is_vacuumcmd ? "VACUUM" : "ANALYZE";
-    enum sqlstate failed = SQLSTATE_OK;
-    if (vacuum->is_vacuumcmd)
-        failed = transaction_require_none(session, "VACUUM", error);
-    if (failed)
-        return failed;
-    struct scope *work = scope_open(session->scope, "vacuum");
-    failed = session_view(session, work, &view, error);
-    for (int i = 0; i < list_length(vacuum->rels) && !failed; i++) {
-        const VacuumRelation *one = list_nth(vacuum->rels, i);
-        const struct relation *relation;
-        if (one->relation)
-            failed = relation_find(session, view, one->relation, &relation, error);
-    }
-    fiber_close_scope(session->world->scheduler, work);
     return failed;
 }
 

@@ -144,9 +144,12 @@ static enum sqlstate relation_remove(struct work *work, uint32_t oid, struct err
         failed = table_drop(work->access.transaction, store_number(work->access.database, file), error);
     const struct tuple_match attributes = {PG_ATTRIBUTE_ATTRELID, value_integer(oid)},
                              index = {PG_INDEX_INDEXRELID, value_integer(oid)},
-                             sequence = {PG_SEQUENCE_SEQRELID, value_integer(oid)};
+                             sequence = {PG_SEQUENCE_SEQRELID, value_integer(oid)},
+                             statistics = {PG_STATISTIC_STARELID, value_integer(oid)};
     if (!failed)
         failed = delete_all(work, PG_ATTRIBUTE, &attributes, 1, error);
+    if (!failed)
+        failed = delete_all(work, PG_STATISTIC, &statistics, 1, error);
     if (!failed && kind == RELATION_INDEX)
         failed = delete_all(work, PG_INDEX, &index, 1, error);
     if (!failed && kind == RELATION_SEQUENCE)
@@ -160,9 +163,13 @@ static enum sqlstate column_remove(struct work *work, uint32_t relation, int32_t
     char name[40];
     struct tuple old;
     const struct tuple_match matches[] = {{PG_ATTRIBUTE_ATTRELID, value_integer(relation)},
-                                          {PG_ATTRIBUTE_ATTNUM, value_integer(number)}};
+                                          {PG_ATTRIBUTE_ATTNUM, value_integer(number)}},
+                             statistics[] = {{PG_STATISTIC_STARELID, value_integer(relation)},
+                                             {PG_STATISTIC_STAATTNUM, value_integer(number)}};
     transaction_statement(work->access.transaction);
-    enum sqlstate failed = tuple_find(&work->access, work->scope, PG_ATTRIBUTE, matches, 2, &old, error);
+    enum sqlstate failed = delete_all(work, PG_STATISTIC, statistics, 2, error);
+    if (!failed)
+        failed = tuple_find(&work->access, work->scope, PG_ATTRIBUTE, matches, 2, &old, error);
     if (failed || !old.values)
         return failed;
     struct value *values = tuple_copy(work->scope, PG_ATTRIBUTE, &old);

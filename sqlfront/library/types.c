@@ -128,7 +128,7 @@ static const struct type types[] = {
     {TYPE_RECORD, "record", -1, 'P', 'p', false, VALUE_BYTES, 0, ORDER_RECORD, 0, TYPE_ARRAY_OF_RECORD, 0, &record_ops},
     {TYPE_CSTRING, "cstring", -2, 'P', 'p', false, VALUE_BYTES, 0, ORDER_NONE, 0, TYPE_ARRAY_OF_CSTRING, 0, &cstring_ops},
     {TYPE_ANY, "any", 4, 'P', 'p', false, VALUE_BYTES, 0, ORDER_NONE, 0, 0, 0, &pseudo_ops},
-    {TYPE_ANYARRAY, "anyarray", -1, 'P', 'p', false, VALUE_BYTES, 0, ORDER_NONE, 0, 0, 0, &pseudo_ops},
+    {TYPE_ANYARRAY, "anyarray", -1, 'P', 'p', false, VALUE_BYTES, 0, ORDER_NONE, 0, 0, 0, &anyarray_ops},
     {TYPE_VOID, "void", 4, 'P', 'p', false, VALUE_INTEGER, 4, ORDER_NONE, 0, 0, 0, &void_ops},
     {TYPE_TRIGGER, "trigger", 4, 'P', 'p', false, VALUE_BYTES, 0, ORDER_NONE, 0, 0, 0, &pseudo_ops},
     {TYPE_LANGUAGE_HANDLER, "language_handler", 4, 'P', 'p', false, VALUE_BYTES, 0, ORDER_NONE, 0, 0, 0, &pseudo_ops},

@@ -343,6 +343,20 @@ struct candidate {
     bool matches;
 };
 
+/* Of the conditions that bound the scan, all together: two ends of a range say more than each of them. */
+static double used_selectivity(struct level *level, struct condition **conditions, uint32_t count,
+                               const struct match *match)
+{
+    struct expression *all = NULL;
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < count && i < 256; i++)
+        if (match->used[i]) {
+            all = expression_and(level->planner->scope, all, conditions[i]->expression);
+            used++;
+        }
+    return used < 2 ? match->selectivity : condition_selectivity(level, all);
+}
+
 static enum sqlstate scan_path(struct level *level, uint32_t range, const struct candidate *candidate,
                                bool backward, struct condition **conditions, uint32_t count, double rows_out,
                                struct path **result, struct error *error)
@@ -363,7 +377,7 @@ static enum sqlstate scan_path(struct level *level, uint32_t range, const struct
     const struct match *match = candidate && candidate->matches ? &candidate->match : NULL;
     if (match) {
         plan->bounds = match->bounds;
-        read = match->unique ? 1 : total * match->selectivity;
+        read = match->unique ? 1 : total * used_selectivity(level, conditions, count, match);
     }
     bool indirect = candidate && candidate->index && !candidate->index->clustered;
     if (candidate && candidate->index)

@@ -1,4 +1,5 @@
-/* How many rows: table sizes from the engine, everything else from a sample of the table's rows.
+/* How many rows: table sizes from the engine, everything else from a sample of the table's rows and from what ANALYZE wrote down
+ * (known.c).
  *
  * The sample is taken at some places evenly spread over the key space (keys taken as numbers), a stretch of rows at each, so
  * that rows loaded together do not stand for all. Conditions on one table are asked of the sampled rows themselves, all
@@ -133,7 +134,8 @@ static struct sample *decode_sample(const struct sampling *sampling, double rows
 struct sample *relation_sample(struct planner *planner, const struct relation *relation)
 {
     struct transaction *transaction = catalog_view_transaction(planner->request->view);
-    struct sample *sample = relation->learned;
+    struct learned *learned = relation_learned(relation);
+    struct sample *sample = learned->sample;
     double rows = relation_rows(planner, relation);
     if (sample && rows < 2 * sample->rows + 100 && rows > sample->rows / 2 - 100)
         return sample->count ? sample : NULL;
@@ -146,7 +148,7 @@ struct sample *relation_sample(struct planner *planner, const struct relation *r
     if (take_sample(transaction, sampling, &error))
         return NULL;
     sample = decode_sample(sampling, rows);
-    ((struct relation *)relation)->learned = sample; /* the planner's own field: one core, one word */
+    learned->sample = sample;
     return sample->count ? sample : NULL;
 }
 
@@ -208,6 +210,9 @@ double column_distinct(struct level *level, uint32_t range, int32_t number)
     const struct column *column = &relation->column[number - 1];
     if (column->type->oid == TYPE_BOOL)
         return 2;
+    const struct known_column *known = relation_known(level->planner, relation, number);
+    if (known && known->distinct != 0)
+        return known_distinct(known, relation_rows(level->planner, relation));
     struct sample *sample = relation_sample(level->planner, relation);
     if (!sample || !sample->column[number - 1]) {
         double rows = relation_rows(level->planner, relation);
@@ -263,9 +268,15 @@ static struct expression *sample_column(void *argument, const struct expression 
                              node->collation);
 }
 
-/* Asks the sample. False when that cannot be done. */
+/* What the sample says: of `rows` rows so many are it, and they lie in so many of its stretches. */
+struct answer {
+    double rows, hits;
+    uint32_t places;
+};
+
+/* False when the sample cannot be asked. */
 static bool ask_sample(struct level *level, const struct expression *expression, uint32_t range,
-                       double *selectivity)
+                       struct answer *answer)
 {
     struct planner *planner = level->planner;
     const struct relation *relation = level->query->range[range].relation;
@@ -291,15 +302,47 @@ static bool ask_sample(struct level *level, const struct expression *expression,
     scope_close(scratch);
     if (!asked)
         return false;
-    *selectivity = count == 0 ? 0.3 / sample->count : (double)count / sample->count;
+    *answer = (struct answer){.rows = sample->count, .hits = count};
+    for (uint32_t i = 0; i < count; i++)
+        answer->places += i == 0 || selection[i] / SAMPLE_STRETCH != selection[i - 1] / SAMPLE_STRETCH;
     return true;
+}
+
+static uint8_t turned(uint8_t strategy) /* value (operator) column is column (turned operator) value */
+{
+    return strategy >= 1 && strategy <= 5 ? (uint8_t)(6 - strategy) : strategy;
+}
+
+/* column (operator) constant, or parameter: from what ANALYZE knows. */
+static bool ask_known(struct level *level, const struct expression *node, double *selectivity)
+{
+    const struct expression *left = node->argument[0], *right = node->argument[1];
+    uint8_t strategy = node->operator->strategy;
+    if (left->kind != EXPRESSION_COLUMN) {
+        const struct expression *column = right;
+        right = left;
+        left = column;
+        strategy = turned(strategy);
+    }
+    if (left->kind != EXPRESSION_COLUMN || left->level != 0 || left->number < 1 || strategy == 0 ||
+        (right->kind != EXPRESSION_CONSTANT && right->kind != EXPRESSION_PARAMETER))
+        return false;
+    const struct range *range = &level->query->range[left->range];
+    bool constant = right->kind == EXPRESSION_CONSTANT;
+    if (range->kind != RANGE_RELATION || (constant && right->type->oid != left->type->oid))
+        return false;
+    return known_selectivity(level->planner, range->relation, left->number, strategy,
+                             constant ? &right->constant : NULL, selectivity);
 }
 
 static double call_selectivity(struct level *level, const struct expression *node)
 {
     const struct operator* operator= node->operator;
+    double known;
     if (!operator|| node->arguments != 2)
         return 0.33;
+    if (ask_known(level, node, &known))
+        return known;
     if (operator->strategy == 3) {
         uint64_t left = expression_ranges(node->argument[0]), right = expression_ranges(node->argument[1]);
         double a = left ? expression_distinct(level, node->argument[0], 1e18) : 1;
@@ -312,6 +355,66 @@ static double call_selectivity(struct level *level, const struct expression *nod
     return operator->strategy ? 0.33 : 0.1;
 }
 
+static double test_selectivity(struct level *level, const struct expression *node)
+{
+    const struct expression *of = node->argument[0];
+    const struct known_column *known = NULL;
+    if (node->test != TEST_NULL && node->test != TEST_NOT_NULL)
+        return 0.5;
+    if (of->kind == EXPRESSION_COLUMN && of->level == 0 &&
+        level->query->range[of->range].kind == RANGE_RELATION)
+        known = relation_known(level->planner, level->query->range[of->range].relation, of->number);
+    double nulls = known ? known->null_share : 0.02;
+    return node->test == TEST_NULL ? nulls : 1 - nulls;
+}
+
+/* column < x and column > y, in either order: the column, or NULL. */
+static const struct expression *range_end(const struct expression *node, bool *upper)
+{
+    if (node->kind != EXPRESSION_CALL || !node->operator|| node->arguments != 2)
+        return NULL;
+    uint8_t strategy = node->operator->strategy;
+    const struct expression *column = node->argument[0];
+    if (column->kind != EXPRESSION_COLUMN) {
+        column = node->argument[1];
+        strategy = turned(strategy);
+    }
+    *upper = strategy == 1 || strategy == 2;
+    return column->kind == EXPRESSION_COLUMN && column->level == 0 &&
+                   (*upper || strategy == 4 || strategy == 5)
+               ? column
+               : NULL;
+}
+
+/* Where nothing is known of a range with two ends: PostgreSQL's DEFAULT_RANGE_INEQ_SEL. */
+#define RANGE_SHARE 0.005
+
+static double and_selectivity(struct level *level, const struct expression *node)
+{
+    double selectivity = 1;
+    uint64_t done = 0;
+    for (uint32_t i = 0; i < node->arguments; i++) {
+        double share = condition_selectivity(level, node->argument[i]);
+        bool upper, other;
+        const struct expression *column = range_end(node->argument[i], &upper);
+        if (i < 64 && done >> i & 1)
+            continue;
+        for (uint32_t j = i + 1; column && j < node->arguments && j < 64; j++) {
+            const struct expression *same = range_end(node->argument[j], &other);
+            if (!same || other == upper || same->range != column->range || same->number != column->number ||
+                done >> j & 1)
+                continue;
+            /* Both say what they leave out. */
+            share += condition_selectivity(level, node->argument[j]) - 1;
+            share = share > 0 ? share : RANGE_SHARE;
+            done |= 1UL << j;
+            break;
+        }
+        selectivity *= share;
+    }
+    return selectivity;
+}
+
 static double guess(struct level *level, const struct expression *node)
 {
     double selectivity = 1;
@@ -319,9 +422,7 @@ static double guess(struct level *level, const struct expression *node)
     case EXPRESSION_CONSTANT:
         return !node->constant.null && node->constant.i ? 1 : 0;
     case EXPRESSION_AND:
-        for (uint32_t i = 0; i < node->arguments; i++)
-            selectivity *= condition_selectivity(level, node->argument[i]);
-        return selectivity;
+        return and_selectivity(level, node);
     case EXPRESSION_OR:
         for (uint32_t i = 0; i < node->arguments; i++)
             selectivity *= 1 - condition_selectivity(level, node->argument[i]);
@@ -329,7 +430,7 @@ static double guess(struct level *level, const struct expression *node)
     case EXPRESSION_NOT:
         return 1 - condition_selectivity(level, node->argument[0]);
     case EXPRESSION_TEST:
-        return node->test == TEST_NULL ? 0.02 : node->test == TEST_NOT_NULL ? 0.98 : 0.5;
+        return test_selectivity(level, node);
     case EXPRESSION_CALL:
         return call_selectivity(level, node);
     case EXPRESSION_IN_LIST:
@@ -345,16 +446,28 @@ static double guess(struct level *level, const struct expression *node)
     }
 }
 
+/* From so many hits in so many stretches on the sample tells more than what is known of columns one by one. Neighbours are often
+ * alike, so hits in one stretch may be one row's luck. */
+#define HITS_ENOUGH   5
+#define PLACES_ENOUGH 3
+
 double condition_selectivity(struct level *level, const struct expression *expression)
 {
     uint64_t ranges = expression_ranges(expression);
-    double selectivity;
+    struct answer answer = {0};
     if (__builtin_popcountll(ranges) == 1) {
         uint32_t range = (uint32_t)__builtin_ctzll(ranges);
         if (level->query->range[range].kind == RANGE_RELATION &&
-            ask_sample(level, expression, range, &selectivity))
-            return selectivity;
+            ask_sample(level, expression, range, &answer) && answer.hits >= HITS_ENOUGH &&
+            answer.places >= PLACES_ENOUGH)
+            return answer.hits / answer.rows;
     }
-    selectivity = guess(level, expression);
+    double selectivity = guess(level, expression);
+    /* Few hits, or none, of many rows: the guess may move within what chance explains. */
+    if (answer.rows > 0) {
+        double low = answer.places < 2 ? 0 : 0.3 * answer.hits / answer.rows;
+        double high = answer.hits == 0 ? 0.7 / answer.rows : 2 * answer.hits / answer.rows;
+        selectivity = selectivity < low ? low : selectivity > high ? high : selectivity;
+    }
     return selectivity < 1e-9 ? 1e-9 : selectivity > 1 ? 1 : selectivity;
 }

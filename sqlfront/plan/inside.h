@@ -209,6 +209,32 @@ struct sample {
     double *distinct;      /* estimates for the table, by attnum - 1; 0 = not made yet */
 };
 struct sample *relation_sample(struct planner *planner, const struct relation *relation);
+
+/* A column as ANALYZE found it. */
+struct known_column {
+    bool there;
+    double null_share, distinct; /* as pg_statistic has them: distinct < 0 is a share of the rows */
+    double common_share;         /* of all common values together */
+    uint32_t commons, bounds;
+    struct value *common, *share; /* falling */
+    struct value *bound;          /* ascending */
+};
+struct known {
+    struct known_column *column; /* [attnum - 1] */
+};
+/* What hangs on a descriptor. */
+struct learned {
+    struct sample *sample;
+    struct known *known;
+};
+struct learned *relation_learned(const struct relation *relation);
+/* NULL when nothing is known. Yields at first. */
+const struct known_column *relation_known(struct planner *planner, const struct relation *relation,
+                                          int32_t number);
+double known_distinct(const struct known_column *known, double rows);
+/* column (operator of that strategy) value, as a share of all rows; `value` NULL: not known now. False when nothing is known. */
+bool known_selectivity(struct planner *planner, const struct relation *relation, int32_t number,
+                       uint8_t strategy, const struct value *value, double *selectivity);
 double column_distinct(struct level *level, uint32_t range, int32_t number);
 double expression_distinct(struct level *level, const struct expression *expression, double rows);
 double condition_selectivity(struct level *level, const struct expression *expression);

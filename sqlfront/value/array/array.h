@@ -11,7 +11,7 @@
 
 extern const struct library array_library;
 
-extern const struct type_ops array_ops, record_ops, int2vector_ops, oidvector_ops;
+extern const struct type_ops array_ops, anyarray_ops, record_ops, int2vector_ops, oidvector_ops;
 
 /* Dimensions of an array; elements of one (PostgreSQL's MAXDIM and MaxArraySize, which clients know). */
 #define ARRAY_DIMENSIONS_MAX 6

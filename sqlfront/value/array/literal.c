@@ -636,6 +636,17 @@ const struct type_ops array_ops = {.in = array_in,
                                    .compare = array_compare,
                                    .hash = array_hash};
 
+static enum sqlstate anyarray_in(struct environment *environment, struct scope *scope,
+                                 const struct type *type, int32_t modifier, struct bytes text,
+                                 struct value *value, struct error *error)
+{
+    return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "cannot accept a value of type %s", type->name);
+}
+
+/* Columns of pg_statistic: arrays of whatever the column holds, as their bytes say. */
+const struct type_ops anyarray_ops = {
+    .in = anyarray_in, .out = array_out, .receive = anyarray_in, .send = array_send};
+
 /* ---- int2vector, oidvector: arrays from 0 whose text is numbers with blanks between ---- */
 
 /* Elements of one; the catalog's own never have more (indexes: 32, functions: 100). */
