@@ -20,7 +20,8 @@ struct node_sql {
     void *catalog_shared, *sessions_shared;
     uint64_t cluster; /* set by core 0 before its engine opens, read by the others after gate 1 */
     uint8_t secret[32];
-    bool started[CORES_MAX]; /* each slot is its own core's, like those below */
+    bool started[CORES_MAX];              /* each slot is its own core's, like those below */
+    struct sessions *sessions[CORES_MAX]; /* NULL = not open */
     struct pgwire *door[CORES_MAX];
 };
 
@@ -155,8 +156,10 @@ enum sqlstate node_sql_serve(struct node_sql *sql, struct world *world, struct s
         catalog_open(world, scope, sql->engine, sql->catalog_shared, &options.catalog, error);
     if (!failed)
         failed = sessions_open(world, scope, &options, &door.sessions, error);
-    if (!failed)
+    if (!failed) {
+        sql->sessions[world->core] = door.sessions;
         sql->door[world->core] = pgwire_open(world, scope, &door);
+    }
     if (!failed)
         error_clear(error);
     return failed;
@@ -173,6 +176,8 @@ void node_sql_stop(struct node_sql *sql, struct world *world)
     if (!sql->started[world->core])
         return;
     sql->started[world->core] = false;
+    if (sql->sessions[world->core])
+        sessions_close(sql->sessions[world->core]);
     if (engine_close(world, sql->engine, &error))
         log_error(world, LOG_WARN, "engine_close_failed", &error, "the last checkpoint could not be made");
 }

@@ -18,6 +18,7 @@ static struct session *session_of(const struct call *call)
 /* A session as others see it. */
 struct sight {
     uint32_t process, database, role;
+    bool own; /* the node's own work */
     char application[64], address[NET_ADDRESS_TEXT_BYTES], query[ACTIVITY_BYTES + 1];
     const char *state;
     int64_t transaction_start, query_start, backend_start, state_change;
@@ -40,6 +41,7 @@ static void sight_take(const struct session *session, struct sight *sight)
     bool active = session->fiber != NULL;
     *sight = (struct sight){
         .process = session->process,
+        .own = session->options.role == NULL,
         .database = session->identity.database,
         .role = session->identity.session_role,
         .state = active                                 ? "active"
@@ -183,7 +185,7 @@ static enum sqlstate activity_next(struct call *call, struct value *results, boo
     results[9] = time_value(sight->query_start);
     results[10] = time_value(sight->backend_start);
     results[11] = time_value(sight->state_change);
-    results[17] = value_text("client backend");
+    results[17] = value_text(sight->own ? "autovacuum worker" : "client backend");
     results[18] = value_boolean(false);
     results[25] = value_boolean(false);
     results[27] = value_boolean(false);

@@ -49,6 +49,11 @@ struct sessions {
     uint32_t sequence; /* of the last process id */
     struct map_seed seed;
     int64_t started; /* us since 2000 */
+    /* tend.c */
+    struct map watched;
+    struct fiber *tending; /* NULL = it has ended */
+    struct fiber_queue tended;
+    bool closing;
 };
 
 /* ---- statements ---- */
@@ -355,6 +360,13 @@ enum sqlstate portal_send(struct portal *portal, uint32_t rows_max, bool *more, 
 
 /* Runs a portal likewise, and tells the sink: complete or suspended. Yields. */
 enum sqlstate portal_run(struct portal *portal, uint32_t rows_max, struct error *error);
+
+/* ---- tend.c ---- */
+
+/* Begins to keep statistics current. */
+enum sqlstate tending_open(struct sessions *sessions, struct error *error);
+/* A plan was made: its tables are watched from now on. Does not yield. */
+void tending_note(struct session *session, const struct plan *plan);
 
 /* ---- spool.c ---- */
 

@@ -21,7 +21,6 @@ size_t sessions_shared_size(void)
 enum sqlstate sessions_open(struct world *world, struct scope *scope, const struct sessions_options *options,
                             struct sessions **sessions, struct error *error)
 {
-    (void)error;
     check(session_functions_count() > 0);
     struct sessions *made = scope_alloc_zeroed(scope, sizeof *made);
     made->world = world;
@@ -33,7 +32,7 @@ enum sqlstate sessions_open(struct world *world, struct scope *scope, const stru
     world_random(world, &made->seed, sizeof made->seed);
     __atomic_store_n(&made->shared->core[world->core], made, __ATOMIC_RELEASE);
     *sessions = made;
-    return SQLSTATE_OK;
+    return tending_open(made, error);
 }
 
 enum sqlstate sessions_login(struct sessions *sessions, struct scope *scope, const char *role,
@@ -379,7 +378,8 @@ static enum sqlstate identity_find(struct session *session, struct error *error)
         failed = error_set(error, SQLSTATE_PACK('3', 'D', '0', '0', '0'), "database \"%s\" does not exist",
                            session->options.database);
     if (!failed)
-        failed = catalog_role(view, session->options.role, &role, error);
+        failed = session->options.role ? catalog_role(view, session->options.role, &role, error)
+                                       : catalog_role_by_oid(view, ROLE_SYNOD, &role, error);
     if (!failed && !role)
         failed = error_set(error, SQLSTATE_INVALID_AUTHORIZATION, "role \"%s\" does not exist",
                            session->options.role);
@@ -452,7 +452,7 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
     session->scope = own;
     session->options = *options;
     session->options.database = scope_copy_text(own, options->database);
-    session->options.role = scope_copy_text(own, options->role);
+    session->options.role = options->role ? scope_copy_text(own, options->role) : NULL;
     session->options.client_address = scope_copy_text(own, options->client_address);
     session->database = session->options.database;
     session->role = session->session_role = session->login_role = session->options.role;

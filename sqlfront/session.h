@@ -106,6 +106,10 @@ size_t sessions_shared_size(void);
 enum sqlstate sessions_open(struct world *world, struct scope *scope, const struct sessions_options *options,
                             struct sessions **sessions, struct error *error);
 
+/* Ends what the core's sessions do by themselves (statistics), and waits for it; to be called when no session is left, before
+ * the engine closes. Yields. */
+void sessions_close(struct sessions *sessions);
+
 /* What there is to know of a role before its password was checked. An unknown one is `found` = false, to be treated like one
  * whose password is wrong. The verifier's memory is the scope's; NULL = the role has none. Yields. */
 struct session_login {
@@ -125,7 +129,7 @@ void sessions_cancel(struct sessions *sessions, uint32_t process, uint32_t key);
 
 struct session_options {
     const char *database;
-    const char *role;              /* whose password was checked */
+    const char *role;              /* whose password was checked; NULL: the node itself, with all rights */
     const char *const *parameters; /* name, value, name, value, ..., NULL: settings wanted at the start */
     const char *client_address;    /* "" = unknown */
     struct session_sink *sink;     /* outlives the session */

@@ -321,6 +321,7 @@ static enum sqlstate recipe_fill(struct session *session, const struct statement
     if (!failed) {
         recipe_describe(recipe);
         recipe->through_views = has_views(recipe->query);
+        tending_note(session, recipe->planned->plan);
     }
     return failed;
 }
