@@ -6,6 +6,8 @@
  * action is theirs: an error, to be deleted, or to be changed; which may mean something for further keys. */
 #include "sqlfront/run/foreign.h"
 
+#include "sqlfront/bind/bind.h"
+
 /* ---- noting ---- */
 
 enum sqlstate foreign_add(struct environment *environment, struct foreign_list *list,
@@ -396,12 +398,16 @@ static enum sqlstate open_children(struct children *children, bool writes, struc
     enum sqlstate failed = operation_make(apart, child_plan(children), &children->scan, error);
     if (failed || !writes)
         return failed;
-    const struct table_bound *bound = child->bound;
-    if (bound == NULL && needs_bound(child))
-        return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "actions of foreign keys on table \"%s\" are not supported before it was written to",
-                         child->name);
-    return writer_make(children->scan, child, bound, &children->writer, error);
+    struct table_bound *bound = child->bound;
+    if (bound == NULL && needs_bound(child)) {
+        /* Nobody has written to it yet: its checks and defaults are still texts. */
+        struct binder_request request = {.world = execution->world,
+                                         .scope = children->scope,
+                                         .view = execution->request.view,
+                                         .environment = execution->environment};
+        failed = bind_table(&request, child, &bound, error);
+    }
+    return failed ? failed : writer_make(children->scan, child, bound, &children->writer, error);
 }
 
 /* The key of the work that a child's row has; NULL when it has another. */
