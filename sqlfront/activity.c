@@ -138,6 +138,19 @@ static const struct sight *sights_next(struct sights *sights)
     return NULL;
 }
 
+enum sqlstate activity_backends(struct call *call, const struct value *arguments, struct value *result)
+{
+    const struct sight *sight;
+    int64_t count = 0;
+    enum sqlstate failed = sights_open(call, NULL);
+    if (failed)
+        return failed;
+    while ((sight = sights_next(call->memory)))
+        count += sight->database == (uint32_t)arguments[0].i;
+    *result = value_integer(count);
+    return SQLSTATE_OK;
+}
+
 static struct value time_value(int64_t time)
 {
     return time ? value_integer(time) : value_null();

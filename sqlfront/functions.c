@@ -348,6 +348,7 @@ static const struct function functions[] = {
     ASKS("show_config_by_name_missing_ok", current_setting_missing_ok),
     ASKS("set_config_by_name", set_config),
     ASKS("current_user", current_user),
+    ASKS("pg_stat_get_db_numbackends", activity_backends),
     ASKS("session_user", session_user),
     ASKS("current_database", current_database),
     ASKS("current_schema", current_schema),

@@ -20,6 +20,7 @@ FUNCTION(function_try_advisory_xact_lock_shared);
 FUNCTION(function_advisory_unlock);
 FUNCTION(function_advisory_unlock_shared);
 FUNCTION(function_advisory_unlock_all);
+FUNCTION(activity_backends);
 
 /* How many there are. Whoever calls this has them linked in, to which the catalog only refers weakly. */
 uint32_t session_functions_count(void);

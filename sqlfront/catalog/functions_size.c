@@ -2,6 +2,7 @@
  * the shards tell. */
 #include "sqlfront/catalog/functions.h"
 #include "sqlfront/parse/parse.h"
+#include "sqlfront/value/array/array.h"
 
 #include <string.h>
 #include <strings.h>
@@ -256,6 +257,37 @@ static enum sqlstate says_null(struct call *call, const struct value *arguments,
 
 /* ---- sets ---- */
 
+/* A record of counters that nothing counts; what is no number is null. */
+static enum sqlstate zeros(struct call *call, const uint32_t *oids, uint32_t count, struct value *result)
+{
+    const struct type *types[16];
+    struct value values[16];
+    for (uint32_t i = 0; i < count; i++) {
+        types[i] = type_builtin(oids[i]);
+        values[i] = types[i]->kind == VALUE_FLOAT     ? value_float(0)
+                    : types[i]->kind == VALUE_NUMERIC ? (struct value){.small = true}
+                    : types[i]->oid == TYPE_INT8      ? value_integer(0)
+                                                      : value_null();
+    }
+    return record_build(call->scope, call->result, types, values, count, result, call->error);
+}
+
+static enum sqlstate archiver(struct call *call, const struct value *arguments, struct value *result)
+{
+    (void)arguments;
+    static const uint32_t oids[] = {TYPE_INT8, TYPE_TEXT,        TYPE_TIMESTAMPTZ, TYPE_INT8,
+                                    TYPE_TEXT, TYPE_TIMESTAMPTZ, TYPE_TIMESTAMPTZ};
+    return zeros(call, oids, sizeof oids / sizeof *oids, result);
+}
+
+static enum sqlstate wal(struct call *call, const struct value *arguments, struct value *result)
+{
+    (void)arguments;
+    static const uint32_t oids[] = {TYPE_INT8, TYPE_INT8,   TYPE_NUMERIC, TYPE_INT8,       TYPE_INT8,
+                                    TYPE_INT8, TYPE_FLOAT8, TYPE_FLOAT8,  TYPE_TIMESTAMPTZ};
+    return zeros(call, oids, sizeof oids / sizeof *oids, result);
+}
+
 static enum sqlstate no_rows_open(struct call *call, const struct value *arguments)
 {
     (void)call, (void)arguments;
@@ -432,6 +464,23 @@ static const struct function functions[] = {
     {.name = "pg_stat_get_last_autoanalyze_time", .run = says_null},
     {.name = "pg_stat_get_last_autovacuum_time", .run = says_null},
     {.name = "pg_stat_get_last_vacuum_time", .run = says_null},
+    {.name = "pg_stat_get_bgwriter_timed_checkpoints", .run = says_zero},
+    {.name = "pg_stat_get_bgwriter_requested_checkpoints", .run = says_zero},
+    {.name = "pg_stat_get_checkpoint_write_time", .run = says_zero},
+    {.name = "pg_stat_get_checkpoint_sync_time", .run = says_zero},
+    {.name = "pg_stat_get_bgwriter_buf_written_checkpoints", .run = says_zero},
+    {.name = "pg_stat_get_bgwriter_buf_written_clean", .run = says_zero},
+    {.name = "pg_stat_get_bgwriter_maxwritten_clean", .run = says_zero},
+    {.name = "pg_stat_get_buf_written_backend", .run = says_zero},
+    {.name = "pg_stat_get_buf_fsync_backend", .run = says_zero},
+    {.name = "pg_stat_get_buf_alloc", .run = says_zero},
+    {.name = "pg_indexam_progress_phasename", .run = says_null},
+    {.name = "pg_stat_get_bgwriter_stat_reset_time", .run = says_null},
+    {.name = "pg_stat_get_wal_receiver", .run = says_null},
+    {.name = "pg_stat_get_replication_slot", .run = says_null},
+    {.name = "pg_stat_get_subscription_stats", .run = says_null},
+    {.name = "pg_stat_get_archiver", .run = archiver},
+    {.name = "pg_stat_get_wal", .run = wal},
     {.name = "row_security_active", .run = says_false},
     {.name = "row_security_active_name", .run = says_false},
     {.name = "pg_tablespace_location", .run = says_empty},

@@ -405,6 +405,13 @@ static bool lateral_fits(const struct level *level, uint64_t a, uint64_t b, bool
     return true;
 }
 
+/* Nothing in it waits for rows from outside of it. */
+static bool complete(const struct level *level, uint64_t set)
+{
+    bool depends;
+    return lateral_fits(level, 0, set, &depends);
+}
+
 /* The conditions that become askable when `a` and `b` come together. */
 static uint32_t new_conditions(struct level *level, uint64_t a, uint64_t b, int special, bool of_special,
                                struct condition **list)
@@ -726,11 +733,11 @@ static enum sqlstate try_pair(struct joining *joining, struct joined *a, struct 
          fits_a = lateral_fits(level, b->set, a->set, &depends_a);
     enum sqlstate failed = SQLSTATE_OK;
     bool symmetric = special < 0 || level->special[special].join == JOIN_FULL;
-    if ((symmetric || !turned) && fits_b && !depends_a) {
+    if ((symmetric || !turned) && fits_b && complete(level, a->set)) {
         failed = join_pair(joining, a, b, special, depends_b, error);
         *joined = true;
     }
-    if (!failed && (symmetric || turned) && fits_a && !depends_b) {
+    if (!failed && (symmetric || turned) && fits_a && complete(level, b->set)) {
         failed = join_pair(joining, b, a, special, depends_a, error);
         *joined = true;
     }
