@@ -38,6 +38,13 @@ static void log_has_failed(void *argument, const struct error *error)
     world_stop(core->world);
 }
 
+static enum sqlstate log_archives(void *argument, const char *path, uint64_t first_position,
+                                  struct error *error)
+{
+    struct engine *engine = argument;
+    return engine->archive(engine->archive_argument, path, first_position, error);
+}
+
 /* ---- opening ---- */
 
 /* Makes a directory that is still there after a crash: its name must have reached the disk, too. */
@@ -109,7 +116,10 @@ static enum sqlstate open_log(struct engine_core *core, struct error *error)
                                         .stamp = log_stamps,
                                         .stable = log_is_stable,
                                         .failed = log_has_failed,
+                                        .archive = core->options.archive ? log_archives : NULL,
                                         .argument = engine};
+    engine->archive = core->options.archive;
+    engine->archive_argument = core->options.archive_argument;
     enum sqlstate failed = make_directory(core->world, directory, error);
     if (!failed)
         failed = node_log_open(core->world, core->scope, &options, &engine->log, &engine->log_state, error);

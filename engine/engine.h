@@ -32,8 +32,12 @@ struct engine_options {
     uint64_t shard_bytes_max; /* a shard above this is split; 0 = default */
     uint64_t sizing_every_ns; /* how often shards are looked at, to be split, merged or moved; 0 = default */
     uint64_t checkpoint_log_bytes; /* log that may pile up before a checkpoint; 0 = default */
-    uint64_t
-        generation_pages; /* fewer pages than that never cause a commit in the middle of a merge; 0 = default */
+    /* Fewer pages than that never cause a commit of a volume in the middle of a merge; 0 = default. */
+    uint64_t generation_pages;
+    /* Offered each full segment of the log before it is recycled, on core 0; OK = it may go, else it is offered again.
+     * NULL: all may go. Yields. */
+    enum sqlstate (*archive)(void *argument, const char *path, uint64_t first_position, struct error *error);
+    void *archive_argument;
 };
 
 /* Opens the engine on this core; every core of the node calls it with the same options and the same zeroed `engine` room

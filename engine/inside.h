@@ -32,6 +32,9 @@ struct engine {
     struct txn_shared txn;
     struct shard_map *map; /* published by core 0 */
     struct node_log *log;
+    /* The options', for the log outlives the cores' parts. */
+    enum sqlstate (*archive)(void *argument, const char *path, uint64_t first_position, struct error *error);
+    void *archive_argument;
     struct engine_core *core[CORES_MAX];
     struct barrier barrier;
     struct recovery *recovery; /* while opening; read by all, written by core 0 */

@@ -9,12 +9,15 @@
 #include "base/scope.h"
 #include "engine/inside.h"
 #include "engine/record.h"
+#include "engine/row/row.h"
 #include "engine/volume_root.h"
 
 #include <stdio.h>
 
 /* Records between two yields of a pass. */
 #define RECORDS_PER_YIELD 256
+/* Of keys and rows gathered before they are applied: those of short rows. */
+#define WAITING_BYTES (64 * 1024)
 
 struct undone {
     struct undone *next;
@@ -58,6 +61,10 @@ struct pass {
     uint32_t parts_number;
     uint8_t *parts;
     uint64_t parts_bytes;
+    /* pass two: effects that wait for others, so that all are brought back together */
+    struct row_recovered waiting[ROW_RECOVERED_MAX];
+    size_t waiting_count, waiting_bytes;
+    uint8_t waiting_room[WAITING_BYTES]; /* their keys and rows */
 };
 
 static enum sqlstate impossible(uint64_t position, const struct log_record *record, struct error *error)
@@ -83,6 +90,16 @@ static void tell_progress(struct pass *pass, uint64_t position)
     log_line(core->world, LOG_INFO, "recovery_progress", "%s: %.0f %% of the log, %.0f MB/s, %.0f s left",
              pass->name, done * 100, (double)(position - from) / 1e6 / seconds,
              done > 0 ? seconds / done - seconds : 0);
+}
+
+static struct pass *pass_open(struct engine_core *core, struct scope *scope, const char *name)
+{
+    struct pass *pass = scope_alloc_zeroed(scope, sizeof *pass);
+    pass->core = core;
+    pass->recovery = core->engine->recovery;
+    pass->name = name;
+    pass->started_ns = pass->told_ns = core->world->now_ns;
+    return pass;
 }
 
 /* ---- pass one ---- */
@@ -177,21 +194,10 @@ static bool is_undone(const struct booked *booked, uint64_t shard, uint32_t numb
     return false;
 }
 
-/* One committed effect comes back as a version of its own, committed at once. */
-static enum sqlstate apply(struct engine_core *core, struct shard *shard, const struct booked *booked,
-                           uint64_t transaction, const struct effect *effect, struct error *error)
+static enum sqlstate apply(struct engine_core *core, const struct row_recovered *effects, size_t count,
+                           struct error *error)
 {
-    uint64_t everything = core->engine->recovery->last_scn;
-    struct store *store = shard->store;
-    enum sqlstate failed = store->ops->make_room(store, effect->key.size + effect->row.size + 256, everything,
-                                                 everything, error);
-    if (failed)
-        return failed;
-    struct writer writer = {.transaction = transaction};
-    store->ops->apply(store, &writer, effect);
-    store->ops->commit(store, &writer, booked->scn);
-    check(writer.versions == 0);
-    return SQLSTATE_OK;
+    return row_stores_recover(effects, count, core->engine->recovery->last_scn, error);
 }
 
 static enum sqlstate apply_directory(struct engine_core *core, struct error *error)
@@ -203,7 +209,8 @@ static enum sqlstate apply_directory(struct engine_core *core, struct error *err
         const struct booked *booked = map_find_number(&recovery->book, kept->transaction);
         if (booked->scn <= checkpoint || is_undone(booked, SHARD_DIRECTORY, kept->record.number))
             continue;
-        enum sqlstate failed = apply(core, directory, booked, kept->transaction, &kept->record.effect, error);
+        const struct row_recovered effect = {directory->store, kept->record.effect, booked->scn};
+        enum sqlstate failed = apply(core, &effect, 1, error);
         if (failed)
             return failed;
     }
@@ -249,9 +256,8 @@ enum sqlstate recovery_read(struct engine_core *core, struct error *error)
         recovery->from =
             engine->log_state.first; /* a volume that never saw a checkpoint needs all there is */
     engine->recovery = recovery;
-    struct pass pass = {.core = core, .recovery = recovery, .name = "reading commits"};
-    pass.started_ns = pass.told_ns = core->world->now_ns;
-    const struct log_visitor visitor = {.visit = visit_one, .argument = &pass};
+    struct pass *pass = pass_open(core, scope, "reading commits");
+    const struct log_visitor visitor = {.visit = visit_one, .argument = pass};
     enum sqlstate failed =
         node_log_replay(core->world, core->scope, engine->log, recovery->from, &visitor, error);
     if (!failed)
@@ -263,12 +269,49 @@ enum sqlstate recovery_read(struct engine_core *core, struct error *error)
         failed = apply_directory(core, error);
     if (!failed)
         log_line(core->world, LOG_INFO, "recovery_read",
-                 "the log holds %llu records, %llu commits, up to SCN %llu", (unsigned long long)pass.records,
-                 (unsigned long long)recovery->commits, (unsigned long long)recovery->last_scn);
+                 "the log holds %llu records, %llu commits, up to SCN %llu",
+                 (unsigned long long)pass->records, (unsigned long long)recovery->commits,
+                 (unsigned long long)recovery->last_scn);
     return failed;
 }
 
 /* ---- pass two ---- */
+
+static enum sqlstate apply_waiting(struct pass *pass, struct error *error)
+{
+    size_t count = pass->waiting_count;
+    pass->waiting_count = pass->waiting_bytes = 0;
+    pass->applied += count;
+    return count ? apply(pass->core, pass->waiting, count, error) : SQLSTATE_OK;
+}
+
+static struct bytes keep_waiting(struct pass *pass, struct bytes bytes)
+{
+    uint8_t *to = pass->waiting_room + pass->waiting_bytes;
+    if (bytes.size)
+        memcpy(to, bytes.data, bytes.size);
+    pass->waiting_bytes += bytes.size;
+    return bytes_of(to, bytes.size);
+}
+
+/* What is too large to wait is applied at once, behind those that do. */
+static enum sqlstate apply_soon(struct pass *pass, struct row_recovered *effect, struct error *error)
+{
+    size_t bytes = effect->effect.key.size + effect->effect.row.size;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (pass->waiting_count == ROW_RECOVERED_MAX || bytes > WAITING_BYTES - pass->waiting_bytes)
+        failed = apply_waiting(pass, error);
+    if (failed)
+        return failed;
+    if (bytes > WAITING_BYTES) {
+        pass->applied++;
+        return apply(pass->core, effect, 1, error);
+    }
+    effect->effect.key = keep_waiting(pass, effect->effect.key);
+    effect->effect.row = keep_waiting(pass, effect->effect.row);
+    pass->waiting[pass->waiting_count++] = *effect;
+    return SQLSTATE_OK;
+}
 
 /* The commit an effect belongs to if it is to be applied to a shard of this core, else NULL. */
 static const struct booked *wanted(struct pass *pass, const struct log_record *record, uint32_t number,
@@ -350,8 +393,8 @@ static enum sqlstate apply_record(struct pass *pass, uint64_t position, const st
             return impossible(position, record, error);
         effect.effect.row = bytes_of(pass->parts, pass->parts_bytes);
     }
-    pass->applied++;
-    return apply(pass->core, shard, booked, record->transaction, &effect.effect, error);
+    struct row_recovered recovered = {shard->store, effect.effect, booked->scn};
+    return apply_soon(pass, &recovered, error);
 }
 
 static enum sqlstate visit_two(void *argument, uint64_t position, const struct log_record *record,
@@ -488,15 +531,18 @@ enum sqlstate recovery_apply(struct engine_core *core, struct error *error)
         failed = drop_orphans(core, &core->volume[i], error);
     if (failed)
         return failed;
-    struct pass pass = {.core = core, .recovery = engine->recovery, .name = "applying effects"};
-    pass.started_ns = pass.told_ns = core->world->now_ns;
-    const struct log_visitor visitor = {.visit = visit_two, .argument = &pass};
+    struct scope *scope = scope_open(core->scope, "applying effects");
+    struct pass *pass = pass_open(core, scope, "applying effects");
+    const struct log_visitor visitor = {.visit = visit_two, .argument = pass};
     failed = node_log_replay(core->world, core->scope, engine->log, engine->recovery->from, &visitor, error);
-    if (pass.parts_scope)
-        scope_close(pass.parts_scope);
+    if (!failed)
+        failed = apply_waiting(pass, error);
+    if (pass->parts_scope)
+        scope_close(pass->parts_scope);
     if (!failed)
         log_line(core->world, LOG_INFO, "recovery_applied", "%llu effects were applied in %.1f s",
-                 (unsigned long long)pass.applied, (double)(core->world->now_ns - pass.started_ns) / 1e9);
+                 (unsigned long long)pass->applied, (double)(core->world->now_ns - pass->started_ns) / 1e9);
+    scope_close(scope);
     return failed;
 }
 

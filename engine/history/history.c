@@ -6,6 +6,8 @@
 #include "base/slab.h"
 #include "engine/history/ordered.h"
 
+#include <assert.h>
+
 /* Versions that history_commit() settles at once. */
 #define SETTLE_AT_COMMIT 64
 
@@ -264,6 +266,48 @@ void history_put_back(struct history *history, struct bytes key, struct bytes co
     else
         row->newest = version;
     row_ages(history, row);
+}
+
+/* ---- recovery ---- */
+
+void history_recover(const struct history_recovered *effect)
+{
+    struct history *history = effect->history;
+    struct history_row *row = history_find(history, effect->key);
+    if (!row)
+        row = row_new(history, effect->key);
+    struct version *version = row->newest;
+    if (version && !row->holds) {
+        check(!version->writer && version->scn <= effect->scn, "commits come back in another order");
+        if (version->older || version->row_bytes != effect->row.size) {
+            chain_free(history, version);
+            row->newest = version = NULL;
+        }
+    } else {
+        version = NULL; /* what is held stays */
+    }
+    if (!version) {
+        version = version_new(history, row, effect->row);
+        version->older = row->newest;
+        row->newest = version;
+    } else if (effect->row.size) {
+        memcpy(version->row, effect->row.data, effect->row.size);
+    }
+    version->scn = effect->scn;
+    version->exists = effect->exists;
+    version->merged = false;
+    if (version->older || !version->exists)
+        row_ages(history, row);
+}
+
+void history_recover_ahead(const struct history_recovered *effects, size_t count)
+{
+    struct ordered_look looks[HISTORY_AHEAD_MAX];
+    static_assert(HISTORY_AHEAD_MAX <= ORDERED_LOOKS_MAX);
+    check(count <= HISTORY_AHEAD_MAX);
+    for (size_t i = 0; i < count; i++)
+        looks[i] = (struct ordered_look){.ordered = &effects[i].history->rows, .key = effects[i].key};
+    ordered_ahead(looks, count);
 }
 
 /* ---- leaving ---- */

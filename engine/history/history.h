@@ -87,6 +87,20 @@ struct version *history_newest_committed(struct history_row *row);
 /* Adds a version by an open writer. Requires: the newest version is not another open writer's. */
 void history_apply(struct history *history, struct writer *writer, const struct effect *effect);
 
+/* Recovery, before anybody reads: a committed version in the place of what the row had. Commits come in their order. */
+struct history_recovered {
+    struct history *history;
+    struct bytes key;
+    struct bytes row;
+    bool exists;
+    uint64_t scn;
+};
+void history_recover(const struct history_recovered *effect);
+
+/* Says which will be recovered next: at most HISTORY_AHEAD_MAX. Only makes that faster. */
+#define HISTORY_AHEAD_MAX 64
+void history_recover_ahead(const struct history_recovered *effects, size_t count);
+
 /* The writer has committed: its versions count from now on. A few are settled at once, so that a small writer
  * is free (versions == 0) when this returns. */
 void history_commit(struct history *history, struct writer *writer, uint64_t scn);

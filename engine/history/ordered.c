@@ -15,6 +15,9 @@
 #define CACHE_LINE_BYTES 64
 #define HEIGHT_MAX       16 /* 24^16 rows at least */
 
+/* Of a version that is looked at soon: its head and a short row. */
+#define VERSION_AHEAD_BYTES 192
+
 struct separator {
     uint16_t size;
     uint8_t key[];
@@ -171,6 +174,69 @@ struct history_row *ordered_find(const struct ordered *ordered, struct bytes key
     bool equal;
     uint32_t slot = leaf_slot(leaf, head, key, &equal);
     return equal ? leaf->row[slot] : NULL;
+}
+
+/* ---- looking ahead ---- */
+
+static bool go_down(struct ordered_look *looks, size_t count)
+{
+    bool more = false;
+    for (size_t i = 0; i < count; i++) {
+        struct ordered_node *node = looks[i].node;
+        if (!node || !node->level)
+            continue;
+        looks[i].node = node = node->child[inner_slot(node, looks[i].head, looks[i].key)];
+        prefetch_heads(node);
+        more = true;
+    }
+    return more;
+}
+
+/* The first entry with that head or a larger one; touches no row. */
+static uint32_t head_slot(const struct ordered_node *leaf, uint64_t head)
+{
+    uint32_t low = 0, high = leaf->count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (leaf->head[middle] < head)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void ordered_ahead(struct ordered_look *looks, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct ordered_look *look = &looks[i];
+        look->node = look->ordered->root;
+        look->head = head_of(look->key);
+        if (look->node)
+            prefetch_heads(look->node);
+    }
+    while (go_down(looks, count))
+        ;
+    uint32_t slot[ORDERED_LOOKS_MAX];
+    check(count <= ORDERED_LOOKS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        slot[i] = looks[i].node ? head_slot(looks[i].node, looks[i].head) : 0;
+        if (looks[i].node)
+            __builtin_prefetch(&looks[i].node->row[slot[i]]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct ordered_node *leaf = looks[i].node;
+        looks[i].row = leaf && slot[i] < leaf->count ? leaf->row[slot[i]] : NULL;
+        if (looks[i].row)
+            __builtin_prefetch(looks[i].row);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!looks[i].row)
+            continue;
+        const uint8_t *version = (const uint8_t *)looks[i].row->newest;
+        for (uint32_t at = 0; at < VERSION_AHEAD_BYTES; at += CACHE_LINE_BYTES)
+            __builtin_prefetch(version + at);
+    }
 }
 
 /* ---- inserting ---- */

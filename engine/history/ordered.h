@@ -18,6 +18,23 @@ struct ordered {
 void ordered_init(struct ordered *ordered, struct slab_pool *pool);
 struct history_row *ordered_find(const struct ordered *ordered, struct bytes key);
 
+/* Looks at once: more than the lines a processor can wait for, few enough that what they bring in stays. */
+#define ORDERED_LOOKS_MAX 64
+
+/* A look that is to come. */
+struct ordered_look {
+    const struct ordered *ordered;
+    struct bytes key;
+    /* its own: */
+    uint64_t head;
+    struct ordered_node *node;
+    struct history_row *row;
+};
+
+/* Brings what the looks will touch into the processor's cache, all at the same time: one after the other each would wait for
+ * memory at every level. Changes nothing else. */
+void ordered_ahead(struct ordered_look *looks, size_t count);
+
 /* Requires: no row has that key. */
 void ordered_insert(struct ordered *ordered, struct history_row *row);
 

@@ -188,6 +188,8 @@ struct volume_figures {
     uint64_t generation;    /* the last durable one */
     uint64_t unknown_pages; /* places lost to damaged pages of the allocation map: taken for used */
 };
+/* Pages read from the disk so far; of the figures that one who is in a hurry wants. */
+uint64_t volume_reads(const struct volume *volume);
 void volume_figures(const struct volume *volume, struct volume_figures *figures);
 
 #endif

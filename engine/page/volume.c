@@ -382,6 +382,11 @@ uint32_t volume_page_body_bytes(const struct volume *volume)
     return volume->page_bytes - PAGE_HEADER_BYTES;
 }
 
+uint64_t volume_reads(const struct volume *volume)
+{
+    return volume->reads;
+}
+
 void volume_figures(const struct volume *volume, struct volume_figures *figures)
 {
     const struct cache *cache = &volume->cache;

@@ -9,6 +9,7 @@
 #include "engine/row/inside.h"
 #include "engine/row/spill.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* Rows looked at in one call of collect: about 100 us. */
@@ -137,6 +138,17 @@ static enum sqlstate row_get(struct store *store, struct scope *scope, const str
         *found = true;
         *row = (struct store_row){.key = key, .row = value.inside, .scn = SCN_BOTTOM};
         return SQLSTATE_OK;
+    }
+}
+
+void row_store_ahead(struct store *store, const struct bytes *keys, size_t count)
+{
+    struct row_store *rows = row_store_of(store);
+    for (size_t i = 0; i < count; i++) {
+        struct tree_value value;
+        uint64_t missing;
+        if (tree_find(rows->tree, keys[i], &value, &missing) == TREE_MISSING)
+            volume_prefetch(rows->volume, &missing, 1);
     }
 }
 
@@ -685,6 +697,35 @@ static enum sqlstate row_checkpoint(struct store *store, uint64_t scn, uint64_t 
     *done = (struct store_checkpoint){
         .scn = lowest <= scn ? lowest - 1 : scn, .rows = root.rows, .bytes = root.pages};
     return failed;
+}
+
+/* ---- recovery ---- */
+
+/* What a row takes in memory beside key and content, about. */
+#define VERSION_ROOM 256
+
+enum sqlstate row_stores_recover(const struct row_recovered *effects, size_t count, uint64_t scn,
+                                 struct error *error)
+{
+    struct history_recovered recovered[ROW_RECOVERED_MAX];
+    static_assert(ROW_RECOVERED_MAX <= HISTORY_AHEAD_MAX);
+    check(count <= ROW_RECOVERED_MAX);
+    for (size_t i = 0; i < count; i++)
+        recovered[i] = (struct history_recovered){.history = row_store_of(effects[i].store)->history,
+                                                  .key = effects[i].effect.key,
+                                                  .row = effects[i].effect.row,
+                                                  .exists = effects[i].effect.kind != EFFECT_DELETE,
+                                                  .scn = effects[i].scn};
+    history_recover_ahead(recovered, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = recovered[i].key.size + recovered[i].row.size + VERSION_ROOM;
+        enum sqlstate failed = row_make_room(effects[i].store, bytes, scn, scn, error);
+        if (failed)
+            return failed;
+        history_recover(&recovered[i]);
+        effects[i].store->memory_bytes = history_bytes(recovered[i].history);
+    }
+    return SQLSTATE_OK;
 }
 
 /* ---- loading, verifying, opening ---- */

@@ -24,6 +24,20 @@ struct row_store_options {
 /* Opens; freed with the scope. Reads nothing and does not yield. */
 struct store *row_store_open(struct scope *scope, const struct row_store_options *options);
 
+/* Recovery: brings committed effects back, in the order of the log, before anybody reads; of each row one version is kept. Each
+ * `store` is a row store. `scn`: all of them are stable up to there. Yields. */
+struct row_recovered {
+    struct store *store;
+    struct effect effect;
+    uint64_t scn;
+};
+#define ROW_RECOVERED_MAX 64
+enum sqlstate row_stores_recover(const struct row_recovered *effects, size_t count, uint64_t scn,
+                                 struct error *error);
+
+/* Starts reading the pages with these keys that are not in memory, without waiting for them. Does not yield. */
+void row_store_ahead(struct store *store, const struct bytes *keys, size_t count);
+
 /* Where the tree is now: what the volume's next root record must say of this shard. After checkpoint() it holds all that
  * the checkpoint promised, once the volume has committed. */
 struct tree_root row_store_root(const struct store *store);

@@ -215,11 +215,9 @@ MUTATIONS = [
         [('append-committed', 1, 200, []), ('append-mixed', 1, 200, [])], r'.'),
     Mutation(
         'a replay without deletions',
-        [('engine/recovery.c', '''    pass->applied++;
-    return apply(''', '''    pass->applied++;
-    if (effect.effect.kind == EFFECT_DELETE)
+        [('engine/recovery.c', '''    return apply_soon(''', '''    if (effect.effect.kind == EFFECT_DELETE)
         return SQLSTATE_OK;
-    return apply(''')],
+    return apply_soon(''')],
         [('queue', 1, 200, [])], r'queue'),
     # ---- checkpoints and pages
     Mutation(
@@ -230,10 +228,22 @@ MUTATIONS = [
         [('queue', 1, 200, []), ('register', 1, 200, [])], r'.'),
     Mutation(
         'a checkpoint that says it has more than it has',
-        [('engine/checkpoint.c', '''            .checkpoint_scn = scn, .replay_from = floor, .roots = tree_root(volume->roots)};
-''', '''            .checkpoint_scn = scn + 3, .replay_from = floor, .roots = tree_root(volume->roots)};
+        [('engine/checkpoint.c', '''        .checkpoint_scn = scn, .replay_from = floor, .roots = tree_root(volume->roots)};
+''', '''        .checkpoint_scn = scn + 3, .replay_from = floor, .roots = tree_root(volume->roots)};
 ''')],
         [('append-mixed', 1, 300, []), ('bank', 1, 300, [])], r'.'),
+    Mutation(
+        'a commit in the middle of a merge that promises its end',
+        [('engine/checkpoint.c', '''        failed = make_durable(core, volume, volume->checkpoint_scn, volume->replay_from, error);
+''', '''        failed = make_durable(core, volume, txn_visible(core->txn), log_port_stable(core->port), error);
+''')],
+        [('append-mixed', 1, 300, []), ('bank', 1, 300, []), ('large', 1, 200, [])], r'.'),
+    Mutation(
+        'a large commit that hides what was written over its folded part',
+        [('engine/row/spill.c', '''        if (spill_has_folded(spill, look->key) || has_nothing(look, spill))
+''', '''        if (has_nothing(look, spill))
+''')],
+        [('large', 1, 400, [])], r'.'),
     Mutation(
         'a superblock written before the pages are synced',
         [('engine/page/commit.c', '''    enum sqlstate failed = disk_sync(volume->world, commit->scope, volume->file, error);

@@ -270,6 +270,65 @@ START_TEST(more_rows_than_memory_survive_crash_and_close)
 }
 END_TEST
 
+/* ---- the archive ---- */
+
+struct archive {
+    uint64_t offered, refused, taken;
+    uint64_t next; /* position of the segment that must come next */
+};
+
+/* Refuses each segment at its first offer. */
+static enum sqlstate take_segment(void *argument, const char *path, uint64_t first_position,
+                                  struct error *error)
+{
+    struct archive *archive = argument;
+    ck_assert_ptr_nonnull(strstr(path, "/log/"));
+    ck_assert_uint_eq(first_position, archive->next);
+    if (archive->offered++ % 2 == 0) {
+        archive->refused++;
+        return error_set(error, SQLSTATE_IO_ERROR, "the archive is not there");
+    }
+    archive->taken++;
+    archive->next += 1 << 20;
+    return SQLSTATE_OK;
+}
+
+static void fill_segments(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct archive *archive = stage->options.archive_argument;
+    struct error error;
+    (void)scope;
+    for (uint64_t i = 0; archive->taken < 3; i++) {
+        struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+        char row[200];
+        memset(row, 'a', sizeof row - 1);
+        row[sizeof row - 1] = '\0';
+        if (i == 0)
+            must(table_create(t, 1, TABLE_ROW, &error), &error);
+        for (uint64_t n = 0; n < 500; n++)
+            ck_assert(insert(t, 1, i * 500 + n, row));
+        commit(t);
+        ck_assert_uint_lt(i, 1000);
+        /* What the archive refuses stays, and the checkpoint says so. */
+        enum sqlstate failed = engine_checkpoint(world, stage->engine, &error);
+        ck_assert(!failed || failed == SQLSTATE_IO_ERROR);
+    }
+}
+
+START_TEST(full_segments_of_the_log_are_offered_to_the_archive_in_order_until_it_takes_them)
+{
+    struct stage stage;
+    struct archive archive = {0};
+    stage_open(&stage, 2);
+    stage.options.segment_bytes = 1 << 20;
+    stage.options.archive = take_segment;
+    stage.options.archive_argument = &archive;
+    play(&stage, fill_segments, false);
+    ck_assert_uint_ge(archive.refused, archive.taken);
+    stage_close(&stage);
+}
+END_TEST
+
 /* ---- one transaction larger than memory ---- */
 
 #define LARGE_ROWS 60000
@@ -893,6 +952,7 @@ int main(void)
     tcase_add_test(tests, what_a_savepoint_took_back_stays_away_after_a_crash);
     tcase_add_test(tests, tables_are_made_and_dropped_in_transactions);
     tcase_add_test(tests, more_rows_than_memory_survive_crash_and_close);
+    tcase_add_test(tests, full_segments_of_the_log_are_offered_to_the_archive_in_order_until_it_takes_them);
     tcase_add_test(tests, one_transaction_may_be_larger_than_memory);
     tcase_add_test(tests, locks_of_rows_that_have_left_memory_still_hold);
     tcase_add_test(tests, a_table_loaded_in_bulk_is_there_after_its_commit_and_only_then);

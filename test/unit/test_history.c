@@ -311,6 +311,58 @@ static void write_over_an_open_writer(void *argument)
     history_apply(history, &two, &effect);
 }
 
+/* Recovery keeps one version of each row, the last one of the log, whatever sizes the rows had, and more commits may follow. */
+START_TEST(recovered_rows_are_the_last_ones_of_the_log)
+{
+    struct scope *scope = scope_open_root("recovered", NULL);
+    struct history *history = history_open(scope);
+    uint32_t expected[KEYS] = {0};
+    bool written[KEYS] = {false};
+    uint64_t random = unit_seed();
+    for (uint64_t scn = 10; scn < 200; scn++) {
+        struct history_recovered effects[HISTORY_AHEAD_MAX];
+        char text[HISTORY_AHEAD_MAX][32];
+        uint8_t rows[HISTORY_AHEAD_MAX][300];
+        size_t count = 1 + unit_random_below(&random, HISTORY_AHEAD_MAX);
+        for (size_t i = 0; i < count; i++) {
+            unsigned k = (unsigned)unit_random_below(&random, KEYS);
+            uint32_t value = unit_random_below(&random, 4) ? 1 + (uint32_t)unit_random_below(&random, 9) : 0;
+            memset(rows[i], (int)value, sizeof rows[i]);
+            memcpy(rows[i], &value, sizeof value);
+            effects[i] = (struct history_recovered){.history = history,
+                                                    .key = key_of(k, text[i]),
+                                                    .row = bytes_of(rows[i], value ? 4 + value % 3 * 100 : 0),
+                                                    .exists = value != 0,
+                                                    .scn = scn};
+            expected[k] = value;
+            written[k] = true;
+        }
+        history_recover_ahead(effects, count);
+        for (size_t i = 0; i < count; i++)
+            history_recover(&effects[i]);
+        history_check(history);
+    }
+    uint64_t rows = 0;
+    for (unsigned k = 0; k < KEYS; k++) {
+        char text[32];
+        struct history_row *row = history_find(history, key_of(k, text));
+        ck_assert_int_eq(row != NULL, written[k]);
+        if (!row)
+            continue;
+        rows++;
+        uint32_t value = 0;
+        ck_assert_int_eq(row->newest->exists, expected[k] != 0);
+        if (expected[k])
+            memcpy(&value, row->newest->row, sizeof value);
+        ck_assert_uint_eq(value, expected[k]);
+        ck_assert_ptr_null(row->newest->older);
+    }
+    ck_assert_uint_eq(history_rows(history), rows);
+    ck_assert_uint_eq(history_versions(history), rows);
+    scope_close(scope);
+}
+END_TEST
+
 START_TEST(two_open_writers_of_one_row_stop_the_process)
 {
     ck_assert(unit_check_fails(write_over_an_open_writer, NULL, "two open writers, 1 and 2, change one row"));
@@ -324,6 +376,7 @@ int main(void)
     tcase_add_test(tests, a_history_alone_answers_like_a_list_of_all_versions);
     tcase_add_test(tests, a_history_over_a_tree_answers_like_a_list_of_all_versions);
     tcase_add_test(tests, a_large_writer_settles_after_its_commit);
+    tcase_add_test(tests, recovered_rows_are_the_last_ones_of_the_log);
     tcase_add_test(tests, two_open_writers_of_one_row_stop_the_process);
     return unit_run(tests);
 }

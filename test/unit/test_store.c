@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "engine/memory/memory.h"
 #include "engine/row/row.h"
+#include "engine/row/spill.h"
 #include "test/sim/sim.h"
 #include "test/unit/unit.h"
 
@@ -439,6 +440,109 @@ START_TEST(the_row_store_answers_like_a_list_of_all_versions_when_open_writers_d
 }
 END_TEST
 
+/* ---- a commit that is folded, half of it ---- */
+
+#define FOLDED_ROWS 2000
+
+struct half {
+    struct world *world;
+    struct scope *scope;
+    struct store *store;
+    struct row_store *rows;
+};
+
+static void half_write(struct half *half, struct writer *writer, unsigned k, uint32_t value)
+{
+    struct error error;
+    uint8_t room[400];
+    char text[64];
+    must(half->store->ops->make_room(half->store, 1000, 10, 10, &error), &error);
+    int size = snprintf(text, sizeof text, "%08u", k);
+    struct effect effect = {
+        .kind = EFFECT_UPDATE, .key = bytes_of(text, (size_t)size), .row = row_of(value, room)};
+    half->store->ops->apply(half->store, writer, &effect);
+}
+
+static uint32_t half_read(struct half *half, unsigned k, uint64_t scn)
+{
+    const struct snapshot snapshot = {.scn = scn};
+    struct store_row row;
+    struct error error;
+    char text[64];
+    bool found;
+    struct bytes key = bytes_of(text, (size_t)snprintf(text, sizeof text, "%08u", k));
+    must(half->store->ops->get(half->store, half->scope, &snapshot, key, &row, &found, &error), &error);
+    return found ? value_of(row.row) : 0;
+}
+
+static bool take_value(void *argument, const struct store_row *row)
+{
+    uint32_t *value = argument;
+    *value = value_of(row->row);
+    return false;
+}
+
+static uint32_t half_scan_first(struct half *half, uint64_t scn)
+{
+    const struct snapshot snapshot = {.scn = scn};
+    struct store_cursor cursor = {.range = {.to_open = true}, .scope = half->scope};
+    uint32_t value = 0;
+    struct error error;
+    const struct store_sink sink = {take_value, &value};
+    must(half->store->ops->scan(half->store, &snapshot, &cursor, 1, &sink, &error), &error);
+    return value;
+}
+
+/* A commit too large for memory is folded piece by piece. A row of a piece that was folded is written anew, and that goes into
+ * the tree at once: what the rest of the fold still has of the row is older. */
+static void half_main(struct world *world, void *argument)
+{
+    struct half half = {.world = world, .scope = scope_open(world->scope, "half")};
+    struct error error;
+    uint8_t root[VOLUME_ROOT_BYTES_MAX];
+    size_t root_bytes;
+    bool done;
+    (void)argument;
+    const struct volume_options options = {
+        .path = "volume", .cache_bytes = 1 << 20, .page_bytes = 4096, .identity = 1};
+    struct row_store_options row = {.world = world, .shard = 1, .memory_bytes = 400 << 10};
+    must(volume_open(world, half.scope, &options, &row.volume, root, &root_bytes, &error), &error);
+    half.store = row_store_open(half.scope, &row);
+    half.rows = row_store_of(half.store);
+    struct writer large = {.transaction = 1}, small = {.transaction = 2};
+    for (unsigned k = 0; k < FOLDED_ROWS; k++)
+        half_write(&half, &large, k, 280);
+    half.store->ops->commit(half.store, &large, 11);
+    must(row_merge_begin(half.rows, &error), &error);
+    must(spill_fold(half.rows, 11, 11, &done, &error), &error);
+    ck_assert(!done);
+    row_merge_end(half.rows);
+    half_write(&half, &small, 0, 281);
+    half.store->ops->commit(half.store, &small, 12);
+    must(row_merge_begin(half.rows, &error), &error);
+    must(row_merge(half.rows, 12, 12, 0, &error), &error);
+    row_merge_end(half.rows);
+    ck_assert_ptr_null(history_find(half.rows->history, bytes_of("00000000", 8)));
+    ck_assert(row_store_spilled(half.store, 0));
+    ck_assert_uint_eq(half_read(&half, 0, 12), 281);
+    ck_assert_uint_eq(half_scan_first(&half, 12), 281);
+    ck_assert_uint_eq(half_read(&half, 1, 12), 280);
+    ck_assert_uint_eq(half_read(&half, FOLDED_ROWS - 1, 12), 280);
+    fiber_close_scope(world->scheduler, half.scope);
+}
+
+START_TEST(what_is_written_over_the_folded_half_of_a_large_commit_is_newer_than_the_commit)
+{
+    struct sim_options options = {.seed = 1, .nodes = 1, .log_level = LOG_WARN};
+    sim_faults_none(&options.faults);
+    struct sim *sim = sim_open(&options);
+    struct sim_program program = {.name = "half", .cores = 1, .core_main = half_main, .spared = true};
+    struct sim_process *process = sim_start(sim, 0, &program);
+    ck_assert_int_eq(sim_run(sim, 3600 * SIM_SECOND, ended, process), SIM_UNTIL);
+    sim_close(sim);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("store");
@@ -447,5 +551,6 @@ int main(void)
     tcase_add_test(tests, the_row_store_answers_like_a_list_of_all_versions_while_it_makes_checkpoints);
     tcase_add_test(
         tests, the_row_store_answers_like_a_list_of_all_versions_when_open_writers_do_not_fit_into_memory);
+    tcase_add_test(tests, what_is_written_over_the_folded_half_of_a_large_commit_is_newer_than_the_commit);
     return unit_run(tests);
 }
