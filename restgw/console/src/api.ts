@@ -47,6 +47,9 @@ export function keepCsrf(token: string | null): void {
     else localStorage.removeItem(CSRF);
 }
 
+/** Whether this browser has signed in and not out again; the session may have ended since. */
+export const mayBeSignedIn = (): boolean => localStorage.getItem(CSRF) !== null;
+
 export interface RequestOptions {
     signal?: AbortSignal;
     headers?: Record<string, string>;

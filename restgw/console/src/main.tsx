@@ -2,7 +2,7 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentType, JSX } from "preact";
-import { get, keepCsrf, onSessionLost, post, problemOf, type Problem } from "./api";
+import { get, keepCsrf, mayBeSignedIn, onSessionLost, post, problemOf, type Problem } from "./api";
 import type { Session } from "./contract";
 import { forgetNames } from "./names";
 import { startFeed, stopFeed } from "./now/feed";
@@ -44,7 +44,9 @@ function Console(): JSX.Element {
     };
     useEffect(() => {
         onSessionLost(() => setWho((before) => before.state === "in" ? { state: "out", ended: true } : before));
-        ask();
+        // Who never signed in here need not be asked for.
+        if (mayBeSignedIn()) ask();
+        else setWho({ state: "out", ended: false });
     }, []);
     useEffect(() => {
         if (who.state !== "in") return;
@@ -113,7 +115,7 @@ function Frame({ session, leave }: { session: Session; leave: () => void }): JSX
 }
 
 const THEMES: Record<Theme, { next: Theme; icon: IconName; name: string }> = {
-    system: { next: "light", icon: "screen", name: "As the system" },
+    system: { next: "light", icon: "screen", name: "System" },
     light: { next: "dark", icon: "sun", name: "Light" },
     dark: { next: "system", icon: "moon", name: "Dark" },
 };

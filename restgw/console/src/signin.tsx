@@ -1,5 +1,5 @@
 // Signing in: the password goes to the node once, what comes back is a cookie that no script can read.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { JSX } from "preact";
 import { keepCsrf, post, problemOf, type Problem } from "./api";
 import type { Session } from "./contract";
@@ -17,7 +17,7 @@ export function SignIn({ signedIn, ended }: { signedIn: (session: Session) => vo
     const [busy, setBusy] = useState(false);
     const [problem, setProblem] = useState<Problem | null>(null);
     const field = useRef<HTMLInputElement>(null);
-    useEffect(() => field.current!.focus(), []);
+    useLayoutEffect(() => field.current!.focus(), []);
 
     const submit = async (event: Event): Promise<void> => {
         event.preventDefault();

@@ -36,6 +36,9 @@ export function milliseconds(ms: number): string {
     return `${Math.floor(seconds / 86_400)} d ${Math.floor(seconds / 3600) % 24} h`;
 }
 
+/** How long something has lasted, where less than a second is of no interest. */
+export const lasted = (ms: number): string => ms < 1000 ? "< 1 s" : ms < 60_000 ? `${Math.floor(ms / 1000)} s` : milliseconds(ms);
+
 export function when(text: string | null | undefined): string {
     if (!text) return "–";
     const time = new Date(text);

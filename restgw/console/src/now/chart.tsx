@@ -49,7 +49,7 @@ export function Chart<T extends { at: number }>({ title, samples, series, write,
                         </g>
                     ))}
                     {ticks(begin, now, seconds).map((at) => (
-                        <text key={at} x={x(at)} y={HEIGHT - 4} text-anchor="middle">{new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}</text>
+                        <text key={at} x={x(at)} y={HEIGHT - 4} text-anchor="middle">{new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", ...(seconds > 150 ? {} : { second: "2-digit" }) })}</text>
                     ))}
                     {series.map((one) => runs(inSight).map((part, i) => {
                         const points = part.map((sample) => `${x(sample.at).toFixed(1)} ${y(one.of(sample)).toFixed(1)}`).join("L");
@@ -80,11 +80,12 @@ function runs<T extends { at: number }>(samples: T[]): T[][] {
     return parts;
 }
 
+// Whole minutes, and half ones where there is room.
 function ticks(begin: number, end: number, seconds: number): number[] {
     const step = seconds > 150 ? 60_000 : 30_000;
     const found: number[] = [];
-    for (let at = Math.ceil((begin + 15_000) / step) * step; at < end - 8_000; at += step) found.push(at);
-    return found.filter((at) => at % 60_000 === 0 || seconds <= 150);
+    for (let at = Math.ceil((begin + 15_000) / step) * step; at < end - 12_000; at += step) found.push(at);
+    return found;
 }
 
 function nearest<T extends { at: number }>(samples: T[], at: number): T | undefined {

@@ -6,7 +6,7 @@ import type { List, Session } from "../contract";
 import { tell, tellProblem, useKept, useLoaded } from "../page";
 import { Broken, Button, Dialog, Empty, FormDialog, Search, Tabs, Waiting, copy } from "../parts/parts";
 import { Sql } from "../parts/sql";
-import { count, milliseconds, plural, short } from "../words";
+import { count, lasted, milliseconds, plural, short } from "../words";
 import { Chart, Spark } from "./chart";
 import { isClient, isWaiting, useFeed, type Activity, type Feed, type Sample } from "./feed";
 
@@ -112,7 +112,7 @@ function Tiles({ samples }: { samples: Sample[] }): JSX.Element {
     return (
         <dl class="tiles">
             {tiles.map((tile) => (
-                <div key={tile.name} class={last && tile.warn?.(tile.of(last)) ? "tile warn" : "tile"}>
+                <div key={tile.name} class={"tile" + (last && tile.warn?.(tile.of(last)) ? " warn" : "") + (tile.name === "rows / s" ? " hide-narrow" : "")}>
                     <dt>{tile.name}</dt><dd>{last ? tile.write(tile.of(last)) : "–"}</dd>
                     <Spark values={samples.map(tile.of)} tone={tile.tone} />
                 </div>
@@ -122,7 +122,7 @@ function Tiles({ samples }: { samples: Sample[] }): JSX.Element {
 }
 
 const since = (text: string | null | undefined, now: number): string =>
-    text ? milliseconds(Math.max(0, now - Date.parse(text))) : "–";
+    text ? lasted(now - Date.parse(text)) : "–";
 
 // How long the state lasts: a running statement since it began, anything else since it changed.
 const began = (one: Activity): string | null | undefined => one.state === "active" ? one.query_started_at : one.state_changed_at ?? one.query_started_at;

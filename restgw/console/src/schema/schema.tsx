@@ -24,6 +24,7 @@ const NEW_TABLE = `CREATE TABLE name (
 export function SchemaPage({ session, place }: { session: Session; place: string[] }): JSX.Element {
     const names = useNames(session.database);
     const [filter, setFilter] = useState("");
+    const settled = useSettled(filter, 80);
     const chosen = place[0] ? names.relations.find((one) => qualified(one) === place[0]) : undefined;
     return (
         <div class={"schema-page" + (place[0] ? " has-choice" : "")}>
@@ -34,7 +35,9 @@ export function SchemaPage({ session, place }: { session: Session; place: string
                     <Button kind="quiet" small icon="plus" title="New table, as SQL" onClick={() => openSheet("New table", NEW_TABLE)} />
                 </header>
                 <Search value={filter} onChange={setFilter} label="Filter tables and views" />
-                <RelationList names={names} filter={useSettled(filter, 80)} chosen={place[0] ?? ""} />
+                {names.problem && !names.relations.length ? <Broken problem={names.problem} again={() => void readNames(session.database)} />
+                    : !names.complete && !names.relations.length ? <Waiting lines={12} />
+                    : <RelationList names={names} filter={settled} chosen={place[0] ?? ""} />}
             </aside>
             <section class="relation-pane" aria-label="The chosen table">
                 {!place[0] ? <Overview session={session} names={names} />
@@ -89,8 +92,6 @@ function RelationList({ names, filter, chosen }: { names: Shelf; filter: string;
         else return;
         event.preventDefault();
     };
-    if (names.problem && !names.relations.length) return <Broken problem={names.problem} again={() => void readNames(names.database)} />;
-    if (!names.complete && !names.relations.length) return <Waiting lines={12} />;
     const first = Math.max(0, Math.floor(view.top / ROW) - 10);
     const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW) + 10);
     const shown: JSX.Element[] = [];

@@ -135,7 +135,7 @@ export function SqlEditor(properties: Properties): JSX.Element {
                     aria-autocomplete="list" aria-expanded={popup.open} aria-controls="suggestions" aria-haspopup="listbox" role="combobox"
                     aria-multiline="true" {...(popup.open ? { "aria-activedescendant": `suggestion-${popup.chosen}` } : {})}
                     onInput={() => { properties.onChange(area.current!.value); moved(); popup.typed(); }}
-                    onScroll={() => { follow(); popup.close(); }} onKeyDown={onKeyDown} onClick={() => { moved(); popup.close(); }}
+                    onScroll={() => { follow(); popup.hide(); }} onKeyDown={onKeyDown} onClick={() => { moved(); popup.close(); }}
                     onBlur={() => popup.close()} />
                 {popup.open && <Suggestions items={popup.items} chosen={popup.chosen} left={popup.left - (area.current?.scrollLeft ?? 0)}
                     top={popup.top - (area.current?.scrollTop ?? 0)} pick={popup.pick} />}
@@ -308,6 +308,7 @@ interface Completion {
     top: number;
     typed(): void;
     close(): void;
+    hide(): void;
     pick(index: number): void;
     place(left: number, top: number): void;
     key(event: KeyboardEvent): boolean;
@@ -365,6 +366,6 @@ function useCompletion(properties: Properties, area: { current: HTMLTextAreaElem
     };
     return {
         open: list !== null, items: list?.items ?? [], chosen, from: list?.from ?? 0, left: at.left, top: at.top,
-        typed: () => void ask(false), close, pick, place: (left, top) => place({ left, top }), key,
+        typed: () => void ask(false), close, hide: () => { if (list) set(null); }, pick, place: (left, top) => place({ left, top }), key,
     };
 }

@@ -63,7 +63,7 @@ export function Grid({ result, rows, label }: { result: Result; rows: number; la
         };
         const move = moves[event.key];
         if (move) {
-            setAt(at ? { row: limit(here.row + move[0], rows), column: limit(here.column + move[1], widths.length) } : here);
+            setAt({ row: limit(here.row + move[0], rows), column: limit(here.column + move[1], widths.length) });
         } else if (event.key === "Enter" && at) {
             setOpen({ column: result.columns[at.column]!, cell: result.rows[at.row]![at.column]! });
         } else if (control && event.key.toLowerCase() === "c" && at && !getSelection()?.toString()) {
@@ -83,7 +83,7 @@ export function Grid({ result, rows, label }: { result: Result; rows: number; la
     return (
         <>
             <div ref={scroller} class="grid" role="grid" tabIndex={0} aria-label={label} aria-rowcount={rows + 1} aria-colcount={widths.length}
-                onScroll={look} onKeyDown={key} {...(at ? { "aria-activedescendant": `cell-${at.row}-${at.column}` } : {})}>
+                onScroll={look} onKeyDown={key} onFocus={() => { if (!at && scroller.current!.matches(":focus-visible")) setAt({ row: 0, column: 0 }); }} {...(at ? { "aria-activedescendant": `cell-${at.row}-${at.column}` } : {})}>
                 <div class="grid-all" style={{ width: total, height: rows * ROW + HEAD }}>
                     <div class="grid-head" role="row" style={{ width: total }}>
                         <span class="grid-number" style={{ width: numberWidth }} />
@@ -138,6 +138,8 @@ function widthsOf(result: Result, rows: number): number[] {
     return result.columns.map((column, i) => {
         let longest = Math.max(column.name.length + column.type.length * 0.85 + 2, 5);
         for (let r = 0; r < rows; r++) longest = Math.max(longest, shownText(result.rows[r]![i] ?? null).length);
+        // Later rows tend to be a little longer than the first: numbers grow.
+        if (result.rows.length > rows) longest += 3;
         return Math.min(WIDTH_MAX, Math.ceil(longest * CHARACTER + 22));
     });
 }

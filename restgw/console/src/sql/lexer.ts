@@ -29,8 +29,8 @@ export const KEYWORDS = ("abort add after all alter always analyze and any as as
     "true false truncate trusted type unbounded uncommitted union unique unknown unlisten unlogged until update user using vacuum " +
     "valid validate values variadic verbose view volatile when where window with within without work write zone").split(" ");
 
-export const TYPES = ("bigint bigserial bit bool boolean box bpchar bytea char character cidr circle date decimal double float float4 " +
-    "float8 inet int int2 int4 int8 integer interval json jsonb line macaddr money name numeric oid path point polygon precision real " +
+export const TYPES = ("bigint bigserial bit bool boolean bpchar bytea char character cidr date decimal double float float4 " +
+    "float8 inet int int2 int4 int8 integer interval json jsonb macaddr money numeric oid precision real " +
     "regclass regproc regtype serial smallint smallserial text time timestamp timestamptz timetz uuid varchar varying void xml").split(" ");
 
 const keywords = new Set(KEYWORDS);
@@ -43,11 +43,14 @@ const PLAIN = new RegExp([
     /(?<mark>[()[\],;.])/, /(?<operator>[-+*\/<>=~!@#%^&|`?:]+?(?=--|\/\*|[^-+*\/<>=~!@#%^&|`?:]|$))/, /(?<other>.)/,
 ].map((part) => part.source).join("|"), "suy");
 
+// A word beside a dot is part of a name, whatever it would be elsewhere: public.order, c.name.
 function kindOfWord(text: string, at: number, to: number): Kind {
     const word = text.slice(at, to).toLowerCase();
+    if (text[at - 1] === ".") return text[to] === "(" ? "function" : "word";
+    if (text[to] === ".") return "word";
     if (keywords.has(word)) return "keyword";
     if (types.has(word)) return "type";
-    return /^\s*\(/.test(text.slice(to, to + 8)) ? "function" : "word";
+    return text[to] === "(" ? "function" : "word";
 }
 
 // Where what we are inside of ends: the index after it, or -1 when not on this line.

@@ -118,7 +118,7 @@ export function PlanView({ plan }: { plan: Plan }): JSX.Element {
                                         class={"plan-card heat" + heat(one.own / total)} tabIndex={one.index === chosen ? 0 : -1}
                                         style={{ left: one.x, top: one.y, width: WIDTH, height: HEIGHT }} onClick={() => choose(one.index)}>
                                         <b>{one.title}</b>
-                                        <span class="plan-subject">{one.subject || " "}</span>
+                                        <span class="plan-subject">{one.subject || "\u00a0"}</span>
                                         <span class="plan-figures">
                                             <span>{rowsText(one)}</span><span>{amount(one.own)}</span>
                                         </span>
