@@ -84,14 +84,14 @@ const insideKind = (state: string): Kind => state[0] === "/" ? "comment" : state
 
 export function readLine(text: string, before: string): Line {
     const words: Word[] = [];
-    let at = 0;
+    let at = 0, opened = 0; // opened: where the comment or string begins that we are inside of
     let state = before;
-    while (at < text.length) {
+    while (at < text.length || opened < at) {
         if (state) {
             const { to, after } = endInside(text, at, state);
-            if (to > at) words.push({ kind: insideKind(state), from: at, to });
+            words.push({ kind: insideKind(state), from: opened, to });
             state = after;
-            at = to;
+            opened = at = to;
             if (state) break;
             continue;
         }
@@ -111,8 +111,10 @@ export function readLine(text: string, before: string): Line {
         else if (group.number !== undefined || group.parameter !== undefined) kind = "number";
         else if (group.word !== undefined) kind = kindOfWord(text, at, to);
         else if (group.mark !== undefined) kind = "mark";
-        words.push({ kind, from: at, to });
         at = to;
+        if (state) continue;
+        words.push({ kind, from: opened, to });
+        opened = at;
     }
     return { text, before, after: state, words };
 }
