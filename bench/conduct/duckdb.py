@@ -15,7 +15,7 @@ def install():
     if os.path.isdir(os.path.join(HERE, "node_modules", "@duckdb", "node-api")):
         return True
     if not shutil.which("npm"):
-        subprocess.run([os.path.join(HERE, "..", "..", "tool", "install"), "duckdb"], check=False)
+        subprocess.run([os.path.join(HERE, "..", "..", "tool", "install"), "npm"], check=False)
     if not shutil.which("npm"):
         return False
     done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=False, stdout=subprocess.DEVNULL,

@@ -369,6 +369,7 @@ body("schema: a table from all sides", async (page, { url }) => {
     assert.match(ddl, /CREATE INDEX invoice_line_created_idx/);
     assert.doesNotMatch(ddl, /CREATE UNIQUE INDEX invoice_line_pkey/, "an index of a constraint comes with it");
     await page.getByRole("button", { name: "Query", exact: true }).click();
+    await page.getByRole("tab", { name: "invoice_line" }).waitFor();
     assert.match(await page.locator(".editor-text").inputValue(), /FROM public\.invoice_line/);
 });
 

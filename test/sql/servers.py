@@ -36,8 +36,10 @@ class Synod:
                 raise RuntimeError("synodd did not start: " + self.said())
             time.sleep(0.01)
         with open(endpoints, encoding="utf-8") as file:
-            host, port = json.load(file)["sql"].rsplit(":", 1)
+            endpoints = json.load(file)
+        (host, port), (_, https_port) = (endpoints[door].rsplit(":", 1) for door in ("sql", "https"))
         self.address = (host, int(port))
+        self.https = (host, int(https_port))
 
     def said(self):
         with open(os.path.join(self.directory, "errors"), encoding="utf-8", errors="replace") as file:
