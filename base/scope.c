@@ -612,3 +612,18 @@ size_t scope_bytes(const struct scope *scope)
 {
     return scope->bytes;
 }
+
+struct budget *scope_budget(const struct scope *scope)
+{
+    return scope->budget;
+}
+
+size_t scope_room(const struct scope *scope)
+{
+    size_t room = SIZE_MAX;
+    for (const struct budget *budget = scope->budget; budget; budget = budget->parent) {
+        size_t left = budget->used < budget->limit ? budget->limit - budget->used : 0;
+        room = left < room ? left : room;
+    }
+    return room;
+}

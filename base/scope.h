@@ -86,6 +86,12 @@ void *scope_copy(struct scope *scope, const void *data, size_t bytes);
  * OK. Cheap: call it once a batch. */
 enum sqlstate scope_check_budget(const struct scope *scope, struct error *error);
 
+/* The budget the scope draws on (NULL: none): what a budget of a part of its work is put under. */
+struct budget *scope_budget(const struct scope *scope);
+
+/* Bytes that may still be taken before some budget above the scope is at its limit; SIZE_MAX when there is none. */
+size_t scope_room(const struct scope *scope);
+
 /* Registers an action to run when the scope ends, in reverse order of registration. The action must not yield
  * and must not open children of the scope. It may hold the scope (closing something takes time): then the
  * actions before it run when that hold is released. Gives a ticket for scope_undo_cancel()/scope_undo_now(),

@@ -245,6 +245,11 @@ static enum sqlstate figures_there(struct engine_core *core, void *argument, str
     return SQLSTATE_OK;
 }
 
+const char *engine_directory(const struct engine *engine, const struct world *world)
+{
+    return engine->core[world->core]->options.directory;
+}
+
 void engine_figures(struct world *world, struct engine *engine, struct engine_figures *figures)
 {
     struct engine_core *core = engine_core_of(engine, world);

@@ -51,6 +51,9 @@ enum sqlstate engine_open(struct world *world, struct scope *scope, const struct
  * returns when all have. Yields. */
 enum sqlstate engine_close(struct world *world, struct engine *engine, struct error *error);
 
+/* The node's data directory, as this core was told. Files that are removed as soon as they are opened may be made in it. */
+const char *engine_directory(const struct engine *engine, const struct world *world);
+
 /* ---- tables ---- */
 
 enum table_layout { TABLE_ROW = 1, TABLE_MEMORY = 2 };

@@ -606,6 +606,9 @@ static enum sqlstate from_execute(struct copy *copy, const struct recipe *recipe
         .environment = &session->environment,
         .isolation = session->isolation,
         .deferred = session->deferred,
+        .memory_grant = session->grants.memory,
+        .hash_grant = session->grants.hash,
+        .temporary_limit = session->grants.temporary,
     };
     enum sqlstate failed = execution_open(&request, recipe->planned, &execution, error);
     do

@@ -290,6 +290,36 @@ static void head_write(struct explanation *explanation, const struct plan *plan)
     text_append(&explanation->text, "\n");
 }
 
+/* What the node took, in PostgreSQL's words: the line below a Sort, a HashAggregate, a Hash. */
+static void memory_write(struct explanation *explanation, const struct plan *plan, uint32_t depth)
+{
+    struct node_figures figures = {0};
+    if (!explanation->analyze || !execution_figures(explanation->execution, plan, &figures) || !figures.loops)
+        return;
+    uint64_t memory = (figures.memory_peak + 1023) / 1024, disk = (figures.spilled_bytes + 1023) / 1024;
+    struct text *text = &explanation->text;
+    if (plan->kind == PLAN_SORT) {
+        line_start(explanation, depth);
+        text_format(text, "Sort Method: %s  %s: %" PRIu64 "kB\n",
+                    disk                     ? "external merge"
+                    : figures.sort_shortened ? "top-N heapsort"
+                                             : "quicksort",
+                    disk ? "Disk" : "Memory", disk ? disk : memory);
+    } else if (plan->kind == PLAN_HASH_JOIN || plan->kind == PLAN_AGGREGATE ||
+               plan->kind == PLAN_SET_OPERATION) {
+        if (plan->kind == PLAN_AGGREGATE && plan->keys == 0)
+            return;
+        line_start(explanation, depth);
+        text_format(text, "Batches: %u  Memory Usage: %" PRIu64 "kB", figures.partitions + 1, memory);
+        if (disk)
+            text_format(text, "  Disk Usage: %" PRIu64 "kB", disk);
+        text_append(text, "\n");
+    } else if (disk) {
+        line_start(explanation, depth);
+        text_format(text, "Disk Usage: %" PRIu64 "kB\n", disk);
+    }
+}
+
 static void properties_write(struct explanation *explanation, const struct plan *plan, uint32_t depth)
 {
     struct node_figures figures = {0};
@@ -326,6 +356,7 @@ static void properties_write(struct explanation *explanation, const struct plan 
             text_format(&explanation->text, "Rows Removed by Filter: %" PRIu64 "\n", figures.rows_filtered);
         }
     }
+    memory_write(explanation, plan, depth);
 }
 
 #define EXPLAIN_DEPTH_MAX 200

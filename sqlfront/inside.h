@@ -188,6 +188,11 @@ struct session {
     struct environment environment;
     struct settings settings;
     struct scope *zone_scope; /* of a time zone made of a rule; NULL = none */
+    /* work_mem, the same times hash_mem_multiplier, temp_file_limit (0 = none), in bytes */
+    struct {
+        size_t memory, hash;
+        uint64_t temporary;
+    } grants;
     uint32_t *path;           /* identity.search_path */
     uint64_t path_version, path_generation;
 

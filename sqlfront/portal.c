@@ -220,6 +220,9 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
         .analyze = portal->analyze,
         .isolation = session->isolation,
         .deferred = session->deferred,
+        .memory_grant = session->grants.memory,
+        .hash_grant = session->grants.hash,
+        .temporary_limit = session->grants.temporary,
     };
     failed = execution_open(&request, portal->recipe->planned, &portal->execution, error);
     if (!failed)

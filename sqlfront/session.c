@@ -471,6 +471,7 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
     sessions->count++;
     scope_undo(own, session_gone, session);
     settings_open(&session->settings, session, own);
+    settings_apply_grants(session, NULL, NULL);
     enum sqlstate failed = identity_find(session, error);
     if (!failed)
         failed = parameters_take(session, error);

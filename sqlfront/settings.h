@@ -117,5 +117,7 @@ enum sqlstate setting_check(struct session *session, struct scope *scope, const 
 bool setting_binds(const struct setting *setting);
 /* Lets the value take effect. */
 void setting_apply(struct session *session, const struct setting *setting, const char *value);
+/* What operators may take, from work_mem and its like; one of them is about to get the value (NULL: none is). */
+void settings_apply_grants(struct session *session, const struct setting *setting, const char *value);
 
 #endif

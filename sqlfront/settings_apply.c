@@ -202,6 +202,23 @@ static void interval_style_apply(struct environment *environment, const char *va
                                                                            : INTERVAL_ISO_8601;
 }
 
+/* The setting's value; of the one that is being set, the new one. */
+static double grant_of(const struct session *session, const char *name, const struct setting *setting,
+                       const char *value)
+{
+    const char *text = setting && strcmp(setting->name, name) == 0 ? value : settings_get(&session->settings, name);
+    return text ? strtod(text, NULL) : 0;
+}
+
+void settings_apply_grants(struct session *session, const struct setting *setting, const char *value)
+{
+    double memory = grant_of(session, "work_mem", setting, value) * 1024;
+    double limit = grant_of(session, "temp_file_limit", setting, value);
+    session->grants.memory = (size_t)memory;
+    session->grants.hash = (size_t)(memory * grant_of(session, "hash_mem_multiplier", setting, value));
+    session->grants.temporary = limit < 0 ? 0 : limit < 1 ? 1 : (uint64_t)(limit * 1024);
+}
+
 void setting_apply(struct session *session, const struct setting *setting, const char *value)
 {
     struct environment *environment = &session->environment;
@@ -222,6 +239,9 @@ void setting_apply(struct session *session, const struct setting *setting, const
         session_role_apply(session, value);
     else if (strcmp(name, "session_authorization") == 0)
         session_authorization_apply(session, value);
+    else if (strcmp(name, "work_mem") == 0 || strcmp(name, "hash_mem_multiplier") == 0 ||
+             strcmp(name, "temp_file_limit") == 0)
+        settings_apply_grants(session, setting, value);
     else if (strcmp(name, "transaction_isolation") == 0)
         transaction_renew(session);
     else if (strcmp(name, "transaction_read_only") == 0 && session->transaction)

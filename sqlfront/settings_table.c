@@ -1511,7 +1511,7 @@ const struct setting settings_table[] = {
      .category = "Write-Ahead Log / Settings",
      .description = "Amount of WAL written out by WAL writer that triggers a flush."},
     {.name = "work_mem", .kind = SETTING_INTEGER, .context = CONTEXT_USER, .flags = SETTING_EXPLAINED, .unit = "kB", .low = 64.0, .high = 2147483647.0,
-     .preset = "4096",
+     .preset = "65536",
      .category = "Resource Usage / Memory",
      .description = "Sets the maximum memory to be used for query workspaces.",
      .detail = "This much memory can be used by each internal sort operation and hash table before switching to temporary disk files."},

@@ -1,90 +1,17 @@
-/* AGGREGATE: groups by hash, in the order they first came (so input sorted by the keys gives sorted groups).
+/* AGGREGATE: groups by hash, in the order they first came.
  *
  * A group is a tuple of its keys, behind it the states of its aggregates, each at an offset known beforehand. With grouping
  * sets a row is put into a group of each set: keys that are not of the set are null, and the set's number is part of what is
  * hashed and compared.
  *
- * An aggregate with DISTINCT or ORDER BY keeps its arguments in a list for each group; at the end they are sorted and stepped
- * through. (DISTINCT alone sorts by the arguments, as PostgreSQL does.)
+ * In two phases: PARTIAL gives for each aggregate its state as bytes, FINAL merges those.
  *
- * In two phases: PARTIAL gives for each aggregate its state as bytes, FINAL merges those. */
-#include "sqlfront/run/operator.h"
-
-struct call_state {
-    const struct plan_aggregate *plan;
-    const struct aggregate *aggregate;
-    struct call call;
-    struct program **argument;
-    struct program *filter;
-    size_t offset; /* of the state in a group */
-    bool listed;
-    /* Listed ones: tuples of the arguments, then of the ORDER BY's expressions. */
-    uint32_t arguments, orders;
-    struct program **order;
-    struct plan_key *sort_key;
-    const struct type **types;
-    const struct value **values; /* over the batch */
-    struct value *tuple;
-    bool *constant;
-};
-
-struct argument_list {
-    struct tuple_store store;
-};
-
-struct aggregate_step {
-    struct operation step;
-    struct program **key;
-    struct call_state *call;
-    uint32_t keys, calls, sets;
-    size_t group_bytes;
-    const struct type **key_types;
-    bool **in_set; /* [set][key] */
-    bool read, began_output;
-    struct tuple_table table;
-    struct tuple **group; /* in order */
-    size_t groups, group_room;
-    size_t at;
-    const struct value **key_values;
-    uint64_t *hash;
-    struct tuple **row_group; /* per selected row */
-    uint16_t *filtered;
-};
-
-/* The set a group belongs to stands behind its keys. */
-static inline uint32_t *group_set(const struct aggregate_step *step, struct tuple *group)
-{
-    return (uint32_t *)&group->value[step->keys];
-}
-
-static inline void *group_state(const struct aggregate_step *step, struct tuple *group, size_t offset)
-{
-    return (uint8_t *)&group->value[step->keys + 1] + offset;
-}
+ * Memory: when the groups are beyond the grant no new ones are made. Rows of the groups there are go on to be counted, all
+ * others are put aside in partitions, which are aggregated one after the other when those groups have gone out
+ * (aggregate_part.c). PARTIAL puts nothing aside: its groups go out as they are, and it begins anew. */
+#include "sqlfront/run/aggregate.h"
 
 /* ---- opening ---- */
-
-static enum sqlstate open_listed(struct operation *step, struct call_state *call, struct error *error)
-{
-    const struct plan_aggregate *plan = call->plan;
-    uint32_t room = call->arguments + plan->orders + 1;
-    call->sort_key = scope_alloc_zeroed(step->scope, room * sizeof call->sort_key[0]);
-    call->order = scope_alloc_zeroed(step->scope, room * sizeof call->order[0]);
-    call->orders = plan->orders;
-    for (uint32_t i = 0; i < plan->orders; i++) {
-        const struct sort_key *key = &plan->order[i];
-        const struct type *type = key->expression->type;
-        call->sort_key[i] = (struct plan_key){.expression = key->expression,
-                                              .type = type,
-                                              .descending = key->descending,
-                                              .nulls_first = key->nulls_first};
-        call->types[call->arguments + i] = type;
-        enum sqlstate failed = operation_program(step, key->expression, &call->order[i], error);
-        if (failed)
-            return failed;
-    }
-    return SQLSTATE_OK;
-}
 
 static const struct plan *partial_of(const struct plan *final)
 {
@@ -109,7 +36,7 @@ static enum sqlstate open_call(struct aggregate_step *aggregate, uint32_t at, st
     call->listed = (plan->distinct || plan->orders) && plan->arguments;
     call->offset = aggregate->group_bytes;
     aggregate->group_bytes += (plan->aggregate->state_bytes + 15UL) & ~15UL;
-    uint32_t room = plan->arguments + plan->orders + 3; /* two arguments at most, whatever the phase */
+    uint32_t room = plan->arguments + plan->orders + 4; /* two arguments at most, whatever the phase */
     call->types = scope_alloc(step->scope, room * sizeof call->types[0]);
     call->values = scope_alloc(step->scope, room * sizeof call->values[0]);
     call->tuple = scope_alloc(step->scope, room * sizeof call->tuple[0]);
@@ -126,12 +53,11 @@ static enum sqlstate open_call(struct aggregate_step *aggregate, uint32_t at, st
                                .arguments = first->arguments,
                                .modifier = -1,
                                .constant = call->constant};
-    if (call->listed)
-        aggregate->group_bytes += (sizeof(struct argument_list) + 15) & ~15UL;
+    aggregate->listed += call->listed;
     enum sqlstate failed = operation_programs(step, plan->argument, plan->arguments, &call->argument, error);
     if (!failed)
         failed = operation_program(step, final ? NULL : plan->filter, &call->filter, error);
-    return failed || !call->listed ? failed : open_listed(step, call, error);
+    return failed || !call->listed ? failed : list_open(step, call, error);
 }
 
 static void open_sets(struct aggregate_step *aggregate)
@@ -173,6 +99,7 @@ static enum sqlstate open_aggregate(struct operation *step, struct error *error)
     }
     for (uint32_t i = 0; i < plan->aggregates && !failed; i++)
         failed = open_call(aggregate, i, error);
+    part_open(step);
     return failed;
 }
 
@@ -181,48 +108,44 @@ static enum sqlstate open_aggregate(struct operation *step, struct error *error)
 static enum sqlstate add_group(struct aggregate_step *aggregate, uint32_t set, uint64_t hash, uint32_t row,
                                struct tuple **added, struct error *error)
 {
-    struct operation *step = &aggregate->step;
+    struct scope *scope = aggregate->groups_scope;
     size_t bytes =
         sizeof(struct tuple) + (aggregate->keys + 1) * sizeof(struct value) + aggregate->group_bytes;
-    struct tuple *group = *added = scope_alloc_zeroed(step->memory, bytes);
+    struct tuple *group = *added = scope_alloc_zeroed(scope, bytes);
     group->hash = hash;
-    *group_set(aggregate, group) = set;
+    *group_place(aggregate, group) = (struct group_place){.number = aggregate->groups, .set = set};
     enum sqlstate failed = SQLSTATE_OK;
     for (uint32_t k = 0; k < aggregate->keys && !failed; k++) {
         group->value[k] = value_null();
         if (aggregate->in_set[set][k])
-            failed = value_copy(step->memory, aggregate->key_types[k], &aggregate->key_values[k][row],
+            failed = value_copy(scope, aggregate->key_types[k], &aggregate->key_values[k][row],
                                 &group->value[k], error);
-    }
-    for (uint32_t c = 0; c < aggregate->calls; c++) {
-        struct call_state *call = &aggregate->call[c];
-        if (!call->listed)
-            continue;
-        size_t behind = call->offset + ((call->aggregate->state_bytes + 15UL) & ~15UL);
-        struct argument_list *list = group_state(aggregate, group, behind);
-        tuple_store_init(&list->store, step->memory, call->arguments + call->orders, call->types);
     }
     if (!failed && aggregate->groups == aggregate->group_room) {
         size_t room = aggregate->group_room ? aggregate->group_room * 2 : 64;
         void *memory;
-        failed = scope_alloc_large(step->memory, room * sizeof aggregate->group[0], 16, &memory, error);
+        failed = scope_alloc_large(scope, room * sizeof aggregate->group[0], 16, &memory, error);
         if (failed)
             return failed;
         if (aggregate->groups)
             memcpy(memory, aggregate->group, aggregate->groups * sizeof aggregate->group[0]);
+        if (aggregate->group)
+            scope_free_large(scope, aggregate->group);
         aggregate->group = memory;
         aggregate->group_room = room;
     }
     if (failed)
         return failed;
     aggregate->group[aggregate->groups++] = group;
+    if (aggregate->groups % 64 == 0 && aggregate->keys && !aggregate->full)
+        aggregate->full = operation_is_over(&aggregate->step, scope_bytes(scope), aggregate->grant);
     return tuple_table_add(&aggregate->table, group, error);
 }
 
 static bool is_group(const struct aggregate_step *aggregate, struct tuple *group, uint32_t set, uint32_t row)
 {
     struct environment *environment = operation_environment(&aggregate->step);
-    if (*group_set(aggregate, group) != set)
+    if (group_place(aggregate, group)->set != set)
         return false;
     for (uint32_t k = 0; k < aggregate->keys; k++) {
         if (!aggregate->in_set[set][k])
@@ -245,50 +168,45 @@ static void hash_rows(struct aggregate_step *aggregate, const struct batch *inpu
 {
     struct environment *environment = operation_environment(&aggregate->step);
     for (uint32_t i = 0; i < input->count; i++)
-        aggregate->hash[i] = set;
-    for (uint32_t k = 0; k < aggregate->keys; k++) {
-        if (!aggregate->in_set[set][k])
-            continue;
-        for (uint32_t i = 0; i < input->count; i++) {
-            const struct value *value = &aggregate->key_values[k][batch_row(input, i)];
-            aggregate->hash[i] = hash_combine(
-                aggregate->hash[i],
-                value->null ? HASH_OF_NULL : value_hash(environment, aggregate->key_types[k], value));
-        }
-    }
+        aggregate->hash[batch_row(input, i)] = set;
+    for (uint32_t k = 0; k < aggregate->keys; k++)
+        if (aggregate->in_set[set][k])
+            hash_column(environment, aggregate->key_types[k], aggregate->key_values[k], input,
+                        aggregate->hash);
 }
 
+/* The group of each row; NULL where there is none, and none may be made. *all: none is NULL. */
 static enum sqlstate find_groups(struct aggregate_step *aggregate, const struct batch *input, uint32_t set,
-                                 struct error *error)
+                                 bool *all, struct error *error)
 {
-    struct tuple *only =
-        aggregate->keys == 0 && aggregate->sets == 1 && aggregate->groups ? aggregate->group[0] : NULL;
-    if (!only)
-        hash_rows(aggregate, input, set);
+    *all = true;
+    if (aggregate->keys == 0 && aggregate->sets == 1 && aggregate->groups) {
+        for (uint32_t i = 0; i < input->count; i++)
+            aggregate->row_group[batch_row(input, i)] = aggregate->group[0];
+        return SQLSTATE_OK;
+    }
+    bool may_add = !aggregate->full || aggregate->step.plan->phase == AGGREGATE_PARTIAL;
+    hash_rows(aggregate, input, set);
     for (uint32_t i = 0; i < input->count; i++) {
         uint32_t row = batch_row(input, i);
-        struct tuple *group = only;
-        if (!only) {
-            uint64_t hash = aggregate->hash[i];
-            group = tuple_table_find(&aggregate->table, hash);
-            while (group && (group->hash != hash || !is_group(aggregate, group, set, row)))
-                group = group->next;
-            enum sqlstate failed = group ? SQLSTATE_OK : add_group(aggregate, set, hash, row, &group, error);
-            if (failed)
-                return failed;
+        uint64_t hash = aggregate->hash[row];
+        struct tuple *group = tuple_table_find(&aggregate->table, hash);
+        while (group && (group->hash != hash || !is_group(aggregate, group, set, row)))
+            group = group->next;
+        enum sqlstate failed = SQLSTATE_OK;
+        if (!group && may_add) {
+            failed = add_group(aggregate, set, hash, row, &group, error);
+            may_add = !aggregate->full || aggregate->step.plan->phase == AGGREGATE_PARTIAL;
         }
+        if (failed)
+            return failed;
+        *all &= group != NULL;
         aggregate->row_group[row] = group;
     }
     return SQLSTATE_OK;
 }
 
 /* ---- stepping ---- */
-
-static struct argument_list *list_of(const struct aggregate_step *aggregate, const struct call_state *call,
-                                     struct tuple *group)
-{
-    return group_state(aggregate, group, call->offset + ((call->aggregate->state_bytes + 15UL) & ~15UL));
-}
 
 static enum sqlstate step_rows(struct aggregate_step *aggregate, struct call_state *call,
                                const struct batch *input, struct error *error)
@@ -303,14 +221,8 @@ static enum sqlstate step_rows(struct aggregate_step *aggregate, struct call_sta
         }
         struct tuple *group = aggregate->row_group[row];
         enum sqlstate failed = SQLSTATE_OK;
-        if (call->listed) {
-            struct tuple *added;
-            if (!null || function->takes_null)
-                failed = tuple_store_add(&list_of(aggregate, call, group)->store, call->values, row, &added,
-                                         error);
-        } else if (!null || function->takes_null) {
+        if (!null || function->takes_null)
             failed = function->step(&call->call, group_state(aggregate, group, call->offset), call->tuple);
-        }
         if (failed)
             return failed;
     }
@@ -361,44 +273,90 @@ static enum sqlstate step_call(struct aggregate_step *aggregate, struct call_sta
     if (failed)
         return failed;
     call->call.scope = step->scratch;
-    call->call.scope_lasting = step->memory;
+    call->call.scope_lasting = aggregate->groups_scope;
     call->call.error = error;
+    if (call->listed)
+        return list_add(aggregate, call, &some, error);
     return step->plan->phase == AGGREGATE_FINAL ? merge_rows(aggregate, call, &some, error)
                                                 : step_rows(aggregate, call, &some, error);
+}
+
+/* The batch's rows into the groups of one set. */
+static enum sqlstate add_set(struct aggregate_step *aggregate, const struct batch *input, uint32_t set,
+                             struct error *error)
+{
+    struct batch here = *input;
+    bool all;
+    enum sqlstate failed = find_groups(aggregate, input, set, &all, error);
+    if (!failed && !all) {
+        failed = part_put(aggregate, input, set, &here.count, error);
+        here.selection = aggregate->kept;
+    }
+    for (uint32_t c = 0; c < aggregate->calls && here.count && !failed; c++)
+        failed = step_call(aggregate, &aggregate->call[c], &here, error);
+    return failed;
+}
+
+static enum sqlstate view_keys(struct aggregate_step *aggregate, const struct batch *input,
+                               struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t k = 0; k < aggregate->keys && !failed; k++)
+        failed = program_view(aggregate->key[k], input, aggregate->step.scratch, &aggregate->key_values[k],
+                              error);
+    return failed;
 }
 
 static enum sqlstate add_batch(struct aggregate_step *aggregate, const struct batch *input,
                                struct error *error)
 {
-    struct operation *step = &aggregate->step;
-    enum sqlstate failed = SQLSTATE_OK;
-    for (uint32_t k = 0; k < aggregate->keys && !failed; k++)
-        failed = program_view(aggregate->key[k], input, step->scratch, &aggregate->key_values[k], error);
+    enum sqlstate failed = view_keys(aggregate, input, error);
+    for (uint32_t set = 0; set < aggregate->sets && !failed; set++)
+        failed = add_set(aggregate, input, set, error);
+    return failed;
+}
+
+/* Rows of a partition: each is of one set. */
+static enum sqlstate add_part(struct aggregate_step *aggregate, struct error *error)
+{
+    const struct batch *input = &aggregate->part_batch;
+    enum sqlstate failed = view_keys(aggregate, input, error);
+    uint16_t *selection = scope_alloc(aggregate->step.scratch, BATCH_ROWS * sizeof selection[0]);
     for (uint32_t set = 0; set < aggregate->sets && !failed; set++) {
-        failed = find_groups(aggregate, input, set, error);
-        for (uint32_t c = 0; c < aggregate->calls && !failed; c++)
-            failed = step_call(aggregate, &aggregate->call[c], input, error);
+        struct batch some = {.columns = input->columns, .column = input->column, .selection = selection};
+        for (uint32_t i = 0; i < input->count; i++)
+            if (aggregate->part_set[i] == set)
+                selection[some.count++] = (uint16_t)i;
+        if (some.count)
+            failed = add_set(aggregate, &some, set, error);
     }
     return failed;
 }
 
-static enum sqlstate read_all(struct aggregate_step *aggregate, struct error *error)
+static enum sqlstate begin_groups(struct aggregate_step *aggregate, struct error *error)
 {
     struct operation *step = &aggregate->step;
-    aggregate->groups = aggregate->group_room = 0;
-    for (uint32_t c = 0; c < aggregate->calls; c++)
-        aggregate->call[c].call.memory = NULL;
-    enum sqlstate failed = tuple_table_init(&aggregate->table, step->memory, error);
-    while (!failed) {
-        const struct batch *input;
-        if ((failed = operation_next(step->input[0], &input, error)) || input == NULL)
-            break;
-        operation_clear_scratch(step);
-        failed = add_batch(aggregate, input, error);
+    if (aggregate->groups_scope)
+        scope_close(aggregate->groups_scope);
+    aggregate->groups_scope = scope_open(step->memory, "groups");
+    aggregate->groups = aggregate->group_room = aggregate->at = 0;
+    aggregate->group = NULL;
+    aggregate->full = false;
+    aggregate->grant = operation_grant(step, true);
+    for (uint32_t c = 0; c < aggregate->calls; c++) {
+        struct call_state *call = &aggregate->call[c];
+        call->call.memory = NULL;
+        if (call->listed)
+            list_begin(aggregate, call);
     }
-    /* A set without keys has its group even when there are no rows. */
-    bool none = aggregate->groups == 0 && step->plan->phase != AGGREGATE_PARTIAL;
-    for (uint32_t set = 0; none && set < aggregate->sets && !failed; set++) {
+    return tuple_table_init(&aggregate->table, aggregate->groups_scope, error);
+}
+
+/* A set without keys has its group even when there are no rows. */
+static enum sqlstate add_empty_groups(struct aggregate_step *aggregate, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t set = 0; set < aggregate->sets && !failed; set++) {
         bool empty = true;
         for (uint32_t k = 0; k < aggregate->keys; k++)
             empty &= !aggregate->in_set[set][k];
@@ -406,69 +364,72 @@ static enum sqlstate read_all(struct aggregate_step *aggregate, struct error *er
         if (empty)
             failed = add_group(aggregate, set, set, 0, &group, error);
     }
-    aggregate->read = true;
+    return failed;
+}
+
+static void note_memory(struct aggregate_step *aggregate)
+{
+    struct node_figures *figures = &aggregate->step.figures;
+    size_t bytes = scope_bytes(aggregate->groups_scope);
+    if (bytes > figures->memory_peak)
+        figures->memory_peak = bytes;
+}
+
+/* Reads until the input, or the partition, is through; PARTIAL until its memory is full. */
+static enum sqlstate read_rows(struct aggregate_step *aggregate, struct error *error)
+{
+    struct operation *step = &aggregate->step;
+    enum sqlstate failed = begin_groups(aggregate, error);
+    bool partial = step->plan->phase == AGGREGATE_PARTIAL;
+    while (!failed && !aggregate->input_ended && !(partial && aggregate->full)) {
+        const struct batch *input;
+        if (aggregate->reading) {
+            operation_clear_scratch(step);
+            failed = part_read(aggregate, error);
+            aggregate->input_ended = aggregate->part_batch.count == 0;
+            if (!failed && !aggregate->input_ended)
+                failed = add_part(aggregate, error);
+            if (!failed)
+                failed = operation_breathe(operation_world(step), error);
+            continue;
+        }
+        if ((failed = operation_next(step->input[0], &input, error)))
+            break;
+        aggregate->input_ended = input == NULL;
+        if (!input)
+            break;
+        aggregate->any_input = true;
+        operation_clear_scratch(step);
+        failed = add_batch(aggregate, input, error);
+    }
+    if (!failed && !aggregate->any_input && !partial)
+        failed = add_empty_groups(aggregate, error);
+    if (!failed && aggregate->input_ended)
+        failed = part_end(aggregate, error);
+    for (uint32_t c = 0; c < aggregate->calls && !failed; c++)
+        if (aggregate->call[c].listed)
+            failed = list_sort(&aggregate->call[c], error);
+    note_memory(aggregate);
+    return failed;
+}
+
+/* Makes groups that have not gone out yet; none: everything is through. */
+static enum sqlstate want_groups(struct aggregate_step *aggregate, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    while (!failed && aggregate->at == aggregate->groups) {
+        if (aggregate->input_ended) {
+            bool found;
+            failed = part_begin(aggregate, &found, error);
+            if (failed || !found)
+                return failed;
+        }
+        failed = read_rows(aggregate, error);
+    }
     return failed;
 }
 
 /* ---- results ---- */
-
-struct list_order {
-    struct environment *environment;
-    const struct call_state *call;
-};
-
-/* By the ORDER BY, then (DISTINCT) by the arguments. */
-static int compare_list(const void *argument, const struct tuple *a, const struct tuple *b)
-{
-    const struct list_order *order = argument;
-    const struct call_state *call = order->call;
-    for (uint32_t i = 0; i < call->orders; i++) {
-        uint32_t at = call->arguments + i;
-        int way = plan_key_compare(order->environment, &call->sort_key[i], &a->value[at], &b->value[at]);
-        if (way)
-            return way;
-    }
-    for (uint32_t i = 0; i < call->arguments && call->plan->distinct; i++) {
-        struct plan_key key = {.type = call->types[i]};
-        if (key.type->order == ORDER_NONE)
-            continue;
-        int way = plan_key_compare(order->environment, &key, &a->value[i], &b->value[i]);
-        if (way)
-            return way;
-    }
-    return 0;
-}
-
-static bool same_arguments(struct environment *environment, const struct call_state *call,
-                           const struct tuple *a, const struct tuple *b)
-{
-    for (uint32_t i = 0; i < call->arguments; i++) {
-        const struct value *x = &a->value[i], *y = &b->value[i];
-        if (x->null != y->null)
-            return false;
-        if (!x->null && !value_equal(environment, call->types[i], x, y))
-            return false;
-    }
-    return true;
-}
-
-static enum sqlstate step_list(struct aggregate_step *aggregate, struct call_state *call, struct tuple *group,
-                               struct error *error)
-{
-    struct environment *environment = operation_environment(&aggregate->step);
-    struct tuple_store *store = &list_of(aggregate, call, group)->store;
-    struct list_order order = {.environment = environment, .call = call};
-    enum sqlstate failed =
-        tuples_sort(&aggregate->step, store->tuple, store->count, compare_list, &order, error);
-    for (size_t i = 0; i < store->count && !failed; i++) {
-        struct tuple *tuple = store->tuple[i];
-        if (i > 0 && call->plan->distinct && same_arguments(environment, call, store->tuple[i - 1], tuple))
-            continue;
-        failed =
-            call->aggregate->step(&call->call, group_state(aggregate, group, call->offset), tuple->value);
-    }
-    return failed;
-}
 
 static enum sqlstate finish_call(struct aggregate_step *aggregate, struct call_state *call,
                                  struct tuple *group, struct value *result, struct error *error)
@@ -476,9 +437,9 @@ static enum sqlstate finish_call(struct aggregate_step *aggregate, struct call_s
     struct operation *step = &aggregate->step;
     void *state = group_state(aggregate, group, call->offset);
     call->call.scope = step->scratch;
-    call->call.scope_lasting = step->memory;
+    call->call.scope_lasting = aggregate->groups_scope;
     call->call.error = error;
-    enum sqlstate failed = call->listed ? step_list(aggregate, call, group, error) : SQLSTATE_OK;
+    enum sqlstate failed = call->listed ? list_step(aggregate, call, group, error) : SQLSTATE_OK;
     if (failed)
         return failed;
     result->null = false;
@@ -515,14 +476,14 @@ static enum sqlstate give_group(struct aggregate_step *aggregate, struct tuple *
     }
     for (uint32_t g = 0; g < step->plan->groupings; g++)
         step->room[slot++][at] =
-            grouping_bits(aggregate, &step->plan->grouping[g], *group_set(aggregate, group));
+            grouping_bits(aggregate, &step->plan->grouping[g], group_place(aggregate, group)->set);
     return SQLSTATE_OK;
 }
 
 static enum sqlstate next_aggregate(struct operation *step, const struct batch **batch, struct error *error)
 {
     struct aggregate_step *aggregate = (struct aggregate_step *)step;
-    enum sqlstate failed = aggregate->read ? SQLSTATE_OK : read_all(aggregate, error);
+    enum sqlstate failed = want_groups(aggregate, error);
     size_t left = aggregate->groups - aggregate->at;
     if (failed || left == 0)
         return failed;
@@ -540,8 +501,11 @@ static enum sqlstate next_aggregate(struct operation *step, const struct batch *
 static enum sqlstate restart_aggregate(struct operation *step, struct error *error)
 {
     struct aggregate_step *aggregate = (struct aggregate_step *)step;
-    aggregate->read = false;
+    aggregate->any_input = aggregate->input_ended = false;
+    aggregate->groups_scope = NULL; /* went with the step's memory */
     aggregate->at = aggregate->groups = aggregate->group_room = 0;
+    aggregate->group = NULL;
+    part_restart(aggregate);
     return operation_restart_inputs(step, error);
 }
 

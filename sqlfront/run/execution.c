@@ -1,10 +1,15 @@
 /* Executions: the door of the runner, and what all steps have in common. */
 #include "sqlfront/run/foreign.h"
+#include "sqlfront/run/spill.h"
 
-#define MEMORY_GRANT_DEFAULT (256UL * 1024 * 1024)
-/* Nothing is put aside to disk yet, so operators may have more than their grant; but a statement that wants more than so many
- * grants is ended before it ends the node. */
-#define GRANTS_MAX 8
+#define MEMORY_GRANT_DEFAULT (64UL * 1024 * 1024)
+/* What a step keeps however little memory is left: less would not let it get on. */
+#define KEPT_BYTES_MIN (64UL * 1024)
+/* What is not put aside (wide batches, states that grow, large values) may take most of what the core had left when the
+ * statement began, so that it ends before the core has none. */
+#define STATEMENT_SHARE(room) ((room) / 4 * 3)
+#define RESERVE_SHARE(room)   ((room) / 4)
+#define RESERVE_MAX           (64UL * 1024 * 1024)
 
 static const struct operation_ops *const operations[] = {
     [PLAN_RESULT] = &result_ops,
@@ -178,6 +183,30 @@ enum sqlstate operation_constant(struct operation *step, struct scope *scope,
     return evaluate_constant(scope, &step->execution->evaluation, expression, value, error);
 }
 
+/* ---- memory ---- */
+
+size_t operation_grant(const struct operation *step, bool hashes)
+{
+    const struct execution_request *request = &step->execution->request;
+    return hashes ? request->hash_grant : request->memory_grant;
+}
+
+bool operation_is_over(const struct operation *step, size_t bytes, size_t grant)
+{
+    return bytes > grant || (bytes > KEPT_BYTES_MIN && scope_room(step->scope) < step->execution->reserve);
+}
+
+enum sqlstate operation_spill(struct operation *step, struct scope *scope, size_t grant, struct spill **spill,
+                              struct error *error)
+{
+    const struct execution *execution = step->execution;
+    const struct spill_options options = {.directory =
+                                              engine_directory(execution->request.engine, execution->world),
+                                          .account = execution->account,
+                                          .grant = grant};
+    return spill_open(execution->world, scope, &options, spill, error);
+}
+
 /* ---- the door ---- */
 
 /* The statement's own MODIFY is at the top, or under its WITH. */
@@ -197,8 +226,15 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
     execution->request = *request;
     if (execution->request.memory_grant == 0)
         execution->request.memory_grant = MEMORY_GRANT_DEFAULT;
+    if (execution->request.hash_grant == 0)
+        execution->request.hash_grant = 2 * execution->request.memory_grant;
     execution->world = request->world;
-    execution->budget.limit = execution->request.memory_grant * GRANTS_MAX;
+    size_t room = scope_room(scope);
+    execution->budget.parent = scope_budget(scope);
+    execution->budget.limit = STATEMENT_SHARE(room);
+    execution->reserve = RESERVE_SHARE(room) < RESERVE_MAX ? RESERVE_SHARE(room) : RESERVE_MAX;
+    execution->account = scope_alloc_zeroed(scope, sizeof *execution->account);
+    execution->account->limit = request->temporary_limit;
     scope = execution->scope = scope_open_with_budget(scope, "steps", &execution->budget);
     execution->planned = planned;
     execution->environment = request->environment;

@@ -50,12 +50,16 @@ struct operation {
 struct common_rows;
 
 struct foreign_list;
+struct spill;
+struct spill_account;
 
 struct execution {
     struct execution_request request;
     struct world *world;
     struct scope *scope;
     struct budget budget; /* of that scope: past it the statement ends with 53200 */
+    size_t reserve;       /* with less left for all on this core, steps put aside what they can */
+    struct spill_account *account; /* of its temporary files; fragments have the coordinator's */
     const struct planned *planned;
     struct evaluation evaluation;
     struct environment *environment;
@@ -98,6 +102,14 @@ enum sqlstate operation_programs(struct operation *step, struct expression *cons
 enum sqlstate operation_constant(struct operation *step, struct scope *scope,
                                  const struct expression *expression, struct value *value,
                                  struct error *error);
+
+/* Bytes a step may keep in memory before it puts rows aside, and whether it is beyond that: by its own grant, or because the
+ * core is short of memory. */
+size_t operation_grant(const struct operation *step, bool hashes);
+bool operation_is_over(const struct operation *step, size_t bytes, size_t grant);
+/* A temporary file, of the scope. Yields. */
+enum sqlstate operation_spill(struct operation *step, struct scope *scope, size_t grant, struct spill **spill,
+                              struct error *error);
 
 static inline struct world *operation_world(const struct operation *step)
 {
@@ -184,11 +196,9 @@ static inline uint64_t hash_combine(uint64_t seed, uint64_t hash)
     return seed * 0xff51afd7ed558ccdULL;
 }
 #define HASH_OF_NULL 0x5bd1e9955bd1e995ULL
-
-/* Sorts tuples, stably. `compare` gives a three-way order. 57014 when canceled. */
-enum sqlstate tuples_sort(struct operation *step, struct tuple **tuples, size_t count,
-                          int (*compare)(const void *argument, const struct tuple *a, const struct tuple *b),
-                          const void *argument, struct error *error);
+/* Combines the hash of each selected row's value into hash[row]. */
+void hash_column(struct environment *environment, const struct type *type, const struct value *values,
+                 const struct batch *batch, uint64_t *hash);
 
 /* Three-way order of two values under a sort key. */
 int plan_key_compare(struct environment *environment, const struct plan_key *key, const struct value *a,

@@ -1,17 +1,15 @@
-/* SORT: all rows in memory, then in order; with a limit only the first ones are kept. */
-#include "sqlfront/run/operator.h"
+/* SORT: all rows in order (sorter.c); with a limit only the first ones are kept. */
+#include "sqlfront/run/sorter.h"
 
 struct sort_step {
     struct operation step;
     struct program **key;
     struct program *limit;
-    bool sorted;
-    uint32_t *key_at; /* where in the tuple each key stands: a slot, or behind the slots */
+    uint32_t *key_at; /* where in the row each key stands: a slot, or behind the slots */
     const struct type **types;
     uint32_t extra; /* keys that are no slots */
-    struct tuple_store store;
-    size_t at;
-    uint64_t wanted; /* rows; UINT64_MAX = all */
+    struct sorter *sorter; /* NULL: nothing was read yet */
+    const struct value **columns;
 };
 
 static bool key_is_slot(const struct plan_key *key)
@@ -26,6 +24,7 @@ static enum sqlstate open_sort(struct operation *step, struct error *error)
     sort->key = scope_alloc_zeroed(step->scope, (plan->keys + 1) * sizeof sort->key[0]);
     sort->key_at = scope_alloc(step->scope, (plan->keys + 1) * sizeof sort->key_at[0]);
     sort->types = scope_alloc(step->scope, (plan->columns + plan->keys + 1) * sizeof sort->types[0]);
+    sort->columns = scope_alloc(step->scope, (plan->columns + plan->keys + 1) * sizeof sort->columns[0]);
     memcpy(sort->types, plan->column, plan->columns * sizeof sort->types[0]);
     enum sqlstate failed = operation_program(step, plan->limit, &sort->limit, error);
     for (uint32_t i = 0; i < plan->keys && !failed; i++) {
@@ -39,53 +38,30 @@ static enum sqlstate open_sort(struct operation *step, struct error *error)
     return failed;
 }
 
-static int compare(const void *argument, const struct tuple *a, const struct tuple *b)
-{
-    const struct sort_step *sort = argument;
-    const struct plan *plan = sort->step.plan;
-    for (uint32_t i = 0; i < plan->keys; i++) {
-        uint32_t at = sort->key_at[i];
-        int order =
-            plan_key_compare(operation_environment(&sort->step), &plan->key[i], &a->value[at], &b->value[at]);
-        if (order)
-            return order;
-    }
-    return 0;
-}
-
-/* Keeps the first `wanted` of what there is, in memory of their own: the rest's goes back. */
-static enum sqlstate shorten(struct sort_step *sort, struct error *error)
-{
-    struct operation *step = &sort->step;
-    struct tuple_store old = sort->store;
-    enum sqlstate failed = tuples_sort(step, old.tuple, old.count, compare, sort, error);
-    size_t keep = old.count < sort->wanted ? old.count : (size_t)sort->wanted;
-    struct scope *scope = scope_open(step->memory, "first rows");
-    tuple_store_init(&sort->store, scope, old.columns, old.types);
-    for (size_t i = 0; i < keep && !failed; i++) {
-        struct tuple *tuple;
-        failed = tuple_store_add_values(&sort->store, old.tuple[i]->value, &tuple, error);
-    }
-    scope_close(old.scope);
-    return failed;
-}
-
 static enum sqlstate add(struct sort_step *sort, const struct batch *input, struct error *error)
 {
     struct operation *step = &sort->step;
     const struct plan *plan = step->plan;
-    const struct value **columns =
-        scope_alloc(step->scratch, (plan->columns + sort->extra + 1) * sizeof columns[0]);
     enum sqlstate failed = SQLSTATE_OK;
-    memcpy(columns, input->column, plan->columns * sizeof columns[0]);
+    memcpy(sort->columns, input->column, plan->columns * sizeof sort->columns[0]);
     for (uint32_t i = 0; i < plan->keys && !failed; i++)
         if (sort->key[i])
-            failed = program_view(sort->key[i], input, step->scratch, &columns[sort->key_at[i]], error);
-    for (uint32_t i = 0; i < input->count && !failed; i++) {
-        struct tuple *tuple;
-        failed = tuple_store_add(&sort->store, columns, batch_row(input, i), &tuple, error);
-    }
+            failed =
+                program_view(sort->key[i], input, step->scratch, &sort->columns[sort->key_at[i]], error);
+    for (uint32_t i = 0; i < input->count && !failed; i++)
+        failed = sorter_add(sort->sorter, sort->columns, batch_row(input, i), error);
     return failed;
+}
+
+static void note_figures(struct sort_step *sort)
+{
+    struct node_figures *figures = &sort->step.figures;
+    struct sorter_figures sorted;
+    sorter_figures(sort->sorter, &sorted);
+    if (sorted.memory_peak > figures->memory_peak)
+        figures->memory_peak = sorted.memory_peak;
+    figures->spilled_bytes += sorted.disk_bytes;
+    figures->sort_shortened |= sorted.shortened;
 }
 
 static enum sqlstate read_all(struct sort_step *sort, struct error *error)
@@ -95,9 +71,16 @@ static enum sqlstate read_all(struct sort_step *sort, struct error *error)
     struct value limit = value_null();
     if (sort->limit && (failed = program_run_row(sort->limit, NULL, 0, step->memory, &limit, error)))
         return failed;
-    sort->wanted = limit.null || limit.i < 0 ? UINT64_MAX : (uint64_t)limit.i;
-    tuple_store_init(&sort->store, scope_open(step->memory, "rows"), step->plan->columns + sort->extra,
-                     sort->types);
+    const struct sorter_options options = {.step = step,
+                                           .scope = step->memory,
+                                           .columns = step->plan->columns + sort->extra,
+                                           .types = sort->types,
+                                           .keys = step->plan->keys,
+                                           .key = step->plan->key,
+                                           .key_at = sort->key_at,
+                                           .limit = limit.null || limit.i < 0 ? UINT64_MAX : (uint64_t)limit.i,
+                                           .grant = operation_grant(step, false)};
+    sorter_open(&options, &sort->sorter);
     for (;;) {
         const struct batch *input;
         if ((failed = operation_next(step->input[0], &input, error)) || input == NULL)
@@ -105,38 +88,31 @@ static enum sqlstate read_all(struct sort_step *sort, struct error *error)
         operation_clear_scratch(step);
         if ((failed = add(sort, input, error)))
             break;
-        bool plenty = sort->wanted != UINT64_MAX && sort->store.count / 4 >= sort->wanted / 2 + BATCH_ROWS;
-        if (plenty && (failed = shorten(sort, error)))
-            break;
     }
     if (!failed)
-        failed = tuples_sort(step, sort->store.tuple, sort->store.count, compare, sort, error);
-    if (sort->store.count > sort->wanted)
-        sort->store.count = (size_t)sort->wanted;
-    sort->store.columns = step->plan->columns;
-    sort->sorted = true;
+        failed = sorter_sort(sort->sorter, error);
+    note_figures(sort);
     return failed;
 }
 
 static enum sqlstate next_sort(struct operation *step, const struct batch **batch, struct error *error)
 {
     struct sort_step *sort = (struct sort_step *)step;
-    enum sqlstate failed = sort->sorted ? SQLSTATE_OK : read_all(sort, error);
-    if (failed || sort->at == sort->store.count)
+    enum sqlstate failed = sort->sorter ? SQLSTATE_OK : read_all(sort, error);
+    if (failed)
         return failed;
-    size_t left = sort->store.count - sort->at;
-    operation_want_room(step, left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS);
-    step->batch.count = tuple_store_give(&sort->store, sort->at, step->room, step->room_rows);
-    sort->at += step->batch.count;
-    *batch = &step->batch;
-    return SQLSTATE_OK;
+    operation_clear_scratch(step);
+    operation_want_room(step, BATCH_ROWS);
+    failed = sorter_give(sort->sorter, step->scratch, step->plan->columns, step->room, BATCH_ROWS,
+                         &step->batch.count, error);
+    if (!failed && step->batch.count)
+        *batch = &step->batch;
+    return failed;
 }
 
 static enum sqlstate restart_sort(struct operation *step, struct error *error)
 {
-    struct sort_step *sort = (struct sort_step *)step;
-    sort->sorted = false;
-    sort->at = 0;
+    ((struct sort_step *)step)->sorter = NULL;
     return operation_restart_inputs(step, error);
 }
 

@@ -1,4 +1,4 @@
-/* Rows kept in memory: lists of them, hash tables over them, sorting them. */
+/* Rows kept in memory: lists of them, hash tables over them. */
 #include "sqlfront/run/operator.h"
 
 void tuple_store_init(struct tuple_store *store, struct scope *scope, uint32_t columns,
@@ -119,7 +119,18 @@ enum sqlstate tuple_table_add(struct tuple_table *table, struct tuple *tuple, st
     return SQLSTATE_OK;
 }
 
-/* ---- sorting ---- */
+void hash_column(struct environment *environment, const struct type *type, const struct value *values,
+                 const struct batch *batch, uint64_t *hash)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint32_t row = batch_row(batch, i);
+        const struct value *value = &values[row];
+        hash[row] =
+            hash_combine(hash[row], value->null ? HASH_OF_NULL : value_hash(environment, type, value));
+    }
+}
+
+/* ---- order ---- */
 
 int plan_key_compare(struct environment *environment, const struct plan_key *key, const struct value *a,
                      const struct value *b)
@@ -132,78 +143,4 @@ int plan_key_compare(struct environment *environment, const struct plan_key *key
     int order = key->type->order == ORDER_INTEGER ? (a->i > b->i) - (a->i < b->i)
                                                   : value_compare(environment, key->type, a, b);
     return key->descending ? -order : order;
-}
-
-/* Runs of this length are sorted by insertion. */
-#define SHORT_RUN 12
-/* Cancellation is looked for when so many tuples were merged. */
-#define LOOK_EVERY 4096
-
-struct sort {
-    struct operation *step;
-    int (*compare)(const void *argument, const struct tuple *a, const struct tuple *b);
-    const void *argument;
-    struct error *error;
-    size_t since_look;
-};
-
-static void sort_short(const struct sort *sort, struct tuple **tuples, size_t count)
-{
-    for (size_t i = 1; i < count; i++) {
-        struct tuple *tuple = tuples[i];
-        size_t at = i;
-        for (; at > 0 && sort->compare(sort->argument, tuples[at - 1], tuple) > 0; at--)
-            tuples[at] = tuples[at - 1];
-        tuples[at] = tuple;
-    }
-}
-
-static void merge(const struct sort *sort, struct tuple **tuples, size_t half, size_t count,
-                  struct tuple **room)
-{
-    if (sort->compare(sort->argument, tuples[half - 1], tuples[half]) <= 0)
-        return;
-    memcpy(room, tuples, half * sizeof tuples[0]);
-    size_t left = 0, right = half, to = 0;
-    while (left < half && right < count)
-        tuples[to++] =
-            sort->compare(sort->argument, tuples[right], room[left]) < 0 ? tuples[right++] : room[left++];
-    memcpy(tuples + to, room + left, (half - left) * sizeof tuples[0]);
-}
-
-/* Depth is the logarithm of the count. */
-static enum sqlstate sort_part(struct sort *sort, struct tuple **tuples, size_t count, struct tuple **room)
-{
-    if (count <= SHORT_RUN) {
-        sort_short(sort, tuples, count);
-        return SQLSTATE_OK;
-    }
-    size_t half = count / 2;
-    enum sqlstate failed = sort_part(sort, tuples, half, room);
-    if (!failed)
-        failed = sort_part(sort, tuples + half, count - half, room);
-    if (failed)
-        return failed;
-    merge(sort, tuples, half, count, room);
-    sort->since_look += count;
-    if (sort->since_look < LOOK_EVERY)
-        return SQLSTATE_OK;
-    sort->since_look = 0;
-    return operation_breathe(operation_world(sort->step), sort->error);
-}
-
-enum sqlstate tuples_sort(struct operation *step, struct tuple **tuples, size_t count,
-                          int (*compare)(const void *argument, const struct tuple *a, const struct tuple *b),
-                          const void *argument, struct error *error)
-{
-    struct sort sort = {.step = step, .compare = compare, .argument = argument, .error = error};
-    void *room;
-    if (count < 2)
-        return SQLSTATE_OK;
-    struct scope *scope = scope_open(step->scope, "sort");
-    enum sqlstate failed = scope_alloc_large(scope, count * sizeof tuples[0], 16, &room, error);
-    if (!failed)
-        failed = sort_part(&sort, tuples, count, room);
-    scope_close(scope);
-    return failed;
 }
