@@ -193,7 +193,7 @@ struct session {
         size_t memory, hash;
         uint64_t temporary;
     } grants;
-    uint32_t *path;           /* identity.search_path */
+    uint32_t *path; /* identity.search_path */
     uint64_t path_version, path_generation;
 
     /* transaction.c */

@@ -206,7 +206,8 @@ static void interval_style_apply(struct environment *environment, const char *va
 static double grant_of(const struct session *session, const char *name, const struct setting *setting,
                        const char *value)
 {
-    const char *text = setting && strcmp(setting->name, name) == 0 ? value : settings_get(&session->settings, name);
+    const char *text =
+        setting && strcmp(setting->name, name) == 0 ? value : settings_get(&session->settings, name);
     return text ? strtod(text, NULL) : 0;
 }
 

@@ -302,8 +302,8 @@ static enum sqlstate view_keys(struct aggregate_step *aggregate, const struct ba
 {
     enum sqlstate failed = SQLSTATE_OK;
     for (uint32_t k = 0; k < aggregate->keys && !failed; k++)
-        failed = program_view(aggregate->key[k], input, aggregate->step.scratch, &aggregate->key_values[k],
-                              error);
+        failed =
+            program_view(aggregate->key[k], input, aggregate->step.scratch, &aggregate->key_values[k], error);
     return failed;
 }
 

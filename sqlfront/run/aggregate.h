@@ -58,7 +58,7 @@ struct aggregate_step {
     const struct type **key_types;
     bool **in_set; /* [set][key] */
     bool any_input;
-    bool input_ended;      /* of the input, or of the partition being read */
+    bool input_ended; /* of the input, or of the partition being read */
     struct scope *groups_scope;
     struct tuple_table table;
     struct tuple **group; /* in order */

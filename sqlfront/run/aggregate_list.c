@@ -40,9 +40,9 @@ enum sqlstate list_open(struct operation *step, struct call_state *call, struct 
         const struct sort_key *key = &plan->order[i];
         const struct type *type = key->expression->type;
         call->types[call->arguments + i] = type;
-        add_key(call, call->arguments + i,
-                (struct plan_key){
-                    .type = type, .descending = key->descending, .nulls_first = key->nulls_first});
+        add_key(
+            call, call->arguments + i,
+            (struct plan_key){.type = type, .descending = key->descending, .nulls_first = key->nulls_first});
         enum sqlstate failed = operation_program(step, key->expression, &call->order[i], error);
         if (failed)
             return failed;

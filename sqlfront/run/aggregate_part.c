@@ -157,8 +157,8 @@ enum sqlstate part_read(struct aggregate_step *aggregate, struct error *error)
     while (batch->count < BATCH_ROWS) {
         uint64_t mark;
         bool found;
-        enum sqlstate failed = spill_reader_next(aggregate->reader, step->scratch, aggregate->need_value,
-                                                 &mark, &found, error);
+        enum sqlstate failed =
+            spill_reader_next(aggregate->reader, step->scratch, aggregate->need_value, &mark, &found, error);
         if (failed || !found)
             return failed;
         for (uint32_t n = 0; n < aggregate->needs; n++)

@@ -32,9 +32,19 @@ static bool show(struct join *join, uint32_t row)
     return true;
 }
 
+/* Without tuples the rows of the first input need not be read. */
+static enum sqlstate next_probe(struct join *join, struct error *error)
+{
+    uint8_t kind = join->step.plan->join;
+    join->probe = NULL;
+    if (join->store.count == 0 && (kind == JOIN_INNER || kind == JOIN_SEMI || kind == JOIN_RIGHT))
+        return SQLSTATE_OK;
+    return operation_next(join->step.input[0], &join->probe, error);
+}
+
 static enum sqlstate next_nested_join(struct operation *step, const struct batch **batch, struct error *error)
 {
-    static const struct join_ops ops = {.build = build, .show = show};
+    static const struct join_ops ops = {.build = build, .next_probe = next_probe, .show = show};
     return join_next((struct join *)step, &ops, batch, error);
 }
 

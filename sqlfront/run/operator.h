@@ -57,8 +57,8 @@ struct execution {
     struct execution_request request;
     struct world *world;
     struct scope *scope;
-    struct budget budget; /* of that scope: past it the statement ends with 53200 */
-    size_t reserve;       /* with less left for all on this core, steps put aside what they can */
+    struct budget budget;          /* of that scope: past it the statement ends with 53200 */
+    size_t reserve;                /* with less left for all on this core, steps put aside what they can */
     struct spill_account *account; /* of its temporary files; fragments have the coordinator's */
     const struct planned *planned;
     struct evaluation evaluation;

@@ -22,10 +22,10 @@ struct execution_request {
     struct environment *environment;
     const struct value *parameters;
     uint32_t parameter_count;
-    size_t memory_grant; /* bytes a sort may keep in memory (work_mem); 0 = default */
-    size_t hash_grant;   /* ... a hash table (times hash_mem_multiplier); 0 = default */
+    size_t memory_grant;      /* bytes a sort may keep in memory (work_mem); 0 = default */
+    size_t hash_grant;        /* ... a hash table (times hash_mem_multiplier); 0 = default */
     uint64_t temporary_limit; /* bytes in temporary files (temp_file_limit); 0 = no limit */
-    bool analyze;        /* EXPLAIN ANALYZE: time and rows per node */
+    bool analyze;             /* EXPLAIN ANALYZE: time and rows per node */
     enum isolation isolation;
     /* Constraints checked at the end of the transaction (deferred): told here. NULL = all are immediate. */
     struct deferred *deferred;
@@ -46,8 +46,8 @@ struct node_figures {
     uint64_t loops, rows, batches;
     uint64_t time_ns, first_ns; /* with analyze only */
     uint64_t memory_peak, spilled_bytes;
-    uint32_t partitions;  /* of a hash table; 0 = all was in memory */
-    bool sort_shortened;  /* only the first rows were kept */
+    uint32_t partitions; /* of a hash table; 0 = all was in memory */
+    bool sort_shortened; /* only the first rows were kept */
     uint64_t rows_filtered;
 };
 bool execution_figures(const struct execution *execution, const struct plan *node,

@@ -7,7 +7,7 @@ struct sort_step {
     struct program *limit;
     uint32_t *key_at; /* where in the row each key stands: a slot, or behind the slots */
     const struct type **types;
-    uint32_t extra; /* keys that are no slots */
+    uint32_t extra;        /* keys that are no slots */
     struct sorter *sorter; /* NULL: nothing was read yet */
     const struct value **columns;
 };
@@ -46,8 +46,7 @@ static enum sqlstate add(struct sort_step *sort, const struct batch *input, stru
     memcpy(sort->columns, input->column, plan->columns * sizeof sort->columns[0]);
     for (uint32_t i = 0; i < plan->keys && !failed; i++)
         if (sort->key[i])
-            failed =
-                program_view(sort->key[i], input, step->scratch, &sort->columns[sort->key_at[i]], error);
+            failed = program_view(sort->key[i], input, step->scratch, &sort->columns[sort->key_at[i]], error);
     for (uint32_t i = 0; i < input->count && !failed; i++)
         failed = sorter_add(sort->sorter, sort->columns, batch_row(input, i), error);
     return failed;
@@ -78,7 +77,8 @@ static enum sqlstate read_all(struct sort_step *sort, struct error *error)
                                            .keys = step->plan->keys,
                                            .key = step->plan->key,
                                            .key_at = sort->key_at,
-                                           .limit = limit.null || limit.i < 0 ? UINT64_MAX : (uint64_t)limit.i,
+                                           .limit =
+                                               limit.null || limit.i < 0 ? UINT64_MAX : (uint64_t)limit.i,
                                            .grant = operation_grant(step, false)};
     sorter_open(&options, &sort->sorter);
     for (;;) {

@@ -218,7 +218,8 @@ static enum sqlstate sort_rows(struct sorter *sorter, struct error *error)
     void *items, *room;
     if (count == 0)
         return SQLSTATE_OK;
-    enum sqlstate failed = scope_alloc_large(sorter->rows_scope, count * sizeof(struct item), 16, &items, error);
+    enum sqlstate failed =
+        scope_alloc_large(sorter->rows_scope, count * sizeof(struct item), 16, &items, error);
     if (failed)
         return failed;
     sorter->item = items;

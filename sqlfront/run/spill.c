@@ -197,14 +197,14 @@ static enum sqlstate block_read(struct spill_reader *reader, struct error *error
     uint64_t at = reader->next++;
     size_t done;
     uint32_t sum, used;
-    enum sqlstate failed =
-        disk_read(spill->world, reader->scope, spill->file, reader->buffer, spill->block_bytes,
-                  run->block[at] * spill->block_bytes, &done, error);
+    enum sqlstate failed = disk_read(spill->world, reader->scope, spill->file, reader->buffer,
+                                     spill->block_bytes, run->block[at] * spill->block_bytes, &done, error);
     if (failed)
         return failed;
     memcpy(&sum, reader->buffer, 4);
     memcpy(&used, reader->buffer + 4, 4);
-    if (done < BLOCK_HEAD || used < BLOCK_HEAD || used > done || sum != block_sum(run, at, reader->buffer, used))
+    if (done < BLOCK_HEAD || used < BLOCK_HEAD || used > done ||
+        sum != block_sum(run, at, reader->buffer, used))
         return error_set(error, SQLSTATE_DATA_CORRUPTED, "block %llu of a temporary file is damaged",
                          (unsigned long long)run->block[at]);
     reader->used = used;
@@ -267,8 +267,7 @@ static enum sqlstate put(struct spill_run *run, const uint8_t *data, size_t size
         run->used += some;
         data += some;
         size -= some;
-        enum sqlstate failed =
-            run->used == run->spill->block_bytes ? block_write(run, error) : SQLSTATE_OK;
+        enum sqlstate failed = run->used == run->spill->block_bytes ? block_write(run, error) : SQLSTATE_OK;
         if (failed)
             return failed;
     }
@@ -397,10 +396,10 @@ static enum sqlstate get(struct spill_reader *reader, uint8_t *data, size_t size
 {
     while (size) {
         if (reader->at == reader->used) {
-            enum sqlstate failed = reader->next < reader->run->blocks
-                                       ? block_read(reader, error)
-                                       : error_set(error, SQLSTATE_DATA_CORRUPTED,
-                                                   "a row of a temporary file is cut off");
+            enum sqlstate failed =
+                reader->next < reader->run->blocks
+                    ? block_read(reader, error)
+                    : error_set(error, SQLSTATE_DATA_CORRUPTED, "a row of a temporary file is cut off");
             if (failed)
                 return failed;
         }
