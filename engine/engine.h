@@ -94,6 +94,12 @@ void transaction_statement(struct transaction *transaction);
  * other cores at most, not for the disk, and only when there is something to wait for. Yields. */
 enum sqlstate transaction_catch_up(struct transaction *transaction, struct error *error);
 
+/* REPEATABLE READ: until transaction_look_back() reads see what is committed by now, as in READ COMMITTED, whatever the
+ * transaction's snapshot is (a foreign key must see the children that others have made since). Nothing may be written or
+ * locked meanwhile. In the other isolations nothing happens. Yields. */
+enum sqlstate transaction_look_ahead(struct transaction *transaction, struct error *error);
+void transaction_look_back(struct transaction *transaction);
+
 /* Commits. OK: it is durable (unless commit_async) and every later snapshot sees it. 40003: the log failed after the
  * commit was sent; whether it counts is unknown until the node has recovered. Other errors: rolled back. The transaction
  * is over in every case. Yields. */

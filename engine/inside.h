@@ -350,6 +350,7 @@ struct transaction {
     struct transaction_options options;
     struct branch_terms terms;
     struct snapshot_hold snapshot;
+    struct snapshot_hold ahead; /* of transaction_look_ahead() */
     struct branch *branch[CORES_MAX];
     struct log_ticket ticket[CORES_MAX];
     uint64_t effects[CORES_MAX];

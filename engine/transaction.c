@@ -20,6 +20,7 @@ static void transaction_free(struct transaction *transaction)
     check(!transaction->over);
     transaction->over = true;
     snapshot_drop(core->txn, &transaction->snapshot);
+    snapshot_drop(core->txn, &transaction->ahead);
     core->active--;
 }
 
@@ -95,6 +96,34 @@ enum sqlstate transaction_catch_up(struct transaction *transaction, struct error
     if (!failed)
         transaction->caught_up = scn;
     return failed;
+}
+
+enum sqlstate transaction_look_ahead(struct transaction *transaction, struct error *error)
+{
+    struct txn_core *txn = transaction->core->txn;
+    if (transaction->options.isolation != REPEATABLE_READ)
+        return SQLSTATE_OK;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (transaction->after_scn > transaction->caught_up)
+        failed = txn_wait_visible(txn, transaction->after_scn, true, error);
+    if (failed)
+        return failed;
+    if (transaction->after_scn > transaction->caught_up)
+        transaction->caught_up = transaction->after_scn;
+    snapshot_drop(txn, &transaction->ahead);
+    snapshot_take(txn, &transaction->ahead, transaction->terms.transaction, transaction->caught_up);
+    transaction->terms.statement++;
+    transaction->terms.snapshot = transaction->ahead.scn;
+    return SQLSTATE_OK;
+}
+
+void transaction_look_back(struct transaction *transaction)
+{
+    if (transaction->options.isolation != REPEATABLE_READ)
+        return;
+    snapshot_drop(transaction->core->txn, &transaction->ahead);
+    transaction->terms.statement++;
+    transaction->terms.snapshot = transaction->snapshot.scn;
 }
 
 uint64_t transaction_id(const struct transaction *transaction)

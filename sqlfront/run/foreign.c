@@ -501,6 +501,14 @@ static enum sqlstate refuse(struct children *children, struct value **columns, u
                          key[0]->value, false, error);
 }
 
+static enum sqlstate refuse_late(struct children *children, struct value **columns, uint32_t count,
+                                 const struct tuple **key, struct error *error)
+{
+    (void)children, (void)columns, (void)count, (void)key;
+    return error_set(error, SQLSTATE_SERIALIZATION_FAILURE,
+                     "could not serialize access due to concurrent update");
+}
+
 /* Locks the rows; those that changed meanwhile are looked at again. */
 static enum sqlstate lock_children(struct children *children, struct value **columns, uint32_t *count,
                                    const struct tuple **key, struct bytes *keys, struct error *error)
@@ -621,7 +629,18 @@ static enum sqlstate run_parent_side(struct execution *execution, struct foreign
     const struct child_action *what = checks                            ? &refuses
                                       : action == 'c' && !work->updated ? &deletes
                                                                         : &changes;
-    return each_child(children, what, error);
+    if (!checks)
+        failed = each_child(children, what, error);
+    if (failed || (!checks && execution->request.isolation != REPEATABLE_READ))
+        return failed;
+    /* Children that others have made since the snapshot count, too; what they have made cannot be changed. */
+    struct transaction *transaction = execution->request.transaction;
+    const struct child_action late = {refuse_late};
+    failed = transaction_look_ahead(transaction, error);
+    if (!failed)
+        failed = each_child(children, checks ? &refuses : &late, error);
+    transaction_look_back(transaction);
+    return failed;
 }
 
 static enum sqlstate run_child_side(struct execution *execution, struct foreign_work *work,

@@ -52,6 +52,29 @@ class Drivers(unittest.TestCase):
         cursor.copy_expert("copy (select b from d order by a) to stdout", out)
         self.assertEqual(out.getvalue(), "x\np\nq\n")
 
+    @needs("psycopg2")
+    def test_a_foreign_key_sees_children_made_after_the_snapshot(self):
+        import psycopg2
+        first, second = (psycopg2.connect(dbname="synod", **self.where) for _ in range(2))
+        self.addCleanup(first.close)
+        self.addCleanup(second.close)
+        second.autocommit = True
+        other = second.cursor()
+        for action, error in (("no action", psycopg2.errors.ForeignKeyViolation),
+                              ("cascade", psycopg2.errors.SerializationFailure)):
+            other.execute("drop table if exists child, parent; create table parent (a int primary key);"
+                          f"create table child (a int references parent on delete {action}); insert into parent values (1)")
+            cursor = first.cursor()
+            cursor.execute("set transaction isolation level repeatable read")
+            cursor.execute("select count(*) from child")
+            other.execute("insert into child values (1)")
+            with self.assertRaises(error):
+                cursor.execute("delete from parent")
+            first.rollback()
+            cursor.execute("select count(*) from child join parent using (a)")
+            self.assertEqual(cursor.fetchone(), (1,))
+            first.rollback()
+
     @needs("psycopg")
     def test_psycopg3(self):
         import psycopg
