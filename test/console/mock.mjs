@@ -20,7 +20,7 @@ function makeTables(count) {
     for (let i = 0; i < count; i++) {
         const name = AREAS[i % 10] + KINDS[Math.floor(i / 10) % 10] + (i >= 100 ? `_${String(Math.floor(i / 100)).padStart(3, "0")}` : "");
         tables.push({ schema: schemas[i % schemas.length], name, kind: "table", owner: "synod", layout: "heap", persistence: "permanent",
-            estimated_rows: String((i * 7919 + 13) % 250_000), size_bytes: count > 1000 ? null : String(((i * 7919 + 13) % 250_000) * 88), comment: i === 0 ? "Who pays" : null });
+            estimated_rows: String((i * 7919 + 13) % 250_000), comment: i === 0 ? "Who pays" : null });
     }
     return tables;
 }
@@ -39,11 +39,12 @@ const detailOf = (table) => ({
         { name: `${table.name}_customer_fkey`, kind: "foreign_key", definition: "FOREIGN KEY (customer_id) REFERENCES customer(id)", columns: ["customer_id"], references: "public.customer", validated: true },
         { name: `${table.name}_amount_check`, kind: "check", definition: "CHECK ((amount >= (0)::numeric))", columns: ["amount"], references: null, validated: true },
     ],
-    indexes: [
-        { schema: table.schema, name: `${table.name}_pkey`, method: "btree", definition: `CREATE UNIQUE INDEX ${table.name}_pkey ON ${table.schema}.${table.name} USING btree (id)`, unique: true, primary: true, valid: true, size_bytes: "1064960" },
-        { schema: table.schema, name: `${table.name}_created_idx`, method: "btree", definition: `CREATE INDEX ${table.name}_created_idx ON ${table.schema}.${table.name} USING btree (created_at DESC)`, unique: false, primary: false, valid: true, size_bytes: "811008" },
-    ],
 });
+
+const indexesOf = (table) => [
+    { schema: table.schema, name: `${table.name}_pkey`, method: "btree", definition: `CREATE UNIQUE INDEX ${table.name}_pkey ON ${table.schema}.${table.name} USING btree (id)`, unique: true, primary: true, valid: true, size_bytes: "1064960" },
+    { schema: table.schema, name: `${table.name}_created_idx`, method: "btree", definition: `CREATE INDEX ${table.name}_created_idx ON ${table.schema}.${table.name} USING btree (created_at DESC)`, unique: false, primary: false, valid: true, size_bytes: "811008" },
+];
 
 const step = (type, rows, cost, more = {}, plans = []) => ({ "Node Type": type, "Startup Cost": 0, "Total Cost": cost, "Plan Rows": rows, "Plan Width": 32, ...more, ...(plans.length ? { Plans: plans } : {}) });
 const ran = (ms, rows, loops = 1) => ({ "Actual Startup Time": ms / 10, "Actual Total Time": ms, "Actual Rows": rows, "Actual Loops": loops });
@@ -65,11 +66,10 @@ export async function startMock({ port = 0, tables: tableCount = 24 } = {}) {
     const tables = makeTables(tableCount);
     const views = [{ schema: "public", name: "revenue_by_month", kind: "view", owner: "synod", definition: " SELECT date_trunc('month', created_at) AS month,\n    sum(amount) AS revenue\n   FROM invoice\n  GROUP BY 1;", columns: [column(1, "month", "timestamp with time zone"), column(2, "revenue", "numeric")] }];
     const roles = [
-        { name: "synod", login: true, superuser: true, create_database: true, create_role: true, inherit: true, connection_limit: -1, has_password: true, valid_until: null, settings: null, member_of: [] },
-        { name: "app", login: true, superuser: false, create_database: false, create_role: false, inherit: true, connection_limit: 40, has_password: true, valid_until: null, settings: ["work_mem=64MB"], member_of: ["writers"] },
-        { name: "reporting", login: true, superuser: false, create_database: false, create_role: false, inherit: true, connection_limit: -1, has_password: true, valid_until: "2027-06-30T00:00:00Z", settings: null, member_of: ["readers"] },
+        { name: "synod", login: true, superuser: true, create_database: true, create_role: true, inherit: true, connection_limit: -1, valid_until: null, settings: null, member_of: [] },
+        { name: "app", login: true, superuser: false, create_database: false, create_role: false, inherit: true, connection_limit: 40, valid_until: null, settings: ["work_mem=64MB"], member_of: ["writers"] },
+        { name: "reporting", login: true, superuser: false, create_database: false, create_role: false, inherit: true, connection_limit: -1, valid_until: "2027-06-30 00:00:00+00", settings: null, member_of: ["readers"] },
         { name: "readers", login: false, inherit: true, connection_limit: -1, member_of: [] }, { name: "writers", login: false, inherit: true, connection_limit: -1, member_of: ["readers"] },
-        { name: "pg_monitor", login: false, inherit: true, connection_limit: -1, member_of: [] },
     ];
     const keys = [{ key_id: "k7Q2", name: "nightly import", role: "app", database: "shop", scopes: ["sql"], created_at: "2026-09-01T08:00:00Z", expires_at: "2027-09-01T08:00:00Z", last_used_at: "2026-11-20T03:00:11Z" }];
     const running = new Map();
@@ -233,13 +233,15 @@ export async function startMock({ port = 0, tables: tableCount = 24 } = {}) {
         problem(response, 404, { title: "Not found", detail: at });
     }
 
-    function catalog([what, name, part], method, response, url) {
+    function catalog([what, written, part], method, response, url) {
+        const name = written?.replace(/"/g, "");
         if (what === "schemas") return json(response, 200, list([...new Set(tables.map((one) => one.schema)), "information_schema", "pg_catalog"].map((schema) => ({ name: schema, owner: "synod" })), url));
         const all = what === "views" ? views : tables;
         if (!name) return json(response, 200, list(all, url));
         const found = all.find((one) => `${one.schema}.${one.name}` === name) ?? (part ? views.find((one) => `${one.schema}.${one.name}` === name) : undefined);
         if (!found) return problem(response, 404, { title: "Not found", detail: `there is no ${name}` });
         if (method === "DELETE") return all.splice(all.indexOf(found), 1), json(response, 200, { ddl: [`DROP TABLE ${name}`] });
+        if (part === "indexes") return json(response, 200, list(indexesOf(found), url));
         if (part === "columns") return json(response, 200, list(found.columns ?? COLUMNS, url));
         if (part === "dependents") return json(response, 200, list([{ kind: "view", name: "public.revenue_by_month" }, { kind: "foreign_key", name: "public.order_line_order_fkey" }], url));
         if (part === "export") return void response.writeHead(200, { "content-type": "text/csv" }).end("id,name\r\n1,one\r\n");
@@ -251,8 +253,8 @@ export async function startMock({ port = 0, tables: tableCount = 24 } = {}) {
         if (!name && method === "GET") return json(response, 200, list(roles, url));
         if (!name) {
             if (roles.some((one) => one.name === body.name)) return problem(response, 409, { title: "Duplicate object", detail: `role "${body.name}" already exists`, sqlstate: "42710" });
-            const { password, ...rest } = body;
-            roles.push({ has_password: Boolean(password), member_of: [], ...rest });
+            const { password: _, ...rest } = body;
+            roles.push({ member_of: [], ...rest });
             return json(response, 201, { ddl: [`CREATE ROLE ${body.name}`] });
         }
         if (!found) return problem(response, 404, { title: "Not found" });

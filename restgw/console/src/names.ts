@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { get, path, problemOf, query, type Problem } from "./api";
 import type { List } from "./contract";
 import type { Names } from "./sql/complete";
+import { quoteName } from "./words";
 
 export interface Relation {
     schema: string;
@@ -134,7 +135,7 @@ export function namesFor(database: string): Names {
             const key = found.schema + "." + found.name;
             let columns = columnsKept.get(key);
             if (!columns) {
-                columns = everyOne<{ name: string; type: string }>(path`/v1/databases/${database}/tables/${qualified(found)}/columns`).catch(() => []);
+                columns = everyOne<{ name: string; type: string }>(path`/v1/databases/${database}/tables/${written(found)}/columns`).catch(() => []);
                 columnsKept.set(key, columns);
             }
             return columns;
@@ -143,5 +144,8 @@ export function namesFor(database: string): Names {
     };
 }
 
-/** A relation's name in paths: schema.name. */
+/** A relation's name for people, and in the console's own addresses. */
 export const qualified = (one: { schema: string; name: string }): string => `${one.schema}.${one.name}`;
+
+/** A relation's name in paths of the API, which reads it as SQL does. */
+export const written = (one: { schema: string; name: string }): string => `${quoteName(one.schema)}.${quoteName(one.name)}`;

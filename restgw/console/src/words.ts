@@ -39,9 +39,12 @@ export function milliseconds(ms: number): string {
 /** How long something has lasted, where less than a second is of no interest. */
 export const lasted = (ms: number): string => ms < 1000 ? "< 1 s" : ms < 60_000 ? `${Math.floor(ms / 1000)} s` : milliseconds(ms);
 
+/** A time as the API writes it, or as SQL does ("2027-06-30 00:00:00+00"), which not every browser reads. */
+export const timeOf = (text: string): Date => new Date(text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"));
+
 export function when(text: string | null | undefined): string {
     if (!text) return "–";
-    const time = new Date(text);
+    const time = timeOf(text);
     return Number.isNaN(time.getTime()) ? text : time.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
 

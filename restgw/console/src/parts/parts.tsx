@@ -1,5 +1,5 @@
 // The small parts pages are made of: buttons, empty and broken states, dialogs, notes.
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren, JSX } from "preact";
 import { problemOf, type Problem } from "../api";
 import { dismiss, tell, useNotes } from "../page";
@@ -123,7 +123,8 @@ export function Dialog({ title, close, children, wide, actions }: {
 }): JSX.Element {
     const dialog = useRef<HTMLDialogElement>(null);
     const id = useId();
-    useEffect(() => {
+    // Before the next key comes: who presses Ctrl+K and types on means the dialog.
+    useLayoutEffect(() => {
         const before = document.activeElement as HTMLElement | null;
         dialog.current!.showModal();
         return () => before?.focus?.();

@@ -2,8 +2,8 @@
 import { useMemo, useState } from "preact/hooks";
 import type { JSX } from "preact";
 import { call, get, path, query } from "../api";
-import type { Session } from "../contract";
-import { everyOne, qualified, readNames, type Relation } from "../names";
+import type { List, Session } from "../contract";
+import { everyOne, qualified, readNames, useNames, written, type Relation, type Shelf } from "../names";
 import { go, link, tell, useKept, useLoaded } from "../page";
 import { Icon } from "../parts/icon";
 import { Broken, Button, Check, copy, Empty, Field, FormDialog, Tabs, Waiting } from "../parts/parts";
@@ -12,7 +12,7 @@ import { Grid } from "../sql/grid";
 import { ask } from "../sql/run";
 import { openSheet } from "../sql/sql";
 import { bytes, plural, quoteName, short } from "../words";
-import { ddlOf, type Column, type Detail } from "./ddl";
+import { ddlOf, type Column, type Detail, type Index } from "./ddl";
 
 const SAMPLE = 200;
 
@@ -20,12 +20,17 @@ type What = "columns" | "rows" | "indexes" | "constraints" | "dependents" | "ddl
 
 export function RelationView({ session, relation, back }: { session: Session; relation: Relation; back: JSX.Element }): JSX.Element {
     const isView = relation.kind.includes("view");
+    const sql = written(relation);
     const name = qualified(relation);
+    const names = useNames(session.database);
     const [what, setWhat] = useKept<What>("synod.relation", "columns");
     const [dropping, drop] = useState(false);
-    const base = isView ? path`/v1/databases/${session.database}/views/${name}` : path`/v1/databases/${session.database}/tables/${name}`;
-    const { value, problem, again } = useLoaded(name, (signal) => get<Detail>(base, { signal }));
-    const sql = `${quoteName(relation.schema)}.${quoteName(relation.name)}`;
+    const base = isView ? path`/v1/databases/${session.database}/views/${sql}` : path`/v1/databases/${session.database}/tables/${sql}`;
+    const { value, problem, again } = useLoaded(name, async (signal) => {
+        // Their sizes take a look at every shard, so indexes are a list of their own.
+        const [detail, indexes] = await Promise.all([get<Detail>(base, { signal }), isView ? [] : everyOne<Index>(base + "/indexes")]);
+        return { ...detail, indexes };
+    });
     const choices: { id: What; label: string; count?: number | undefined }[] = [
         { id: "columns", label: "Columns", count: value?.columns?.length }, { id: "rows", label: "Rows" },
         ...(isView ? [] : [{ id: "indexes" as const, label: "Indexes", count: value?.indexes?.length }, { id: "constraints" as const, label: "Constraints", count: value?.constraints?.length }, { id: "dependents" as const, label: "Used by" }]),
@@ -52,7 +57,7 @@ export function RelationView({ session, relation, back }: { session: Session; re
                     : !value ? <Waiting />
                     : chosen === "columns" ? <Columns columns={value.columns ?? []} detail={value} />
                     : chosen === "indexes" ? <Indexes detail={value} sql={sql} />
-                    : chosen === "constraints" ? <Constraints detail={value} sql={sql} />
+                    : chosen === "constraints" ? <Constraints detail={value} sql={sql} names={names} />
                     : chosen === "dependents" ? <Dependents base={base} name={name} />
                     : <Ddl detail={value} isView={isView} />}
             </div>
@@ -105,21 +110,33 @@ function Indexes({ detail, sql }: { detail: Detail; sql: string }): JSX.Element 
 
 const CONSTRAINT_WORDS: Record<string, string> = { primary_key: "primary key", foreign_key: "foreign key", unique: "unique", check: "check", exclusion: "exclusion", trigger: "trigger" };
 
-function Constraints({ detail, sql }: { detail: Detail; sql: string }): JSX.Element {
+// The API writes the name of a referenced table as SQL would: without the schema where the search path finds it.
+function placeOf(reference: string, names: Shelf): string | null {
+    const found = names.relations.find((one) => written(one) === reference)
+        ?? names.relations.find((one) => quoteName(one.name) === reference && one.schema === "public") ?? names.relations.find((one) => quoteName(one.name) === reference);
+    return found ? qualified(found) : null;
+}
+
+function Reference({ to, names }: { to: string; names: Shelf }): JSX.Element {
+    const place = placeOf(to, names);
+    return place ? <a href={link("schema", place)}>{to}</a> : <>{to}</>;
+}
+
+function Constraints({ detail, sql, names }: { detail: Detail; sql: string; names: Shelf }): JSX.Element {
     const add = <Button small icon="plus" onClick={() => openSheet("New constraint", `ALTER TABLE ${sql} ADD CONSTRAINT name CHECK (true);\n`)}>New constraint</Button>;
     if (!detail.constraints?.length) return <Empty icon="lock" title="No constraints"><p class="muted">Any row of the right types may be stored.</p>{add}</Empty>;
     return (
         <div class="table-box"><table class="table"><thead><tr><th>Constraint</th><th>Kind</th><th>References</th><th class="grow">Definition</th></tr></thead><tbody>
             {detail.constraints.map((one) => (
                 <tr key={one.name}><td><b>{one.name}</b></td><td><span class="badge">{CONSTRAINT_WORDS[one.kind] ?? one.kind}</span>{one.validated === false && <span class="badge warn">not validated</span>}</td>
-                    <td>{one.references ? <a href={link("schema", one.references.includes(".") ? one.references : `${detail.schema}.${one.references}`)}>{one.references}</a> : ""}</td><td class="grow"><Sql text={one.definition} /></td></tr>
+                    <td>{one.references ? <Reference to={one.references} names={names} /> : ""}</td><td class="grow"><Sql text={one.definition} /></td></tr>
             ))}
         </tbody></table><p class="pad">{add}</p></div>
     );
 }
 
 function Dependents({ base, name }: { base: string; name: string }): JSX.Element {
-    const { value, problem, again } = useLoaded(name + " dependents", () => everyOne<{ kind: string; name: string }>(base + "/dependents"));
+    const { value, problem, again } = useLoaded(name + " dependents", async () => (await get<List<{ kind: string; name: string }>>(base + "/dependents")).items);
     if (problem) return <Broken problem={problem} again={again} />;
     if (!value) return <Waiting lines={3} />;
     if (value.length === 0) return <Empty icon="plan" title="Nothing depends on it"><p class="muted">Views and foreign keys that use this table are listed here.</p></Empty>;

@@ -41,7 +41,7 @@ export async function run(sql: string, from: number, rowsMax: number, begun: (ou
         cancel: () => {
             told = true;
             // The statement ends with 57014 on its own stream. Should the cancel get lost, leaving does the same.
-            post(path`/v1/statements/${id}/cancel`).catch(() => {});
+            post<{ told: boolean }>(path`/v1/statements/${id}/cancel`).then(({ told: heard }) => { if (!heard) stop.abort(); }, () => stop.abort());
             setTimeout(() => { if (outcome.state === "running") stop.abort(); }, 3000);
         },
     };

@@ -8,11 +8,13 @@ export interface Role {
     connection_limit?: number; has_password?: boolean | null; valid_until?: string | null; settings?: string[] | null; member_of?: string[]; comment?: string | null;
 }
 
+const dayOf = (text: string | null | undefined): string => /^\d{4}-\d\d-\d\d/.exec(text ?? "")?.[0] ?? "";
+
 export function RoleForm({ role, all, close, submit }: { role: Role | null; all: Role[]; close: () => void; submit: (body: Record<string, unknown>) => Promise<void> }): JSX.Element {
     const [name, setName] = useState(role?.name ?? "");
     const [password, setPassword] = useState("");
     const [limit, setLimit] = useState(role?.connection_limit !== undefined && role.connection_limit >= 0 ? String(role.connection_limit) : "");
-    const [until, setUntil] = useState(role?.valid_until?.slice(0, 10) ?? "");
+    const [until, setUntil] = useState(dayOf(role?.valid_until));
     const [group, setGroup] = useState("");
     const [may, setMay] = useState({ login: role?.login ?? true, create_database: role?.create_database ?? false, create_role: role?.create_role ?? false, superuser: role?.superuser ?? false });
     const flag = (key: keyof typeof may, label: string, hint?: string): JSX.Element =>
@@ -27,7 +29,7 @@ export function RoleForm({ role, all, close, submit }: { role: Role | null; all:
             if (!until) delete whole.valid_until;
             return whole;
         }
-        const before: Record<string, unknown> = { ...role, connection_limit: role.connection_limit ?? -1, valid_until: role.valid_until ? role.valid_until.slice(0, 10) + "T00:00:00Z" : null };
+        const before: Record<string, unknown> = { ...role, connection_limit: role.connection_limit ?? -1, valid_until: dayOf(role.valid_until) ? dayOf(role.valid_until) + "T00:00:00Z" : null };
         return Object.fromEntries(Object.entries(whole).filter(([key, value]) => (before[key] ?? (typeof value === "boolean" ? false : null)) !== value));
     };
     return (

@@ -9,7 +9,7 @@ import { Icon } from "../parts/icon";
 import { Broken, Button, Check, Dialog, Empty, Field, FormDialog, Search, Tabs, Waiting, copy } from "../parts/parts";
 import { get } from "../api";
 import type { List } from "../contract";
-import { plural, when } from "../words";
+import { plural, timeOf, when } from "../words";
 import { Grants } from "./grants";
 import { RoleForm, type Role } from "./role";
 
@@ -29,22 +29,18 @@ export function UsersPage({ session, place }: { session: Session; place: string[
 
 // ---- roles ----
 
-const isSystem = (role: Role): boolean => role.name.startsWith("pg_");
-
 function Roles({ session, chosen }: { session: Session; chosen: string | undefined }): JSX.Element {
     const { value, problem, again } = useLoaded("roles", () => everyOne<Role>("/v1/roles"));
     const [filter, setFilter] = useState("");
-    const [system, setSystem] = useState(false);
     const [making, make] = useState(false);
     if (problem) return <Broken problem={problem} again={again} />;
-    const listed = (value ?? []).filter((one) => (system || !isSystem(one)) && one.name.toLowerCase().includes(filter.toLowerCase()));
+    const listed = (value ?? []).filter((one) => one.name.toLowerCase().includes(filter.toLowerCase()));
     const role = value?.find((one) => one.name === chosen);
     return (
         <div class={"two-panes" + (role ? " has-choice" : "")}>
             <section class="panel roles">
                 <div class="panel-head">
                     <Search value={filter} onChange={setFilter} label="Filter roles" /><span class="room" />
-                    <Check label="Built-in" checked={system} onChange={setSystem} />
                     <Button icon="plus" kind="main" small onClick={() => make(true)}>New role</Button>
                 </div>
                 {!value ? <Waiting /> : listed.length === 0 ? <Empty icon="users" title="No role fits" /> : (
@@ -86,8 +82,8 @@ function RoleView({ role, session, all, again }: { role: Role; session: Session;
     const members = useLoaded("members " + role.name, () => get<List<{ member: string; admin?: boolean }>>(at + "/members"));
     const close = (): void => setOpen(null);
     const facts: [string, JSX.Element | string][] = [
-        ["May", <Powers role={role} />], ["Password", role.has_password == null ? "hidden from you" : role.has_password ? "set" : "none"],
-        ["Valid until", role.valid_until ? when(role.valid_until) : "no end"], ["Connections", role.connection_limit === undefined || role.connection_limit < 0 ? "no limit" : String(role.connection_limit)],
+        ["May", <Powers role={role} />], ...(role.has_password == null ? [] : [["Password", role.has_password ? "set" : "none"] as [string, string]]),
+        ["Password valid until", role.valid_until && role.valid_until !== "infinity" ? when(role.valid_until) : "no end"], ["Connections", role.connection_limit === undefined || role.connection_limit < 0 ? "no limit" : String(role.connection_limit)],
         ["Member of", role.member_of?.length ? role.member_of.join(", ") : "no other role"], ["Settings", role.settings?.length ? role.settings.join(", ") : "none of its own"],
     ];
     return (
@@ -141,7 +137,7 @@ function PasswordForm({ role, close, again }: { role: Role; close: () => void; a
 }
 
 function MemberForm({ role, all, close, again }: { role: Role; all: Role[]; close: () => void; again: () => void }): JSX.Element {
-    const others = all.filter((one) => one.name !== role.name && !isSystem(one)).map((one) => one.name);
+    const others = all.filter((one) => one.name !== role.name).map((one) => one.name);
     const [member, setMember] = useState(others[0] ?? "");
     const [admin, setAdmin] = useState(false);
     return (
@@ -173,7 +169,7 @@ function Keys({ session }: { session: Session }): JSX.Element {
                 <div class="table-box"><table class="table"><thead><tr><th>Name</th><th>Role</th><th>Scopes</th><th class="hide-narrow">Database</th><th class="hide-narrow">Created</th><th>Expires</th><th class="hide-narrow">Last used</th><th><span class="unseen">Actions</span></th></tr></thead><tbody>
                     {value.map((one) => (
                         <tr key={one.key_id}><td><b>{one.name || "unnamed"}</b><br /><span class="faint mono">{one.key_id}</span></td><td>{one.role}</td><td>{one.scopes?.map((scope) => <span key={scope} class="badge">{scope}</span>)}</td><td class="hide-narrow">{one.database ?? ""}</td>
-                            <td class="hide-narrow muted">{when(one.created_at)}</td><td class={one.expires_at && Date.parse(one.expires_at) < Date.now() ? "bad" : "muted"}>{one.expires_at ? when(one.expires_at) : "never"}</td>
+                            <td class="hide-narrow muted">{when(one.created_at)}</td><td class={one.expires_at && timeOf(one.expires_at).getTime() < Date.now() ? "bad" : "muted"}>{one.expires_at ? when(one.expires_at) : "never"}</td>
                             <td class="hide-narrow muted">{one.last_used_at ? when(one.last_used_at) : "not yet"}</td><td class="actions"><Button small kind="quiet" icon="trash" title={`End the key ${one.name ?? one.key_id}`} onClick={() => end(one)} /></td></tr>
                     ))}
                 </tbody></table></div>
