@@ -8,7 +8,8 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const DIST = fileURLToPath(new URL("../../restgw/console/dist/", import.meta.url));
-const POLICY = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+// As restgw/http sends it.
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 
 const AREAS = ["account", "order", "invoice", "shipment", "product", "customer", "payment", "stock", "event", "ticket"];
