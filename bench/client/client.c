@@ -298,6 +298,7 @@ static void *thread_main(void *argument)
     if (thread->failed)
         __atomic_store_n(&thread->play->over, true, __ATOMIC_RELAXED);
     PQfinish(worker->connection);
+    free(worker->own);
     return NULL;
 }
 
@@ -370,6 +371,10 @@ static int play_work(const struct work *work, const struct options *options, str
     }
     if (!failed)
         print_outcome(work, threads, count, (double)(now_us() - began) / 1e6);
+    pthread_barrier_destroy(&play.ready);
+    pthread_attr_destroy(&small);
+    free(threads);
+    free(latencies);
     return failed ? 1 : 0;
 }
 
@@ -447,9 +452,9 @@ static int run_work(const struct work *work, const struct options *options)
     else if (good && work->share)
         good = work->share(connection, options, &shared);
     PQfinish(connection);
-    if (!good)
-        return 1;
-    return options->load ? 0 : play_work(work, options, shared);
+    int status = !good ? 1 : options->load ? 0 : play_work(work, options, shared);
+    free(shared);
+    return status;
 }
 
 int main(int count, char **arguments)

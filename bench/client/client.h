@@ -46,7 +46,7 @@ struct latencies {
     uint32_t bucket[LATENCY_BUCKETS];
 };
 
-struct shared; /* of one work: made by prepare(), read or atomically changed by all workers */
+struct shared; /* of one work: made by share() in one block, read or atomically changed by all workers */
 
 struct worker {
     const struct options *options;
@@ -55,7 +55,7 @@ struct worker {
     PGconn *connection;
     int number; /* from 0 */
     struct dice dice;
-    void *own; /* the work's, for this worker */
+    void *own; /* the work's, for this worker: one block that prepare() allocates and client.c frees */
     uint64_t retried, empty;
     struct latencies *latencies; /* one for each kind */
 };

@@ -9,15 +9,15 @@ enum { ROW_BYTES_MAX = 96 };
 
 struct series {
     int64_t next;
-    char *text; /* of a statement of many rows */
+    char text[]; /* of a statement of many rows */
 };
 
 /* Runs of keys do not meet: a thousand million for each worker. */
 static bool prepare(struct worker *worker)
 {
-    struct series *series = calloc(1, sizeof *series);
+    struct series *series = calloc(1, sizeof *series + (size_t)worker->options->batch * ROW_BYTES_MAX + 64);
     worker->own = series;
-    if (!series || !(series->text = malloc((size_t)worker->options->batch * ROW_BYTES_MAX + 64)))
+    if (!series)
         return false;
     char ask[160];
     int64_t base = (int64_t)worker->number * 1000000000;
