@@ -283,7 +283,7 @@ static void write_range(struct deparser *writer, uint32_t index)
         return;
     }
     if (own)
-        alias = strcmp(name, own) != 0;
+        alias = range->alias || strcmp(name, own) != 0;
     if (alias || columns_renamed(range))
         text_format(writer->text, " %s", identifier(writer->scope, name));
     if (range->kind == RANGE_FUNCTION && has_definitions(range))

@@ -86,11 +86,15 @@ enum sqlstate owner_forget(struct work *work, struct object object, struct error
 
 /* ---- expressions ---- */
 
+/* Queries in queries. */
+#define LEVELS_MAX 256
+
 struct noting {
     struct work *work;
     struct object dependent;
     const struct relation *self;
-    const struct query *query;
+    const struct query *level[LEVELS_MAX]; /* outermost first */
+    uint32_t levels;
     struct error *error;
     enum sqlstate failed;
     uint32_t count, room;
@@ -122,11 +126,11 @@ static void note_query(struct noting *noting, const struct query *query);
 static void note_column(struct noting *noting, const struct expression *expression)
 {
     const struct relation *relation = noting->self;
-    if (noting->query) {
-        if (expression->level != 0 || expression->range >= noting->query->ranges)
+    if (expression->level < noting->levels) {
+        const struct query *query = noting->level[noting->levels - 1 - expression->level];
+        if (expression->range >= query->ranges)
             return;
-        const struct range *range = &noting->query->range[expression->range];
-        relation = range->kind == RANGE_RELATION ? range->relation : NULL;
+        relation = query->range[expression->range].relation;
     }
     if (relation && expression->number > 0)
         note(noting, (struct object){PG_CLASS, relation->oid, expression->number},
@@ -156,11 +160,10 @@ static void note_expression(void *argument, struct expression *expression)
         note(noting, (struct object){PG_PROC, expression->procedure->oid, 0}, 'n');
     if (expression->type)
         note(noting, (struct object){PG_TYPE, expression->type->oid, 0}, 'n');
-    if (expression->query) {
-        const struct query *outer = noting->query;
+    if (expression->written)
+        note_expression(noting, (struct expression *)(uintptr_t)expression->written);
+    if (expression->query)
         note_query(noting, expression->query);
-        noting->query = outer;
-    }
     expression_children(expression, note_expression, noting);
 }
 
@@ -182,7 +185,13 @@ static void note_from(struct noting *noting, const struct from *from)
     note_from(noting, from->right);
 }
 
-static void note_query(struct noting *noting, const struct query *query)
+static void note_keys(struct noting *noting, const struct sort_key *keys, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        note_expression(noting, keys[i].expression);
+}
+
+static void note_ranges(struct noting *noting, const struct query *query)
 {
     for (uint32_t i = 0; i < query->commons; i++)
         note_query(noting, query->common[i]->query);
@@ -196,20 +205,40 @@ static void note_query(struct noting *noting, const struct query *query)
         else if (range->kind == RANGE_SUBQUERY && range->query)
             note_query(noting, range->query);
     }
-    noting->query = query;
-    for (uint32_t i = 0; i < query->ranges; i++)
-        for (uint32_t f = 0; f < query->range[i].functions; f++)
-            note_expression(noting, query->range[i].function[f]);
+    for (uint32_t i = 0; i < query->ranges; i++) {
+        const struct range *range = &query->range[i];
+        for (uint32_t f = 0; f < range->functions; f++)
+            note_expression(noting, range->function[f]);
+        for (uint32_t v = 0; v < range->values * range->columns; v++)
+            note_expression(noting, range->value[v / range->columns][v % range->columns]);
+    }
+}
+
+static void note_query(struct noting *noting, const struct query *query)
+{
+    if (noting->levels == LEVELS_MAX) {
+        noting->failed =
+            error_set(noting->error, SQLSTATE_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+        return;
+    }
+    noting->level[noting->levels++] = query;
+    note_ranges(noting, query);
     for (uint32_t i = 0; i < query->targets; i++)
         note_expression(noting, query->target[i].expression);
     for (uint32_t i = 0; i < query->froms; i++)
         note_from(noting, query->from[i]);
     note_expression(noting, query->where);
     note_expression(noting, query->having);
-    for (uint32_t i = 0; i < query->groups; i++)
-        note_expression(noting, query->group[i].expression);
-    for (uint32_t i = 0; i < query->orders; i++)
-        note_expression(noting, query->order[i].expression);
+    note_expression(noting, query->limit);
+    note_expression(noting, query->offset);
+    note_keys(noting, query->group, query->groups);
+    note_keys(noting, query->order, query->orders);
+    note_keys(noting, query->distinct_key, query->distinct_on);
+    for (uint32_t i = 0; i < query->windows; i++) {
+        note_keys(noting, query->window[i].partition, query->window[i].partitions);
+        note_keys(noting, query->window[i].order, query->window[i].orders);
+    }
+    noting->levels--;
 }
 
 enum sqlstate depend_on_query(struct work *work, struct object dependent, const struct query *query,

@@ -3,6 +3,7 @@
 
 #include "sqlfront/define/drop.h"
 #include "sqlfront/define/find.h"
+#include "sqlfront/define/renew.h"
 
 #include <stdio.h>
 
@@ -70,12 +71,9 @@ static enum sqlstate relation_rename(struct work *work, const struct relation *r
     return failed;
 }
 
-/* Texts in the catalog name the column: those of this table are written again after the rename. */
-static enum sqlstate texts_renew(struct work *work, const struct relation *before, const char *from,
-                                 const char *to, struct error *error);
-
-static enum sqlstate column_rename(struct work *work, const struct relation *relation, const char *from,
-                                   const char *to, struct error *error)
+static enum sqlstate column_rename(struct work *work, struct renewal *renewal,
+                                   const struct relation *relation, const char *from, const char *to,
+                                   struct error *error)
 {
     const struct column *column;
     const int place = PG_ATTRIBUTE_ATTNAME;
@@ -88,7 +86,7 @@ static enum sqlstate column_rename(struct work *work, const struct relation *rel
             failed = error_set(error, SQLSTATE_DUPLICATE_COLUMN,
                                "column \"%s\" of relation \"%s\" already exists", to, relation->name);
     if (!failed)
-        failed = texts_renew(work, relation, from, to, error);
+        failed = renewal_of(work, renewal, (struct object){PG_CLASS, relation->oid, column->number}, error);
     if (!failed)
         failed = attribute_set(work, relation->oid, column->number, &place, &value, 1, error);
     for (uint32_t i = 0; i < relation->indexes && !failed; i++)
@@ -96,112 +94,6 @@ static enum sqlstate column_rename(struct work *work, const struct relation *rel
             if (relation->index[i]->column[c] == column->number)
                 failed =
                     attribute_set(work, relation->index[i]->oid, (int16_t)(c + 1), &place, &value, 1, error);
-    return failed;
-}
-
-/* Writes an expression of the table as it reads when the column has its new name. */
-static enum sqlstate text_renew(struct work *work, const struct relation *before, const struct query *shell,
-                                const char *text, const char **renewed, struct error *error)
-{
-    struct binder_request binder = work_binder(work);
-    struct expression *bound;
-    enum sqlstate failed = bind_expression_text(&binder, text, before, NULL, -1, &bound, error);
-    return failed ? failed
-                  : expression_deparse(work->view, work->scope, bound, shell, false, DEPARSE_STORED, renewed,
-                                       error);
-}
-
-static enum sqlstate index_texts_renew(struct work *work, const struct relation *before,
-                                       const struct query *shell, const struct index *index,
-                                       struct error *error)
-{
-    struct tuple row;
-    struct tuple_match match = {PG_INDEX_INDEXRELID, value_integer(index->oid)};
-    struct text texts = text_in(work->scope);
-    const char *text, *whole;
-    if (!index->expressions && !index->predicate_text)
-        return SQLSTATE_OK;
-    enum sqlstate failed = tuple_find(&work->access, work->scope, PG_INDEX, &match, 1, &row, error);
-    if (failed || !row.values)
-        return failed;
-    struct value *values = tuple_copy(work->scope, PG_INDEX, &row);
-    for (uint32_t i = 0; i < index->expressions && !failed; i++) {
-        failed = text_renew(work, before, shell, index->expression_text[i], &text, error);
-        text_format(&texts, "%s%s", i ? (char[]){EXPRESSION_END, 0} : "", failed ? "" : text);
-    }
-    if (!failed)
-        failed = text_end(&texts, &whole, error);
-    if (!failed && index->expressions)
-        values[PG_INDEX_INDEXPRS] = tuple_text(work->scope, whole);
-    if (!failed && index->predicate_text) {
-        failed = text_renew(work, before, shell, index->predicate_text, &text, error);
-        if (!failed)
-            values[PG_INDEX_INDPRED] = tuple_text(work->scope, text);
-    }
-    return failed ? failed : tuple_update(&work->access, PG_INDEX, &row, values, error);
-}
-
-static enum sqlstate views_refuse(struct work *work, const struct relation *before, const char *from,
-                                  struct error *error)
-{
-    struct tuples found;
-    int16_t number = 0;
-    for (uint32_t c = 0; c < before->columns; c++)
-        if (!before->column[c].dropped && strcmp(before->column[c].name, from) == 0)
-            number = before->column[c].number;
-    const struct tuple_match matches[] = {{PG_DEPEND_REFCLASSID, value_integer(PG_CLASS)},
-                                          {PG_DEPEND_REFOBJID, value_integer(before->oid)},
-                                          {PG_DEPEND_REFOBJSUBID, value_integer(number)},
-                                          {PG_DEPEND_CLASSID, value_integer(PG_REWRITE)}};
-    enum sqlstate failed = tuples_find(&work->access, work->scope, PG_DEPEND, matches, 4, &found, error);
-    if (!failed && found.count)
-        failed = not_supported(error, "renaming a column that a view uses");
-    return failed;
-}
-
-static enum sqlstate texts_renew(struct work *work, const struct relation *before, const char *from,
-                                 const char *to, struct error *error)
-{
-    struct range_column *columns = scope_alloc_zeroed(work->scope, (before->columns + 1) * sizeof *columns);
-    const int default_column = PG_ATTRDEF_ADBIN, check_column = PG_CONSTRAINT_CONBIN;
-    enum sqlstate failed = views_refuse(work, before, from, error);
-    for (uint32_t c = 0; c < before->columns; c++)
-        columns[c] = (struct range_column){
-            .name = strcmp(before->column[c].name, from) == 0 ? to : before->column[c].name,
-            .type = before->column[c].type,
-            .modifier = before->column[c].modifier};
-    struct range range = {.kind = RANGE_RELATION,
-                          .name = before->name,
-                          .columns = before->columns,
-                          .column = columns,
-                          .relation = before};
-    const struct query shell = {.ranges = 1, .range = &range};
-    const char *text;
-    for (uint32_t c = 0; c < before->columns && !failed; c++) {
-        struct tuple row;
-        const struct tuple_match matches[] = {{PG_ATTRDEF_ADRELID, value_integer(before->oid)},
-                                              {PG_ATTRDEF_ADNUM, value_integer(before->column[c].number)}};
-        if (!before->column[c].generated || before->column[c].dropped)
-            continue;
-        failed = tuple_find(&work->access, work->scope, PG_ATTRDEF, matches, 2, &row, error);
-        if (!failed && row.values)
-            failed = text_renew(work, before, &shell, before->column[c].default_text, &text, error);
-        const struct value value = failed || !row.values ? value_null() : tuple_text(work->scope, text);
-        if (!failed && row.values)
-            failed = tuple_set(work, PG_ATTRDEF, (uint32_t)row.values[PG_ATTRDEF_OID].i, &default_column,
-                               &value, 1, error);
-    }
-    for (uint32_t i = 0; i < before->constraints && !failed; i++) {
-        if (before->constraint[i].kind != CONSTRAINT_CHECK)
-            continue;
-        failed = text_renew(work, before, &shell, before->constraint[i].check_text, &text, error);
-        const struct value value = failed ? value_null() : tuple_text(work->scope, text);
-        if (!failed)
-            failed =
-                tuple_set(work, PG_CONSTRAINT, before->constraint[i].oid, &check_column, &value, 1, error);
-    }
-    for (uint32_t i = 0; i < before->indexes && !failed; i++)
-        failed = index_texts_renew(work, before, &shell, before->index[i], error);
     return failed;
 }
 
@@ -236,7 +128,8 @@ static enum sqlstate rename_row(struct work *work, const struct object *object, 
     return failed ? failed : tuple_set(work, object->class, object->oid, &column, &value, 1, error);
 }
 
-static enum sqlstate rename_other(struct work *work, const RenameStmt *statement, struct error *error)
+static enum sqlstate rename_other(struct work *work, struct renewal *renewal, const RenameStmt *statement,
+                                  struct error *error)
 {
     struct object object;
     String name = {.type = T_String, .sval = statement->subname};
@@ -247,6 +140,9 @@ static enum sqlstate rename_other(struct work *work, const RenameStmt *statement
     if (statement->renameType == OBJECT_DATABASE || statement->renameType == OBJECT_ROLE)
         return not_supported(error, "renaming databases and roles");
     enum sqlstate failed = object_named(work, statement->renameType, node, &object, error);
+    if (!failed)
+        failed = statement->renameType == OBJECT_SCHEMA ? renewal_of_schema(work, renewal, object.oid, error)
+                                                        : renewal_of(work, renewal, object, error);
     if (failed)
         return failed;
     switch (statement->renameType) {
@@ -268,9 +164,14 @@ static enum sqlstate rename_other(struct work *work, const RenameStmt *statement
 enum sqlstate define_rename(struct work *work, const RenameStmt *statement, struct error *error)
 {
     const struct relation *relation;
-    enum sqlstate failed;
+    struct renewal *renewal;
+    enum sqlstate failed = renewal_begin(work, &renewal, error);
+    if (failed)
+        return failed;
     if (!statement->relation || statement->renameType == OBJECT_TYPE) {
-        failed = rename_other(work, statement, error);
+        failed = rename_other(work, renewal, statement, error);
+        if (!failed)
+            failed = renewal_end(work, renewal, error);
         return failed ? failed : work_look_again(work, error);
     }
     failed = relation_owned(work, statement->relation, statement->missing_ok, &relation, error);
@@ -282,11 +183,16 @@ enum sqlstate define_rename(struct work *work, const RenameStmt *statement, stru
         return SQLSTATE_OK;
     }
     if (statement->renameType == OBJECT_COLUMN || statement->renameType == OBJECT_ATTRIBUTE)
-        failed = column_rename(work, relation, statement->subname, statement->newname, error);
+        failed = column_rename(work, renewal, relation, statement->subname, statement->newname, error);
     else if (statement->renameType == OBJECT_TABCONSTRAINT)
         failed = constraint_rename(work, relation, statement->subname, statement->newname, error);
-    else
-        failed = relation_rename(work, relation, statement->newname, error);
+    else {
+        failed = renewal_of(work, renewal, (struct object){PG_CLASS, relation->oid, 0}, error);
+        if (!failed)
+            failed = relation_rename(work, relation, statement->newname, error);
+    }
+    if (!failed)
+        failed = renewal_end(work, renewal, error);
     return failed ? failed : work_look_again(work, error);
 }
 
@@ -350,7 +256,10 @@ enum sqlstate define_alter_schema_of(struct work *work, const AlterObjectSchemaS
 {
     uint32_t schema;
     struct object object;
+    struct renewal *renewal;
     enum sqlstate failed = creation_schema(work, statement->newschema, 'p', &schema, error);
+    if (!failed)
+        failed = renewal_begin(work, &renewal, error);
     if (failed)
         return failed;
     if (statement->relation) {
@@ -359,11 +268,18 @@ enum sqlstate define_alter_schema_of(struct work *work, const AlterObjectSchemaS
         if (!failed && !relation)
             work_notice(work, SQLSTATE_OK, "relation \"%s\" does not exist, skipping",
                         statement->relation->relname);
-        if (!failed && relation && relation->schema != schema)
-            failed = relation_move(work, relation, schema, error);
+        if (!failed && relation && relation->schema != schema) {
+            failed = renewal_of(work, renewal, (struct object){PG_CLASS, relation->oid, 0}, error);
+            if (!failed)
+                failed = relation_move(work, relation, schema, error);
+            if (!failed)
+                failed = renewal_end(work, renewal, error);
+        }
         return failed ? failed : work_look_again(work, error);
     }
     failed = object_named(work, statement->objectType, statement->object, &object, error);
+    if (!failed)
+        failed = renewal_of(work, renewal, object, error);
     if (!failed && object.class == PG_TYPE)
         failed = type_move(work, object.oid, schema, error);
     else if (!failed && object.class == PG_PROC) {
@@ -374,6 +290,8 @@ enum sqlstate define_alter_schema_of(struct work *work, const AlterObjectSchemaS
         return not_supported(error, "SET SCHEMA of this kind of object");
     if (!failed)
         failed = move_dependency(work, object, schema, error);
+    if (!failed)
+        failed = renewal_end(work, renewal, error);
     return failed ? failed : work_look_again(work, error);
 }
 
