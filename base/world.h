@@ -57,6 +57,9 @@ struct world_ops {
     void (*wake)(struct world *world, uint32_t core);
     /* Asks all cores of this node to stop (what SIGTERM does). Callable from any core. */
     void (*stop)(struct world *world);
+    /* Goes on on the core's own thread: for foreign code that keeps something per thread beyond a call. A core that
+     * sleeps may be run by another core's thread for a moment. Yields until then. */
+    void (*home)(struct world *world);
     /* Waits until the node was asked to stop: FIBER_WOKEN. Yields. */
     enum fiber_wake (*wait_stop)(struct world *world, uint64_t deadline_ns);
 };
@@ -79,6 +82,11 @@ static inline void world_random(struct world *world, void *bytes, size_t size)
 static inline void world_stop(struct world *world)
 {
     world->ops->stop(world);
+}
+
+static inline void world_home(struct world *world)
+{
+    world->ops->home(world);
 }
 
 static inline enum fiber_wake world_wait_stop(struct world *world, uint64_t deadline_ns)

@@ -11,6 +11,9 @@
  * way on a busy machine, since the scheduler takes the processor from who always wants it and gives it at
  * once to who has slept.
  *
+ * A core that sleeps and gets mail is woken only if the sender has something else to do; else the sender's thread runs it
+ * (lend.c).
+ *
  * How a sleeping core is not forgotten: the core says `asleep` (sequentially consistent) and then looks at
  * its inbox once more; a thread puts its landing into the inbox and then looks at `asleep`. One of the two
  * sees the other. Mail does the same in mailbox_sleep_begin(). */
@@ -156,7 +159,8 @@ static void loop_sleep(struct linux_core *core, uint64_t idle_since_ns)
         core->backend->turn(core, 0);
         return;
     }
-    core->backend->turn(core, scheduler_next_deadline(core->world.scheduler));
+    core->sleeps_until_ns = scheduler_next_deadline(core->world.scheduler);
+    core->backend->turn(core, core->sleeps_until_ns);
     mailbox_sleep_end(&core->world);
     atomic_store_explicit(&core->asleep, false, memory_order_relaxed);
     bool mail = mailbox_drain(&core->world, LOOP_MAIL_PER_TURN) > 0;
@@ -175,6 +179,11 @@ static void loop_turn(struct linux_core *core)
     mailbox_drain(world, LOOP_MAIL_PER_TURN);
     scheduler_run(world->scheduler, LOOP_FIBERS_PER_TURN);
     mailbox_flush(world); /* what finds no room is no reason to stay awake: whoever makes room wakes us */
+    if (core->borrowed) {
+        /* The answers are here already. */
+        core->borrowed = false;
+        mailbox_drain(world, LOOP_MAIL_PER_TURN);
+    }
     if (!something_to_do(core) && !core->poll_ns) {
         loop_sleep(core, clock_ns(CLOCK_MONOTONIC));
         return;
@@ -316,9 +325,12 @@ static void loop_random(struct world *world, void *bytes, size_t size)
     }
 }
 
+/* Mail is there for a core that sleeps. Who has nothing else to do runs it rather than wakes it. */
 static void loop_wake(struct world *world, uint32_t core)
 {
-    linux_wake(linux_core_of(world)->node->core[core]);
+    struct linux_core *here = linux_core_of(world), *there = here->node->core[core];
+    if (scheduler_ready(world->scheduler) || !linux_borrow(here, there))
+        linux_wake(there);
 }
 
 void linux_stop(struct linux_node *node)
@@ -332,6 +344,15 @@ void linux_stop(struct linux_node *node)
 static void loop_stop(struct world *world)
 {
     linux_stop(linux_core_of(world)->node);
+}
+
+static void loop_home(struct world *world)
+{
+    struct linux_core *core = linux_core_of(world);
+    while (core->lent) {
+        core->wanted_home = true;
+        fiber_yield(world->scheduler);
+    }
 }
 
 static enum fiber_wake loop_wait_stop(struct world *world, uint64_t deadline_ns)
@@ -349,6 +370,7 @@ static const struct world_ops linux_world_ops = {
     .random = loop_random,
     .wake = loop_wake,
     .stop = loop_stop,
+    .home = loop_home,
     .wait_stop = loop_wait_stop,
 };
 

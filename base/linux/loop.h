@@ -24,6 +24,7 @@
  *     socket.c     addresses, listening, refusing
  *     workers.c    pools of threads for calls that block, and jobs for them
  *     directory.c  names in directories, by such jobs         resolve.c  names to addresses, likewise
+ *     lend.c       a sleeping core is run by another core's thread
  *     flush.c      threads for durable writes                 flush_choice.c  which path they take
  *     uring*.c     the io_uring backend                       classic*.c  the epoll backend */
 #ifndef SYNOD_BASE_LINUX_LOOP_H
@@ -108,18 +109,25 @@ struct linux_core {
     struct scope *calls;
     struct budget budget; /* of everything on this core */
     struct fiber_queue stop_waiters;
-    bool opened;            /* the backend is */
-    bool stop_seen;         /* the stop was told to stop_waiters */
-    bool phase_over;        /* what the loop turns for has come about: it returns rather than sleeps */
-    uint64_t poll_ns;       /* how long to poll before the next sleep */
-    uint32_t features;      /* of enum linux_feature, those in use */
-    int wake_descriptor;    /* eventfd, non-blocking; written to wake the core; the backend watches it */
-    int reserve_descriptor; /* given up for a moment to refuse a connection when there is no other left */
+    bool opened;     /* the backend is */
+    bool stop_seen;  /* the stop was told to stop_waiters */
+    bool phase_over; /* what the loop turns for has come about: it returns rather than sleeps */
+    struct linux_core
+        *running;     /* the sleeping core this core's thread runs just now (lend.c); NULL = its own */
+    bool borrowed;    /* this core's thread has run another one since it last looked into its mailbox */
+    bool lent;        /* another core's thread runs this one */
+    bool wanted_home; /* while it is lent: a fiber goes on only on the core's own thread */
+    uint64_t sleeps_until_ns; /* while it sleeps: when it wakes by itself */
+    uint64_t poll_ns;         /* how long to poll before the next sleep */
+    uint32_t features;        /* of enum linux_feature, those in use */
+    int wake_descriptor;      /* eventfd, non-blocking; written to wake the core; the backend watches it */
+    int reserve_descriptor;   /* given up for a moment to refuse a connection when there is no other left */
     pthread_t thread;
 
     /* Written by others, read by this core; on a line of their own. */
     _Alignas(64) _Atomic(struct linux_landing *) inbox; /* newest first */
     atomic_bool asleep; /* this core waits in the kernel or is about to, and wants wake_descriptor written */
+    atomic_uint driver; /* who may run it: lend.c */
 };
 
 static inline struct linux_core *linux_core_of(struct world *world)
@@ -146,6 +154,20 @@ uint32_t linux_inbox_drain(struct linux_core *core);
 /* Wakes the core out of its wait in the kernel, or out of the next one. Callable from any thread. */
 void linux_wake(struct linux_core *core);
 
+/* ---- lend.c: a sleeping core is run by the thread that has work for it ---- */
+
+/* Around this core's wait in the kernel, when nothing is left to be submitted: from the one to the end of the other, other
+ * threads may run it. */
+void linux_lend(struct linux_core *core);
+void linux_reclaim(struct linux_core *core);
+
+/* Runs the sleeping core `core` on the thread of `borrower` until what came for it is done or it takes long; false when it
+ * cannot be had: wake it. Outside fibers. */
+bool linux_borrow(struct linux_core *borrower, struct linux_core *core);
+
+/* While it is lent: has the core's own thread hand over what was prepared. Returns when that is done. */
+void linux_lent_submit(struct linux_core *core);
+
 /* ---- backends ---- */
 
 struct linux_backend {
@@ -161,6 +183,10 @@ struct linux_backend {
     /* Whether turn() without waiting would find something, or this call itself has found it and called back.
      * Asked again and again while the loop polls: cheap, and never waits. */
     bool (*pending)(struct linux_core *core);
+    /* Whether something was prepared that turn() has not handed over yet. */
+    bool (*prepared)(struct linux_core *core);
+    /* Hands it over, without waiting or calling back. On the core's thread. */
+    void (*submit)(struct linux_core *core);
     /* Called on the core's thread when all operations have landed. */
     void (*close)(struct linux_core *core);
     const struct disk_ops *disk;

@@ -91,6 +91,8 @@ static void report_bad_access(int number, siginfo_t *info, void *context)
     struct linux_core *core = NULL;
     if (!(interrupted->uc_stack.ss_flags & SS_DISABLE) && interrupted->uc_stack.ss_sp)
         core = *(struct linux_core **)interrupted->uc_stack.ss_sp;
+    if (core && core->running)
+        core = core->running;
     struct fiber *fiber = core ? fiber_running(core->world.scheduler) : NULL;
     bool near = address + REPORT_FRAME_BYTES > stack && address < stack + REPORT_FRAME_BYTES;
     append(text, sizeof text, &used,

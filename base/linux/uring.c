@@ -184,7 +184,7 @@ static bool passing(int number)
     return number == EINTR || number == EAGAIN || number == EBUSY || number == ETIME || number == ENOMEM;
 }
 
-static void submit(struct linux_core *core)
+static void submit_now(struct linux_core *core)
 {
     uring_of(core)->submits++;
     int submitted = io_uring_submit(&uring_of(core)->ring);
@@ -192,6 +192,15 @@ static void submit(struct linux_core *core)
           core->world.core, -submitted);
     if (submitted < 0)
         sched_yield();
+}
+
+/* The ring takes submissions from the core's own thread alone. */
+static void submit(struct linux_core *core)
+{
+    if (core->lent)
+        linux_lent_submit(core);
+    else
+        submit_now(core);
 }
 
 struct io_uring_sqe *uring_submission(struct linux_core *core, struct uring_op *op)
@@ -210,6 +219,11 @@ void uring_cancel(struct linux_core *core, struct uring_op *op)
 }
 
 /* ---- the turn ---- */
+
+static bool uring_prepared(struct linux_core *core)
+{
+    return io_uring_sq_ready(&uring_of(core)->ring) > 0;
+}
 
 static bool uring_pending(struct linux_core *core)
 {
@@ -256,7 +270,13 @@ static void uring_turn(struct linux_core *core, uint64_t wait_until_ns)
         bool limited = wait_until_ns != FIBER_NO_DEADLINE;
         if (limited)
             left = time_left(wait_until_ns);
-        outcome = io_uring_submit_and_wait_timeout(ring, &cqe, 1, limited ? &left : NULL, NULL);
+        if (uring_prepared(core)) {
+            outcome = io_uring_submit_and_wait_timeout(ring, &cqe, 1, limited ? &left : NULL, NULL);
+        } else {
+            linux_lend(core);
+            outcome = io_uring_wait_cqes(ring, &cqe, 1, limited ? &left : NULL, NULL);
+            linux_reclaim(core);
+        }
     } else if (io_uring_sq_ready(ring) || IO_URING_READ_ONCE(*ring->sq.kflags))
         outcome = io_uring_submit_and_get_events(ring);
     check(outcome >= 0 || passing(-outcome), "turning the ring of core %u: errno %d", core->world.core,
@@ -273,6 +293,8 @@ const struct linux_backend linux_backend_uring = {
     .open = uring_open,
     .turn = uring_turn,
     .pending = uring_pending,
+    .prepared = uring_prepared,
+    .submit = submit_now,
     .close = uring_close,
     .disk = &uring_disk_ops,
     .net = &uring_net_ops,

@@ -337,9 +337,10 @@ static enum sqlstate room_take(struct connection *connection, uint8_t **room, st
     return failed;
 }
 
-/* Calls recv() after the poll said that it pays. `*got` tells whether there was something to tell. */
-static enum sqlstate receive_now(struct connection *connection, struct bytes *view, bool *got,
-                                 struct error *error)
+/* Calls recv() after the poll said that it pays. `*got` tells whether there was something to tell. Not inlined: its caller
+ * waits in between, may go on on another thread (lend.c), and the compiler takes errno's place for constant. */
+static __attribute__((noinline)) enum sqlstate receive_now(struct connection *connection, struct bytes *view,
+                                                           bool *got, struct error *error)
 {
     uint8_t *room;
     enum sqlstate failed = room_take(connection, &room, error);
@@ -555,6 +556,14 @@ static bool copy_send(struct connection *connection, const struct bytes *pieces,
     return true;
 }
 
+/* While the core is lent (lend.c), a submission would wake its thread: what the socket takes at once needs none. Gives how
+ * much that is; errors are left to the submission of the rest. */
+static size_t lent_send(const struct connection *connection, struct bytes bytes)
+{
+    ssize_t sent = send(connection->descriptor, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? (size_t)sent : 0;
+}
+
 /* Bytes of all pieces; anything above `enough` when they are more. */
 static size_t pieces_bytes(const struct bytes *pieces, size_t count, size_t enough)
 {
@@ -662,6 +671,13 @@ static enum sqlstate send_all(struct connection *connection, const struct bytes 
         return broken_error(connection, error);
     if (connection->send_number)
         return net_error(error, connection->send_number, "send to", &connection->stream.peer);
+    struct bytes rest;
+    if (connection->core->lent && !connection->sending && count == 1 && bytes <= URING_SEND_BYTES) {
+        size_t sent = lent_send(connection, *pieces);
+        rest = bytes_of(pieces->data + sent, pieces->size - sent);
+        pieces = &rest;
+        bytes -= sent;
+    }
     if (bytes == 0 || (bytes <= URING_SEND_BYTES && copy_send(connection, pieces, count, bytes)))
         return SQLSTATE_OK;
     enum sqlstate failed = send_idle(connection, deadline_ns, error);

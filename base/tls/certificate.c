@@ -246,6 +246,7 @@ enum sqlstate tls_make_certificate(struct world *world, struct scope *scope, con
     enum sqlstate failed = tls_library_of(world, &library, error);
     if (failed)
         return failed;
+    world_home(world);
     struct making making = {.world = world,
                             .scope = scope,
                             .make = make,

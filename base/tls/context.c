@@ -275,6 +275,7 @@ enum sqlstate tls_context_open(struct world *world, struct scope *scope, const s
     failed = copy_protocols(scope, options->protocols, &new->protocols, error);
     if (failed)
         return failed;
+    world_home(world);
     struct opening opening = {.context = new, .options = options, .error = error};
     struct scope_undo *close = scope_undo_foreign(scope, close_context, new);
     fiber_call_on_big_stack(world->scheduler, open_context, &opening);

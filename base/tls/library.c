@@ -70,6 +70,9 @@ enum sqlstate tls_library_of(struct world *world, struct tls_library **library, 
     *library = world->tls;
     if (*library)
         return SQLSTATE_OK;
+    world_home(world); /* OpenSSL keeps a context's generators per thread, and frees them with the thread */
+    if ((*library = world->tls))
+        return SQLSTATE_OK;
     struct tls_library *new = scope_alloc_zeroed(world->scope, sizeof *new);
     new->world = world;
     new->records_per_key = TLS_RECORDS_PER_KEY;

@@ -532,6 +532,7 @@ static enum sqlstate shake_hands(struct handshake *handshake, uint64_t deadline_
         enum sqlstate failed = prepare_output(tls, error);
         if (failed)
             return failed;
+        world_home(tls->library->world); /* a handshake draws random bytes (library.c) */
         fiber_call_on_big_stack(tls->library->world->scheduler, step, handshake);
         if (handshake->failed) {
             flush_alert(tls, deadline_ns);
@@ -644,6 +645,7 @@ enum sqlstate tls_open(struct tls_context *context, struct scope *scope, struct 
     tls->below = below;
     struct handshake handshake = {.tls = tls, .error = error};
     scope_undo_foreign(scope, close_tls, tls);
+    world_home(tls->library->world);
     fiber_call_on_big_stack(tls->library->world->scheduler, open_on_big_stack, &handshake);
     if (handshake.failed)
         return handshake.failed;

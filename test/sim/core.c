@@ -292,6 +292,12 @@ static void sim_world_stop(struct world *world)
     sim_stop(core_of(world)->process);
 }
 
+/* A simulated core has no thread of its own to go home to. */
+static void sim_world_home(struct world *world)
+{
+    (void)world;
+}
+
 static enum fiber_wake sim_world_wait_stop(struct world *world, uint64_t deadline_ns)
 {
     struct sim_core *core = core_of(world);
@@ -306,5 +312,6 @@ const struct world_ops sim_world_ops = {
     .random = sim_world_random,
     .wake = sim_world_wake,
     .stop = sim_world_stop,
+    .home = sim_world_home,
     .wait_stop = sim_world_wait_stop,
 };

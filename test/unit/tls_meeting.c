@@ -30,7 +30,13 @@ static void room_random(struct world *world, void *bytes, size_t size)
         ((uint8_t *)bytes)[i] = (uint8_t)unit_random(&room_of(world)->random);
 }
 
-static const struct world_ops room_ops = {.now = room_now, .wall = room_wall, .random = room_random};
+static void room_home(struct world *world)
+{
+    (void)world; /* one thread runs it all */
+}
+
+static const struct world_ops room_ops = {
+    .now = room_now, .wall = room_wall, .random = room_random, .home = room_home};
 
 void room_open(struct room *room, uint64_t seed)
 {
