@@ -539,9 +539,11 @@ static enum sqlstate explanation_make(struct explanation *explanation, struct po
     uint64_t end_ns = world_now(session->world);
     if (!failed)
         failed = session_view(session, explanation->scope, &explanation->view, error);
+    if (!failed)
+        failed = portal_plan(inner, error);
     if (failed)
         return failed;
-    const struct plan *plan = inner->recipe->planned->plan;
+    const struct plan *plan = inner->planned->plan;
     slot_names_open(&explanation->names, explanation->scope, plan);
     if (explanation->json) {
         text_append(&explanation->text, "[\n  {\n    \"Plan\": ");
@@ -572,8 +574,9 @@ enum sqlstate explain_run(struct session *session, struct portal *portal, const 
     if (IsA(node, DeclareCursorStmt))
         node = (const struct Node *)((const DeclareCursorStmt *)node)->query;
     struct statement *statement;
+    struct prepared *prepared = NULL;
     if (IsA(node, ExecuteStmt)) {
-        struct prepared *prepared = prepared_find(session, ((const ExecuteStmt *)node)->name);
+        prepared = prepared_find(session, ((const ExecuteStmt *)node)->name);
         if (!prepared)
             return error_set(error, SQLSTATE_PACK('2', '6', '0', '0', '0'),
                              "prepared statement \"%s\" does not exist", ((const ExecuteStmt *)node)->name);
@@ -591,9 +594,12 @@ enum sqlstate explain_run(struct session *session, struct portal *portal, const 
         return failed;
     inner->values = portal->values;
     inner->parameters = portal->parameters;
+    if (prepared)
+        failed = execute_arguments(session, portal, inner, (const ExecuteStmt *)node, prepared, error);
     explanation.scope = scope_open(inner->scope, "explain");
     explanation.text = text_in(explanation.scope);
-    failed = explanation_make(&explanation, inner, error);
+    if (!failed)
+        failed = explanation_make(&explanation, inner, error);
     if (!failed)
         failed = explanation_send(&explanation, portal, error);
     portal_drop(inner);

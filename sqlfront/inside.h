@@ -75,6 +75,9 @@ struct recipe {
     uint64_t settings_generation;
     bool through_views;
     bool own; /* made while this transaction had changed the catalog: not to be used again */
+    /* Plans made for one execution's parameters, and what they cost together by their own estimates, planning included. */
+    uint32_t customs;
+    double customs_cost;
 };
 
 /* A statement's text, parsed; with the latest recipe. */
@@ -133,6 +136,7 @@ struct portal {
     uint32_t parameters;
     struct value *values;
     struct session_shape shape; /* with the formats asked for */
+    struct planned *planned;    /* the recipe's, or one for these parameters; NULL = not chosen yet */
     struct execution *execution;
     struct scope *running; /* of the execution */
     const struct batch *batch;
@@ -307,6 +311,11 @@ enum sqlstate statement_recipe(struct session *session, struct statement *statem
                                struct catalog_view *view, struct recipe **recipe, struct error *error);
 void recipe_release(struct recipe *recipe);
 
+/* The plan for an execution with these parameters: the recipe's, or one made for them alone in the scope. Yields. */
+enum sqlstate recipe_plan(struct session *session, struct recipe *recipe, struct scope *scope,
+                          const struct value *values, uint32_t count, struct planned **planned,
+                          struct error *error);
+
 /* Privileges, read only: what must hold each time a recipe is run. Yields. */
 enum sqlstate recipe_check(struct session *session, const struct recipe *recipe, struct catalog_view *view,
                            struct error *error);
@@ -337,6 +346,8 @@ void portal_drop(struct portal *portal);
 
 /* Starts a portal's plan with the parameters in portal->values. Yields. */
 enum sqlstate portal_start(struct portal *portal, struct error *error);
+/* Chooses the plan for them: done when it is run, and by EXPLAIN, which does not run it. Yields. */
+enum sqlstate portal_plan(struct portal *portal, struct error *error);
 
 /* The next rows, at most `most` (0 = what there is); rows->rows = 0 at the end. Valid until the next call. Yields. */
 enum sqlstate portal_pull(struct portal *portal, uint32_t most, struct session_rows *rows,
@@ -388,6 +399,12 @@ void spool_rows(const struct spool *spool, uint64_t at, uint32_t most, struct se
  * is run by. Yields. */
 enum sqlstate utility_run(struct session *session, struct portal *portal, const char **tag,
                           struct error *error);
+
+/* The arguments of EXECUTE, as parameters of a portal of the prepared statement: 42601 for their number. Yields. */
+struct ExecuteStmt;
+enum sqlstate execute_arguments(struct session *session, const struct portal *outer, struct portal *inner,
+                                const struct ExecuteStmt *execute, const struct prepared *prepared,
+                                struct error *error);
 
 /* The shape of what it would give; NULL = no rows. Yields. */
 enum sqlstate utility_shape(struct session *session, struct scope *scope, const struct statement *statement,

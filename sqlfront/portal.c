@@ -181,6 +181,14 @@ static enum sqlstate recipe_settle(struct portal *portal, struct transaction *tr
     }
 }
 
+enum sqlstate portal_plan(struct portal *portal, struct error *error)
+{
+    if (portal->planned)
+        return SQLSTATE_OK;
+    return recipe_plan(portal->session, portal->recipe, portal->scope, portal->values, portal->parameters,
+                       &portal->planned, error);
+}
+
 static enum sqlstate execution_start(struct portal *portal, struct error *error)
 {
     struct session *session = portal->session;
@@ -207,6 +215,9 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
         return error_set(error, SQLSTATE_PACK('4', '2', 'P', '0', '2'), "there is no parameter $%u",
                          portal->parameters + 1);
     session->statements_run = true;
+    portal->planned = NULL;
+    if ((failed = portal_plan(portal, error)))
+        return failed;
     const struct execution_request request = {
         .world = session->world,
         .scope = portal->running,
@@ -224,7 +235,7 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
         .hash_grant = session->grants.hash,
         .temporary_limit = session->grants.temporary,
     };
-    failed = execution_open(&request, portal->recipe->planned, &portal->execution, error);
+    failed = execution_open(&request, portal->planned, &portal->execution, error);
     if (!failed)
         portal->state = PORTAL_RUNNING;
     return failed;

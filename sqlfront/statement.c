@@ -326,6 +326,54 @@ static enum sqlstate recipe_fill(struct session *session, const struct statement
     return failed;
 }
 
+/* Planning for one execution costs about so much of what plans cost (microseconds), for each table. */
+#define CUSTOM_PLANNING_COST 60.0
+/* So many plans are made for their parameters before they are compared with the generic one: PostgreSQL's number. */
+#define CUSTOM_TRIES 5
+
+static uint32_t query_tables(const struct query *query)
+{
+    return query->ranges ? query->ranges : 1;
+}
+
+/* As PostgreSQL's choose_custom_plan(), but that plans so cheap that planning costs more are not tried for better ones. */
+static bool custom_is_worth(struct session *session, const struct recipe *recipe, double planning)
+{
+    const char *mode = settings_get(&session->settings, "plan_cache_mode");
+    if (mode[0] == 'f')
+        return strcmp(mode, "force_custom_plan") == 0;
+    if (recipe->planned->cost < planning)
+        return false;
+    return recipe->customs < CUSTOM_TRIES || recipe->planned->cost > recipe->customs_cost / recipe->customs;
+}
+
+enum sqlstate recipe_plan(struct session *session, struct recipe *recipe, struct scope *scope,
+                          const struct value *values, uint32_t count, struct planned **planned,
+                          struct error *error)
+{
+    double planning = CUSTOM_PLANNING_COST * query_tables(recipe->query);
+    *planned = recipe->planned;
+    if (recipe->parameters == 0 || recipe->planned->point || count < recipe->parameters ||
+        !custom_is_worth(session, recipe, planning))
+        return SQLSTATE_OK;
+    struct planner_request plan = {
+        .world = session->world,
+        .scope = scope,
+        .view = session->environment.catalog, /* of now: the recipe's may have no transaction any more */
+        .environment = &session->environment,
+        .engine = session->sessions->options.engine,
+        .parameters = values,
+        .parameter_count = count,
+        .gather = strcmp(settings_get(&session->settings, "max_parallel_workers_per_gather"), "0") != 0,
+    };
+    enum sqlstate failed = plan_query(&plan, recipe->query, planned, error);
+    if (!failed) {
+        recipe->customs++;
+        recipe->customs_cost += (*planned)->cost + planning;
+    }
+    return failed;
+}
+
 static bool recipe_holds(const struct session *session, const struct statement *statement,
                          const struct catalog_view *view)
 {

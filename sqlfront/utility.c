@@ -167,11 +167,11 @@ static enum sqlstate prepare_run(struct session *session, struct portal *portal,
     return failed;
 }
 
-/* The arguments of EXECUTE, as the prepared statement's parameters. */
-static enum sqlstate execute_arguments(struct session *session, struct portal *outer, struct portal *inner,
-                                       const List *arguments, const struct prepared *prepared,
-                                       struct error *error)
+enum sqlstate execute_arguments(struct session *session, const struct portal *outer, struct portal *inner,
+                                const ExecuteStmt *execute, const struct prepared *prepared,
+                                struct error *error)
 {
+    const List *arguments = execute->params;
     uint32_t count = (uint32_t)list_length(arguments);
     struct catalog_view *view;
     if (count != prepared->parameters) {
@@ -222,7 +222,7 @@ static enum sqlstate execute_run(struct session *session, struct portal *portal,
     enum sqlstate failed = portal_make(session, NULL, prepared->statement, &inner, error);
     if (failed)
         return failed;
-    failed = execute_arguments(session, portal, inner, execute->params, prepared, error);
+    failed = execute_arguments(session, portal, inner, execute, prepared, error);
     if (!failed)
         failed = portal_start(inner, error);
     if (!failed && inner->recipe)

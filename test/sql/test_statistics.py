@@ -38,6 +38,21 @@ class Statistics(unittest.TestCase):
         self.assertEqual(self.rows("SELECT reltuples FROM pg_class WHERE relname = 'grown'"), [("30000",)])
         self.assertIn("rows=2 ", self.rows(PLAN)[0][0])
 
+    def test_a_plan_is_made_for_parameters_that_make_a_difference(self):
+        self.client.query("CREATE TABLE skewed (id int PRIMARY KEY, kind int, word text); CREATE INDEX ON skewed (kind)")
+        self.client.query("INSERT INTO skewed SELECT n, CASE WHEN n % 5000 = 0 THEN 1 ELSE 0 END, 'x' FROM generate_series(1, 40000) n")
+        self.client.query("ANALYZE skewed")
+        self.client.query("PREPARE found AS SELECT count(word) FROM skewed WHERE kind = $1")
+        for kind, count, way in (("1", "8", "Index Scan"), ("0", "39992", "Seq Scan")):
+            plan = "\n".join(row[0] for row in self.rows(f"EXPLAIN EXECUTE found({kind})"))
+            self.assertIn(way, plan)
+            self.assertIn(f"(kind = {kind})", plan)
+            self.assertEqual(self.rows(f"EXECUTE found({kind})"), [(count,)])
+        self.client.query("SET plan_cache_mode = force_generic_plan")
+        self.assertIn("(kind = $1)", "\n".join(row[0] for row in self.rows("EXPLAIN EXECUTE found(1)")))
+        self.client.query("RESET plan_cache_mode; PREPARE point AS SELECT * FROM skewed WHERE id = $1")
+        self.assertIn("(id = $1)", self.rows("EXPLAIN EXECUTE point(1)")[1][0])
+
     def test_it_stops_with_the_node_at_once(self):
         self.client.query("CREATE TABLE seen (id int); INSERT INTO seen SELECT generate_series(1, 1000); SELECT * FROM seen")
         began = time.monotonic()
