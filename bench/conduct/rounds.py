@@ -181,6 +181,11 @@ class Bench:
     def middle(rounds, field):
         return figures.median([figure[field] for figure in rounds])
 
+    def leave_out(self, workload, why):
+        """What cannot be played here, and is no failure."""
+        self.write({"kind": "left out", "workload": workload, "why": why})
+        print(f"    left out: {why}")
+
     # ---- checks ----
 
     def expect(self, what, holds):
