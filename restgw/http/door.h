@@ -8,6 +8,7 @@
 
 #include <h2o.h>
 #include <pthread.h>
+#include <stdio.h>
 
 struct http {
     struct scope *scope;
@@ -23,6 +24,7 @@ struct http {
     _Atomic uint64_t stop_deadline_ns;
     _Atomic uint64_t bytes_in_flight;
     _Atomic uint32_t connections;
+    FILE *errors; /* the process's own stream for errors while ours takes its place */
 };
 
 static inline struct http_core *http_core_of(struct http *http, uint32_t core)

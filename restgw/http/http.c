@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,6 +33,39 @@ enum sqlstate http_core_open(struct http *http, struct world *world, struct scop
     core->world = world;
     fiber_queue_init(&core->changed);
     return SQLSTATE_OK;
+}
+
+/* ---- what h2o prints ---- */
+
+/* h2o prints a line for each frame of a type it does not know: whoever sends many would fill the disk. While the door is open, the
+ * process's stream for errors (which glibc lets us set) passes on all else. */
+static ssize_t print(void *cookie, const char *text, size_t size)
+{
+    static const char noise[] = "skipping frame";
+    (void)cookie;
+    if (size >= sizeof noise - 1 && memcmp(text, noise, sizeof noise - 1) == 0)
+        return (ssize_t)size;
+    return write(STDERR_FILENO, text, size);
+}
+
+static void muffle(struct http *http)
+{
+    FILE *muffled = fopencookie(NULL, "w", (cookie_io_functions_t){.write = print});
+    if (!muffled)
+        return;
+    setvbuf(muffled, NULL, _IOLBF, 0);
+    http->errors = stderr;
+    stderr = muffled;
+}
+
+static void unmuffle(struct http *http)
+{
+    if (!http->errors)
+        return;
+    FILE *muffled = stderr;
+    stderr = http->errors;
+    http->errors = NULL;
+    fclose(muffled);
 }
 
 /* ---- listening ---- */
@@ -110,6 +144,7 @@ enum sqlstate http_listen(struct http *http, struct world *world, const struct h
     }
     http->router =
         router_open(http->scope, options->routes, options->route_count, options->files, options->file_count);
+    muffle(http);
     for (uint32_t i = 0; i < http->options.loops && !failed; i++) {
         SSL_CTX_up_ref(tls);
         failed = http_loop_start(http, i, listening, tls, error);
@@ -163,6 +198,7 @@ void http_drain(struct http *http, struct world *world)
     if (world->core == 0) {
         for (uint32_t i = 0; i < http->loop_count; i++)
             pthread_join(http->loop[i]->thread, NULL);
+        unmuffle(http);
     }
 }
 

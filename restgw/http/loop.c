@@ -366,6 +366,18 @@ static void tick(struct http_loop *loop)
 
 /* ---- the thread ---- */
 
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+/* What h2o keeps for a thread it does not give back at the thread's end: a few pages, once. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:h2o_mem_alloc_recycle\nleak:h2o_multithread_create_queue\n";
+}
+#endif
+
 static void take_certificate(struct http_loop *loop)
 {
     if (!atomic_load_explicit(&loop->tls_next, memory_order_relaxed))
