@@ -172,13 +172,21 @@ static enum sqlstate apply_in_call(struct level *level, struct path **path, stru
     return failed;
 }
 
+/* Whether all cores may look their rows of the first input up in one table, made of the second. */
+static bool may_share(const struct plan *plan)
+{
+    return plan->kind == PLAN_HASH_JOIN && (!plan->null_aware || (plan->keys == 1 && !plan->condition)) &&
+           (plan->join == JOIN_INNER || plan->join == JOIN_LEFT || plan->join == JOIN_SEMI ||
+            plan->join == JOIN_ANTI);
+}
+
 /* Whether each core may aggregate its own rows first. */
 static bool may_gather(const struct plan *input, const struct plan *aggregate, const struct planner *planner)
 {
     const struct plan *scan = input;
     if (!planner->request->gather || aggregate->grouping_sets)
         return false;
-    while (scan->kind == PLAN_PROJECT)
+    while (scan->kind == PLAN_PROJECT || scan->kind == PLAN_FILTER || may_share(scan))
         scan = scan->input[0];
     if (scan->kind != PLAN_SCAN || scan->sample_percent || scan->rows < 0)
         return false;

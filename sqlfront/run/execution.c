@@ -1,6 +1,7 @@
 /* Executions: the door of the runner, and what all steps have in common. */
 #include "sqlfront/run/foreign.h"
-#include "sqlfront/run/spill.h"
+#include "sqlfront/run/hash_join.h"
+#include "sqlfront/run/row_list.h"
 
 #define MEMORY_GRANT_DEFAULT (64UL * 1024 * 1024)
 /* What a step keeps however little memory is left: less would not let it get on. */
@@ -21,7 +22,7 @@ static const struct operation_ops *const operations[] = {
     [PLAN_PROJECT] = &project_ops,
     [PLAN_SET_PROJECT] = &set_project_ops,
     [PLAN_HASH_JOIN] = &hash_join_ops,
-    [PLAN_NESTED_JOIN] = &nested_join_ops,
+    [PLAN_NESTED_JOIN] = &hash_join_ops, /* one without keys */
     [PLAN_LOOKUP_JOIN] = &lookup_join_ops,
     [PLAN_APPLY] = &apply_ops,
     [PLAN_AGGREGATE] = &aggregate_ops,
@@ -42,6 +43,15 @@ static const struct operation_ops *const operations[] = {
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
 /* ---- steps ---- */
+
+/* The table that was built for a join of this fragment; NULL: there is none. */
+static const struct hash_table *shared_of(const struct execution *execution, const struct plan *plan)
+{
+    for (uint32_t i = 0; i < execution->shared_tables; i++)
+        if (execution->shared[i].plan == plan)
+            return execution->shared[i].table;
+    return NULL;
+}
 
 enum sqlstate operation_make(struct execution *execution, const struct plan *plan, struct operation **made,
                              struct error *error)
@@ -64,9 +74,13 @@ enum sqlstate operation_make(struct execution *execution, const struct plan *pla
     list_link_init(&step->of_execution);
     list_append(&execution->operations, &step->of_execution);
     *made = step;
+    const struct hash_table *table = shared_of(execution, plan);
     for (uint32_t i = 0; i < plan->inputs && i < 2 && plan->kind != PLAN_APPEND; i++)
-        if (plan->input[i] && (failed = operation_make(execution, plan->input[i], &step->input[i], error)))
+        if (plan->input[i] && (i == 0 || table == NULL) &&
+            (failed = operation_make(execution, plan->input[i], &step->input[i], error)))
             return failed;
+    if (table)
+        hash_join_share(step, table);
     return ops->open ? ops->open(step, error) : SQLSTATE_OK;
 }
 
@@ -205,6 +219,24 @@ enum sqlstate operation_spill(struct operation *step, struct scope *scope, size_
                                           .account = execution->account,
                                           .grant = grant};
     return spill_open(execution->world, scope, &options, spill, error);
+}
+
+struct row_list *operation_rows(struct operation *step, struct scope *scope, uint32_t columns,
+                                const struct type *const *types)
+{
+    const struct execution *execution = step->execution;
+    size_t grant = operation_grant(step, false);
+    const struct row_list_options options = {
+        .world = execution->world,
+        .scope = scope,
+        .columns = columns,
+        .types = types,
+        .grant = grant,
+        .reserve = execution->reserve,
+        .spill = {.directory = engine_directory(execution->request.engine, execution->world),
+                  .account = execution->account,
+                  .grant = grant}};
+    return row_list_open(&options);
 }
 
 /* ---- the door ---- */

@@ -1,4 +1,4 @@
-/* HASH_JOIN: the second input in a hash table, the first one looked up in it (DeWitt and others, 1984: hybrid hash join).
+/* HASH_JOIN, and NESTED_JOIN, which is one without keys: the second input in a hash table, the first one looked up in it (DeWitt and others, 1984: hybrid hash join).
  *
  * Tuples of the second input are dealt to partitions by their keys' hash. When they are beyond the grant the largest
  * partition goes to disk, and what comes for it goes there, too; rows of the first input that would look there are put aside
@@ -49,9 +49,10 @@ struct hash_join {
     struct scope *batch_scope;
     const struct value **probe_key;
     const struct value **build_column;
-    uint64_t *hash;                  /* per row */
-    bool *null;                      /* per row: a key that must not be null is */
-    struct tuple **head;             /* per row of the probe batch: first of its chain, or NULL */
+    uint64_t *hash;      /* per row */
+    bool *null;          /* per row: a key that must not be null is */
+    struct tuple **head; /* per row of the probe batch: first of its chain, or NULL */
+    bool null_aware;
     bool decides;                    /* null_aware, and one key decides */
     bool any_null;                   /* a tuple has a null key */
     struct tuple found;              /* stands for a tuple where there need not be one */
@@ -133,7 +134,8 @@ static enum sqlstate open_hash_join(struct operation *step, struct error *error)
     hash->build_column = scope_alloc(step->scope, (columns + plan->keys + 1) * sizeof hash->build_column[0]);
     hash->build_value = scope_alloc(step->scope, (columns + plan->keys + 1) * sizeof hash->build_value[0]);
     memcpy(hash->types, plan->input[1]->column, columns * sizeof hash->types[0]);
-    hash->decides = plan->null_aware && plan->keys == 1 && !plan->condition && !nulls_equal(plan, 0);
+    hash->null_aware = plan->null_aware && plan->keys;
+    hash->decides = hash->null_aware && plan->keys == 1 && !plan->condition && !nulls_equal(plan, 0);
     enum sqlstate failed = join_open(step, error);
     for (uint32_t i = 0; i < plan->keys && !failed; i++) {
         const struct plan_key *key = &plan->right_key[i];
@@ -271,7 +273,7 @@ static enum sqlstate put_aside(struct hash_join *hash, struct error *error)
 
 static bool may_put_aside(const struct hash_join *hash)
 {
-    return (!hash->join.step.plan->null_aware || hash->decides) && !hash->pieces;
+    return (!hash->null_aware || hash->decides) && !hash->pieces;
 }
 
 static enum sqlstate add_tuple(struct hash_join *hash, const struct value *const *columns, uint32_t row,
@@ -313,7 +315,7 @@ static enum sqlstate add_batch(struct hash_join *hash, const struct batch *input
     if (failed)
         return failed;
     hash_keys(hash, plan->right_key, keys, input);
-    bool keep_null = join_keeps_right(plan) || plan->null_aware;
+    bool keep_null = join_keeps_right(plan) || hash->null_aware;
     for (uint32_t i = 0; i < input->count && !failed; i++) {
         uint32_t row = batch_row(input, i);
         if (hash->null[row] && !keep_null)
@@ -357,7 +359,8 @@ static enum sqlstate make_table(struct hash_join *hash, struct error *error)
     table->count = all->count;
     table->any_null = hash->any_null;
     table->any_tuple = hash->any_tuple;
-    for (size_t i = 0; i < all->count; i++) {
+    /* Backwards: chains are in the order the tuples came. */
+    for (size_t i = all->count; i-- > 0;) {
         if (i % 65536 == 65535 && (failed = operation_breathe(operation_world(&hash->join.step), error)))
             return failed;
         if (!all->tuple[i]->null_key)
@@ -396,7 +399,7 @@ enum sqlstate hash_join_build(struct operation *step, const struct hash_table **
         step->memory = scope_open(step->scope, "run");
     enum sqlstate failed = hash->join.built ? SQLSTATE_OK : build(&hash->join, error);
     hash->join.built = true;
-    if (!failed && !hash->spill)
+    if (!failed && !hash->spill && (!hash->null_aware || hash->decides))
         *table = &hash->own;
     return failed;
 }
@@ -565,7 +568,7 @@ static bool show(struct join *join, uint32_t row)
 {
     struct hash_join *hash = (struct hash_join *)join;
     const struct plan *plan = join->step.plan;
-    if (plan->null_aware && (table_of(hash)->any_null || hash->null[row]))
+    if (hash->null_aware && (table_of(hash)->any_null || hash->null[row]))
         return show_unknown(hash, row);
     if (!join->row_begun)
         join->candidate = hash->head[row];
@@ -609,11 +612,12 @@ static enum sqlstate end_round(struct hash_join *hash, struct error *error)
         if (!failed)
             failed = spill_run_end(part->probe, error);
         struct pair *pair = scope_alloc_zeroed(hash->spill_scope, sizeof *pair);
-        *pair = (struct pair){.next = hash->waiting,
-                              .build = part->build,
-                              .probe = part->probe,
-                              .level = hash->level + 1,
-                              .one_key = spill_run_rows(part->build) > hash->seen / 8 * 7};
+        *pair =
+            (struct pair){.next = hash->waiting,
+                          .build = part->build,
+                          .probe = part->probe,
+                          .level = hash->level + 1,
+                          .one_key = !step->plan->keys || spill_run_rows(part->build) > hash->seen / 8 * 7};
         part->build = part->probe = NULL;
         hash->waiting = pair;
         step->figures.partitions++;

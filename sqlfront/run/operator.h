@@ -50,6 +50,13 @@ struct operation {
 struct common_rows;
 
 struct foreign_list;
+struct hash_table;
+
+/* A hash join's table that all parts of its first input look into. */
+struct shared_table {
+    const struct plan *plan;
+    const struct hash_table *table;
+};
 struct spill;
 struct spill_account;
 
@@ -73,6 +80,8 @@ struct execution {
     struct batch result;
     struct branch *branch; /* in a fragment: whose; NULL on the coordinator */
     struct range_part *part;
+    const struct shared_table *shared; /* in a fragment: tables that the coordinator has built for it */
+    uint32_t shared_tables;
     enum sqlstate part_lost; /* its shard was replaced: what came counts, the rest is another part's */
     bool modifies;
 };
@@ -111,6 +120,11 @@ bool operation_is_over(const struct operation *step, size_t bytes, size_t grant)
 enum sqlstate operation_spill(struct operation *step, struct scope *scope, size_t grant, struct spill **spill,
                               struct error *error);
 
+struct row_list;
+/* A list of rows of the node's own columns, or others. */
+struct row_list *operation_rows(struct operation *step, struct scope *scope, uint32_t columns,
+                                const struct type *const *types);
+
 static inline struct world *operation_world(const struct operation *step)
 {
     return step->execution->world;
@@ -130,7 +144,6 @@ OPERATION(filter);
 OPERATION(project);
 OPERATION(set_project);
 OPERATION(hash_join);
-OPERATION(nested_join);
 OPERATION(lookup_join);
 OPERATION(apply);
 OPERATION(aggregate);

@@ -9,7 +9,7 @@ struct recursive {
     bool round_begun;
     bool ended;
     struct scope *next_scope;
-    struct tuple_store next; /* rows for the next round */
+    struct row_list *next;   /* rows for the next round */
     struct tuple_store seen; /* without ALL */
     struct tuple_table table;
     uint16_t *selection;
@@ -74,7 +74,7 @@ static enum sqlstate take(struct recursive *recursive, const struct batch *input
             }
         }
         if (!failed)
-            failed = tuple_store_add(&recursive->next, input->column, row, &tuple, error);
+            failed = row_list_add(recursive->next, input->column, row, error);
         if (failed)
             return failed;
         recursive->selection[kept++] = (uint16_t)row;
@@ -83,6 +83,14 @@ static enum sqlstate take(struct recursive *recursive, const struct batch *input
     step->batch.selection = recursive->selection;
     step->batch.count = kept;
     return SQLSTATE_OK;
+}
+
+static void begin_rows(struct recursive *recursive)
+{
+    struct operation *step = &recursive->step;
+    recursive->next_scope = scope_open(step->scope, "round");
+    recursive->next = operation_rows(step, recursive->next_scope, step->plan->columns,
+                                     (const struct type *const *)step->plan->column);
 }
 
 static void next_round(struct recursive *recursive)
@@ -95,17 +103,13 @@ static void next_round(struct recursive *recursive)
     work->rows = recursive->next;
     work->columns = step->plan->columns;
     work->ended = true;
-    recursive->next_scope = scope_open(step->scope, "round");
-    tuple_store_init(&recursive->next, recursive->next_scope, step->plan->columns,
-                     (const struct type *const *)step->plan->column);
+    begin_rows(recursive);
 }
 
 static enum sqlstate begin(struct recursive *recursive, struct error *error)
 {
     struct operation *step = &recursive->step;
-    recursive->next_scope = scope_open(step->scope, "round");
-    tuple_store_init(&recursive->next, recursive->next_scope, step->plan->columns,
-                     (const struct type *const *)step->plan->column);
+    begin_rows(recursive);
     tuple_store_init(&recursive->seen, step->memory, step->plan->columns,
                      (const struct type *const *)step->plan->column);
     return step->plan->all ? SQLSTATE_OK : tuple_table_init(&recursive->table, step->memory, error);
@@ -124,7 +128,7 @@ static enum sqlstate next_input(struct recursive *recursive, const struct batch 
     for (;;) {
         enum sqlstate failed = SQLSTATE_OK;
         if (!recursive->round_begun) {
-            if (recursive->next.count == 0) {
+            if (row_list_count(recursive->next) == 0) {
                 recursive->ended = true;
                 return SQLSTATE_OK;
             }
@@ -178,29 +182,27 @@ const struct operation_ops recursive_ops = {.bytes = sizeof(struct recursive),
 
 struct work_table {
     struct operation step;
-    size_t at;
+    struct row_reader reader;
 };
 
 static enum sqlstate next_work_table(struct operation *step, const struct batch **batch, struct error *error)
 {
     struct work_table *table = (struct work_table *)step;
     const struct common_rows *work = common_rows_of(step->execution, step->plan->common_slot);
-    size_t left = work->rows.count - table->at;
-    (void)error;
-    if (left == 0)
-        return SQLSTATE_OK;
-    uint32_t count = left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS;
-    operation_want_room(step, count);
-    step->batch.count = tuple_store_give(&work->rows, table->at, step->room, count);
-    table->at += step->batch.count;
-    *batch = &step->batch;
-    return SQLSTATE_OK;
+    operation_clear_scratch(step);
+    operation_want_room(step, BATCH_ROWS);
+    table->reader.scope = step->memory;
+    enum sqlstate failed = row_list_read(work->rows, &table->reader, step->scratch, step->room, BATCH_ROWS,
+                                         &step->batch.count, error);
+    if (!failed && step->batch.count)
+        *batch = &step->batch;
+    return failed;
 }
 
 static enum sqlstate restart_work_table(struct operation *step, struct error *error)
 {
     (void)error;
-    ((struct work_table *)step)->at = 0;
+    ((struct work_table *)step)->reader = (struct row_reader){0};
     return SQLSTATE_OK;
 }
 

@@ -28,10 +28,8 @@ enum sqlstate common_rows_read(struct common_rows *common, bool *more, struct er
         common->ended = true;
         return SQLSTATE_OK;
     }
-    for (uint32_t i = 0; i < batch->count && !failed; i++) {
-        struct tuple *tuple;
-        failed = tuple_store_add(&common->rows, batch->column, batch_row(batch, i), &tuple, error);
-    }
+    for (uint32_t i = 0; i < batch->count && !failed; i++)
+        failed = row_list_add(common->rows, batch->column, batch_row(batch, i), error);
     *more = !failed;
     return failed;
 }
@@ -51,7 +49,7 @@ static void empty_rows(struct operation *step, struct common_rows *common, const
     common->types = (const struct type *const *)plan->column;
     common->columns = plan->columns;
     common->ended = false;
-    tuple_store_init(&common->rows, common->scope, plan->columns, common->types);
+    common->rows = operation_rows(step, common->scope, plan->columns, common->types);
 }
 
 static enum sqlstate open_common(struct operation *step, struct error *error)
@@ -94,7 +92,7 @@ static enum sqlstate restart_common(struct operation *step, struct error *error)
     const struct plan *plan = step->plan;
     for (uint32_t i = 0; i < plan->commons; i++) {
         struct common_rows *common = common_rows_of(step->execution, plan->common_slots[i]);
-        bool begun = common->rows.count > 0 || common->ended;
+        bool begun = row_list_count(common->rows) > 0 || common->ended;
         if (plan->common_always[i] && begun)
             continue; /* its changes were made */
         empty_rows(step, common, plan->common[i]);
@@ -112,14 +110,14 @@ const struct operation_ops common_ops = {
 
 struct common_scan {
     struct operation step;
-    size_t at;
+    struct row_reader reader;
 };
 
 static enum sqlstate next_common_scan(struct operation *step, const struct batch **batch, struct error *error)
 {
     struct common_scan *scan = (struct common_scan *)step;
     struct common_rows *common = common_rows_of(step->execution, step->plan->common_slot);
-    while (scan->at == common->rows.count) {
+    while (scan->reader.at == row_list_count(common->rows)) {
         bool more;
         enum sqlstate failed = common_rows_read(common, &more, error);
         if (failed)
@@ -127,19 +125,19 @@ static enum sqlstate next_common_scan(struct operation *step, const struct batch
         if (!more)
             return SQLSTATE_OK;
     }
-    size_t left = common->rows.count - scan->at;
-    operation_want_room(step, left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS);
-    step->batch.count = tuple_store_give(&common->rows, scan->at, step->room,
-                                         left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS);
-    scan->at += step->batch.count;
+    operation_clear_scratch(step);
+    operation_want_room(step, BATCH_ROWS);
+    scan->reader.scope = step->memory;
+    enum sqlstate failed = row_list_read(common->rows, &scan->reader, step->scratch, step->room, BATCH_ROWS,
+                                         &step->batch.count, error);
     *batch = &step->batch;
-    return SQLSTATE_OK;
+    return failed;
 }
 
 static enum sqlstate restart_common_scan(struct operation *step, struct error *error)
 {
     (void)error;
-    ((struct common_scan *)step)->at = 0;
+    ((struct common_scan *)step)->reader = (struct row_reader){0};
     return SQLSTATE_OK;
 }
 

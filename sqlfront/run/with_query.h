@@ -3,12 +3,13 @@
 #define SYNOD_SQLFRONT_RUN_WITH_QUERY_H
 
 #include "sqlfront/run/operator.h"
+#include "sqlfront/run/row_list.h"
 
 /* One for each common slot of the plan. Readers keep their own place, so the same rows may be read at different speeds. */
 struct common_rows {
     struct operation *source; /* of a WITH query: where more rows come from; NULL for work tables */
     struct scope *scope;      /* of the rows */
-    struct tuple_store rows;
+    struct row_list *rows;
     const struct type *const *types;
     bool ended;
     bool reading; /* the source is being asked */
