@@ -832,7 +832,7 @@ const struct setting settings_table[] = {
      .category = "Resource Usage / Asynchronous Behavior",
      .description = "A variant of effective_io_concurrency that is used for maintenance work."},
     {.name = "maintenance_work_mem", .kind = SETTING_INTEGER, .context = CONTEXT_USER, .unit = "kB", .low = 1024.0, .high = 2147483647.0,
-     .preset = "65536",
+     .preset = "262144",
      .category = "Resource Usage / Memory",
      .description = "Sets the maximum memory to be used for maintenance operations.",
      .detail = "This includes operations such as VACUUM and CREATE INDEX."},

@@ -556,6 +556,8 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
         .changed = session->catalog_changed,
         .statement = portal->statement->node,
         .text = portal->statement->text,
+        .memory = (size_t)strtoull(settings_get(&session->settings, "maintenance_work_mem"), NULL, 10) * 1024,
+        .temporary = session->grants.temporary,
         .in_block = transaction_is_block(session) || session->several,
         .notice = define_notice,
         .run = define_run,

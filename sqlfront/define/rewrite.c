@@ -176,6 +176,17 @@ struct filler {
     struct pile pile;    /* its entries */
 };
 
+static void pile_of(struct work *work, struct pile *pile, uint64_t table)
+{
+    const struct pile_options options = {.world = work->request->world,
+                                         .engine = catalog_engine(work->request->catalog),
+                                         .transaction = work->access.transaction,
+                                         .table = table,
+                                         .memory = work->request->memory,
+                                         .temporary = work->request->temporary};
+    pile_open(pile, work->scope, &options);
+}
+
 static enum sqlstate filler_make(struct work *work, const struct relation *relation,
                                  const struct index *index, struct filler *filler, struct error *error)
 {
@@ -183,7 +194,7 @@ static enum sqlstate filler_make(struct work *work, const struct relation *relat
     struct expression *bound;
     enum sqlstate failed = SQLSTATE_OK;
     *filler = (struct filler){.work = work, .relation = relation, .index = index};
-    pile_open(&filler->pile, work->scope, work->access.transaction, index->store);
+    pile_of(work, &filler->pile, index->store);
     filler->parts = scope_alloc(work->scope, (index->columns + 1) * sizeof *filler->parts);
     filler->expressions =
         scope_alloc_zeroed(work->scope, (index->expressions + 1) * sizeof(struct program *));
@@ -252,7 +263,7 @@ static enum sqlstate entry_write(struct filler *filler, struct scope *scope, str
     const struct index *index = filler->index;
     struct key_writer key = {.size = 0};
     struct bytes row;
-    bool whole = true, done;
+    bool whole = true;
     enum sqlstate failed = SQLSTATE_OK;
     for (uint32_t i = 0; i < index->key_columns && !failed; i++) {
         whole = whole && (!filler->parts[i].null || !index->nulls_distinct);
@@ -274,8 +285,8 @@ static enum sqlstate entry_write(struct filler *filler, struct scope *scope, str
         entry[1 + i - index->key_columns] = filler->parts[i];
     failed = row_encode(index->layout, scope, entry, &row, error);
     if (!failed)
-        failed = pile_add(&filler->pile, bytes_of(key.bytes, key.size), row, &done, error);
-    return failed || done ? failed : duplicate_found(filler, error);
+        failed = pile_add(&filler->pile, bytes_of(key.bytes, key.size), row, error);
+    return failed;
 }
 
 /* Writes what was collected; a key that came twice is named. */
@@ -362,7 +373,6 @@ static enum sqlstate rewrite_one(void *argument, struct scope *scope, struct byt
     const struct relation *to = rewriting->to;
     struct key_writer key;
     struct bytes row;
-    bool done;
     enum sqlstate failed = SQLSTATE_OK;
     (void)old_key;
     for (uint32_t c = 0; c < to->columns && !failed; c++) {
@@ -379,14 +389,7 @@ static enum sqlstate rewrite_one(void *argument, struct scope *scope, struct byt
     if (!failed)
         failed = row_encode(to->layout, scope, rewriting->values, &row, error);
     if (!failed)
-        failed = pile_add(&rewriting->pile, bytes_of(key.bytes, key.size), row, &done, error);
-    if (failed)
-        return failed;
-    if (!done) {
-        bool wanted;
-        failed = parts_of(&rewriting->clustered, scope, rewriting->values, &wanted, error);
-        return failed ? failed : duplicate_found(&rewriting->clustered, error);
-    }
+        failed = pile_add(&rewriting->pile, bytes_of(key.bytes, key.size), row, error);
     for (uint32_t i = 0; i < to->indexes && !failed; i++)
         if (!to->index[i]->clustered)
             failed = fill_one(&rewriting->fillers[i], scope, bytes_of(key.bytes, key.size), rewriting->values,
@@ -410,7 +413,7 @@ enum sqlstate rows_rewrite(struct work *work, const struct relation *from, const
         if (to->index[i]->clustered)
             rewriting.clustered = rewriting.fillers[i];
     }
-    pile_open(&rewriting.pile, work->scope, work->access.transaction, to->store);
+    pile_of(work, &rewriting.pile, to->store);
     if (!failed)
         failed = rows_each(work, from, rewrite_one, &rewriting, error);
     if (!failed)
