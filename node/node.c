@@ -346,6 +346,8 @@ static void door_drain(struct world *world, struct node *node)
     echo_drain(node->doors[world->core], deadline_ns);
     if (node->http)
         http_drain(node->http, world);
+    if (node->sql)
+        node_sql_rest_drain(node->sql, world);
 }
 
 static enum sqlstate service_open(struct world *world, struct node *node, struct scope *scope,
@@ -460,7 +462,7 @@ static enum sqlstate port_open(struct node_port *port, struct scope *scope, cons
     struct node *node = port->node;
     if (!port->tls || !node->http)
         return net_listen(port->world, scope, address, &port->listener, &port->bound, error);
-    const struct http_options options = {
+    struct http_options options = {
         .address = *address,
         .certificate_pem = node->certificate.chain_pem,
         .key_pem = node->certificate.key_pem,
@@ -469,6 +471,8 @@ static enum sqlstate port_open(struct node_port *port, struct scope *scope, cons
         .connections_max = node->options.connections_max,
         .send_timeout_ms = node->options.send_timeout_ms,
     };
+    if (node->sql)
+        node_sql_routes(node->sql, &options);
     enum sqlstate failed = http_listen(node->http, port->world, &options, &port->bound, error);
     node->reloadable = !failed;
     return failed;
@@ -560,6 +564,8 @@ static void node_lead(struct world *world, struct node *node, struct scope *scop
     node_fail(node, gate_wait(world, node, &error), &error);
     if (!node->failure.state && node->sql)
         node_fail(node, node_sql_prepare(node->sql, world, scope, &error), &error);
+    if (!node->failure.state && node->sql)
+        node_sql_rest(node->sql, world, node->http);
     gate_answer(world, node, !node->failure.state);
     if (!node->failure.state) {
         node_fail(node, door_open(world, node, scope, &error), &error);

@@ -8,6 +8,8 @@
 #include "node/datadir.h"
 #include "node/file.h"
 #include "node/limits.h"
+#include "restgw/api/api.h"
+#include "restgw/http/http.h"
 #include "restgw/pgwire/pgwire.h"
 #include "sqlfront/catalog/catalog.h"
 #include "sqlfront/session.h"
@@ -23,6 +25,8 @@ struct node_sql {
     bool started[CORES_MAX];              /* each slot is its own core's, like those below */
     struct sessions *sessions[CORES_MAX]; /* NULL = not open */
     struct pgwire *door[CORES_MAX];
+    void *api_shared;
+    struct api *api[CORES_MAX];
 };
 
 static const char password_name[] = "initial-password";
@@ -45,6 +49,8 @@ enum sqlstate node_sql_open(struct scope *scope, const struct node_options *opti
         failed = shared_make(scope, catalog_shared_size(), &made->catalog_shared, error);
     if (!failed)
         failed = shared_make(scope, sessions_shared_size(), &made->sessions_shared, error);
+    if (!failed)
+        failed = shared_make(scope, api_shared_size(), &made->api_shared, error);
     *sql = made;
     return failed;
 }
@@ -160,9 +166,34 @@ enum sqlstate node_sql_serve(struct node_sql *sql, struct world *world, struct s
         sql->sessions[world->core] = door.sessions;
         sql->door[world->core] = pgwire_open(world, scope, &door);
     }
+    const struct api_options rest = {
+        .sessions = door.sessions, .shared = sql->api_shared, .database = "synod"};
+    if (!failed)
+        failed = api_open(world, scope, &rest, &sql->api[world->core], error);
     if (!failed)
         error_clear(error);
     return failed;
+}
+
+void node_sql_rest(struct node_sql *sql, struct world *world, struct http *http)
+{
+    api_shared_open(sql->api_shared, world, http);
+}
+
+void node_sql_routes(struct node_sql *sql, struct http_options *options)
+{
+    options->routes = api_routes;
+    options->route_count = api_route_count;
+    options->place = api_place;
+    options->serve = api_serve;
+    options->argument = sql->api_shared;
+}
+
+void node_sql_rest_drain(struct node_sql *sql, struct world *world)
+{
+    if (sql->api[world->core])
+        api_drain(sql->api[world->core]);
+    sql->api[world->core] = NULL;
 }
 
 struct pgwire *node_sql_door(struct node_sql *sql, const struct world *world)

@@ -6,6 +6,8 @@
 #include "node/node.h"
 
 struct datadir;
+struct http;
+struct http_options;
 struct node_sql; /* shared by the cores */
 struct pgwire;
 struct tls_context;
@@ -26,7 +28,16 @@ enum sqlstate node_sql_start(struct node_sql *sql, struct world *world, struct s
 enum sqlstate node_sql_prepare(struct node_sql *sql, struct world *world, struct scope *scope,
                                struct error *error);
 
-/* Opens catalog, sessions and door of this core, after that. Yields. */
+/* On core 0, before the cores open their doors: `http` is what REST is served by, NULL = nothing. */
+void node_sql_rest(struct node_sql *sql, struct world *world, struct http *http);
+
+/* What the HTTPS door is to do with requests. */
+void node_sql_routes(struct node_sql *sql, struct http_options *options);
+
+/* Ends the REST sessions of this core, when no request comes any more; every core calls it. Yields. */
+void node_sql_rest_drain(struct node_sql *sql, struct world *world);
+
+/* Opens catalog, sessions and doors of this core, after that. Yields. */
 enum sqlstate node_sql_serve(struct node_sql *sql, struct world *world, struct scope *scope,
                              struct tls_context *tls, struct bytes certificate_pem, struct error *error);
 

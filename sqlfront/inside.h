@@ -210,7 +210,10 @@ struct session {
     bool statements_run; /* something was asked of the data: the isolation is fixed */
     bool read_only;
     enum isolation isolation;
-    uint64_t async_scn; /* of the last commit that was not waited for */
+    uint64_t async_scn;  /* of the last commit that was not waited for */
+    uint64_t commit_scn; /* of the last commit; 0 = it wrote nothing */
+    uint32_t elevated_role, elevated_session_role; /* whose rights come back; 0 = they hold */
+    bool elevated_superuser;
     struct list advisory_locks;
 
     /* statement.c */

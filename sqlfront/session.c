@@ -516,6 +516,49 @@ struct environment *session_environment(struct session *session)
     return &session->environment;
 }
 
+uint64_t session_commit_scn(const struct session *session)
+{
+    return session->commit_scn;
+}
+
+const char *session_setting(const struct session *session, const char *name)
+{
+    return settings_get(&session->settings, name);
+}
+
+void session_interrupt(struct session *session)
+{
+    if (session->fiber)
+        fiber_cancel(session->fiber, SQLSTATE_QUERY_CANCELED, "canceling statement due to user request");
+}
+
+/* The search path stays the role's own: what is written with its schema does not ask for it. */
+void session_elevate_begin(struct session *session)
+{
+    check(!session->elevated_role);
+    session->elevated_role = session->identity.role;
+    session->elevated_session_role = session->identity.session_role;
+    session->elevated_superuser = session->superuser;
+    session->identity.role = session->identity.session_role = ROLE_SYNOD;
+    session->superuser = true;
+}
+
+void session_elevate_end(struct session *session)
+{
+    check(session->elevated_role);
+    session->identity.role = session->elevated_role;
+    session->identity.session_role = session->elevated_session_role;
+    session->superuser = session->elevated_superuser;
+    session->elevated_role = 0;
+}
+
+void session_hold(struct session *session, const char *name)
+{
+    struct portal *portal = portal_find(session, name);
+    if (portal)
+        portal->hold = true;
+}
+
 /* ---- commands ---- */
 
 static uint64_t setting_ms(const struct session *session, const char *name)
@@ -747,6 +790,18 @@ enum sqlstate session_prepare(struct session *session, const char *name, const c
     return command_end(session, prepare(session, name, text, parameter_types, parameters, error), false);
 }
 
+static void statement_describe(const struct statement *statement, struct session_description *description)
+{
+    static const char *const kinds[] = {[QUERY_SELECT] = "select",
+                                        [QUERY_INSERT] = "insert",
+                                        [QUERY_UPDATE] = "update",
+                                        [QUERY_DELETE] = "delete",
+                                        [QUERY_MERGE] = "merge"};
+    const struct recipe *recipe = statement->recipe;
+    description->kind = recipe ? kinds[recipe->query->kind] : "utility";
+    description->reads_only = recipe && recipe->planned->reads_only;
+}
+
 static enum sqlstate describe(struct session *session, enum session_thing thing, const char *name,
                               struct session_description *description, struct error *error)
 {
@@ -757,6 +812,7 @@ static enum sqlstate describe(struct session *session, enum session_thing thing,
             return error_set(error, SQLSTATE_PACK('3', '4', '0', '0', '0'), "portal \"%s\" does not exist",
                              name);
         description->shape = portal->shape.columns ? &portal->shape : NULL;
+        statement_describe(portal->statement, description);
         return SQLSTATE_OK;
     }
     struct prepared *prepared = prepared_find(session, name);
@@ -768,6 +824,7 @@ static enum sqlstate describe(struct session *session, enum session_thing thing,
     description->parameters = prepared->parameters;
     description->parameter_types = prepared->parameter_types;
     description->shape = prepared->shape.columns ? &prepared->shape : NULL;
+    statement_describe(prepared->statement, description);
     return SQLSTATE_OK;
 }
 

@@ -155,6 +155,24 @@ void session_identity(const struct session *session, uint32_t *process, uint32_t
 /* 'I' no transaction is open, 'T' one is, 'E' one has failed. */
 char session_status(const struct session *session);
 
+/* The system change number of the last commit, 0 when it wrote nothing. */
+uint64_t session_commit_scn(const struct session *session);
+
+/* What a setting says now, in its unit; NULL when there is none of the name. Valid until it is set. */
+const char *session_setting(const struct session *session, const char *name);
+
+/* Asks the statement under way to stop (57014). Nothing happens when the session is idle. Does not yield. */
+void session_interrupt(struct session *session);
+
+/* Between the two, statements have the rights of the superuser made at first start, whatever the session's role; names must
+ * be written with their schema. For what a door keeps beside its clients' statements, in the same transaction. A
+ * statement's text must never come from a client. */
+void session_elevate_begin(struct session *session);
+void session_elevate_end(struct session *session);
+
+/* Lets a portal that has more rows outlive the implicit transaction: session_sync() reads the rest into memory. */
+void session_hold(struct session *session, const char *portal);
+
 /* For forms of values (struct type_ops); valid while the session is. */
 struct environment *session_environment(struct session *session);
 
@@ -174,6 +192,8 @@ struct session_description {
     uint32_t parameters; /* of a statement */
     const uint32_t *parameter_types;
     const struct session_shape *shape; /* NULL = it gives no rows */
+    bool reads_only;  /* it is a query that changes nothing: has to be kept or done once by nobody */
+    const char *kind; /* "select", "insert", ...; "utility" */
 };
 
 /* Memory is the thing's. 26000 or 34000 when there is none of the name. Yields. */

@@ -240,6 +240,7 @@ enum sqlstate transaction_end(struct session *session, bool *rolled_back, struct
     }
     portals_drop(session, 0, true);
     bool committed = true;
+    session->commit_scn = 0;
     if (session->transaction) {
         bool changed = session->catalog_changed;
         struct catalog *catalog = session->sessions->options.catalog;
@@ -250,6 +251,7 @@ enum sqlstate transaction_end(struct session *session, bool *rolled_back, struct
         if (changed)
             catalog_commit_end(catalog);
         committed = !failed;
+        session->commit_scn = committed ? transaction_scn(session->transaction) : 0;
         if (committed && async && transaction_scn(session->transaction))
             session->async_scn = transaction_scn(session->transaction);
     }
