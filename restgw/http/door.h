@@ -16,7 +16,7 @@ struct http {
         options; /* set by http_listen(), with its defaults filled in; constant from then on */
     const struct router *router;
     uint32_t core_count;
-    uint32_t loop_count;
+    _Atomic uint32_t loop_count; /* grows while those before are at work already */
     struct http_loop *loop[HTTP_LOOPS_MAX];
     struct http_core core[CORES_MAX];
     atomic_bool stop_asked, stopping;
@@ -73,8 +73,9 @@ struct http_loop {
     h2o_context_t context;
     h2o_accept_ctx_t accept;
     h2o_socket_t *listener, *wake_socket;
-    int listening; /* descriptor of its own for the port they share */
-    int wake_descriptor;
+    int listening;       /* descriptor of its own for the port they share */
+    int wake_descriptor; /* the cores' end, closed with the door */
+    int wake_copy;       /* the loop's end, h2o's */
     bool listener_paused;
     bool stopping, shutdown_said;
     uint64_t now_ns, ticked_ns, stop_begun_ns;

@@ -12,6 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A core may still be about to wake a loop that has heard its last word already: the descriptors for it stay until no core is left. */
+static void close_wakes(void *argument)
+{
+    struct http *http = argument;
+    for (uint32_t i = 0; i < http->loop_count; i++)
+        close(http->loop[i]->wake_descriptor);
+}
+
 enum sqlstate http_open(struct scope *scope, struct http **http, struct error *error)
 {
     void *memory;
@@ -21,6 +29,7 @@ enum sqlstate http_open(struct scope *scope, struct http **http, struct error *e
     memset(memory, 0, sizeof **http);
     *http = memory;
     (*http)->scope = scope;
+    scope_undo(scope, close_wakes, *http);
     return SQLSTATE_OK;
 }
 

@@ -435,7 +435,7 @@ static void configure(struct http_loop *loop)
     loop->listener->data = loop;
     h2o_socket_read_start(loop->listener, on_accept);
     loop->wake_socket =
-        h2o_evloop_socket_create(loop->context.loop, loop->wake_descriptor, H2O_SOCKET_FLAG_DONT_READ);
+        h2o_evloop_socket_create(loop->context.loop, loop->wake_copy, H2O_SOCKET_FLAG_DONT_READ);
     loop->wake_socket->data = loop;
     h2o_socket_read_start(loop->wake_socket, on_wake);
 }
@@ -517,11 +517,13 @@ enum sqlstate http_loop_start(struct http *http, uint32_t number, int listening,
     loop->scope = scope_open_root("http loop", NULL);
     loop->listening = fcntl(listening, F_DUPFD_CLOEXEC, 0);
     loop->wake_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->wake_copy = loop->wake_descriptor < 0 ? -1 : fcntl(loop->wake_descriptor, F_DUPFD_CLOEXEC, 0);
     int number_failed = errno;
-    if (loop->scope && loop->listening >= 0 && loop->wake_descriptor >= 0) {
+    if (loop->scope && loop->listening >= 0 && loop->wake_copy >= 0) {
+        http->loop[number] = loop;
         number_failed = thread_start(loop);
         if (!number_failed) {
-            http->loop[http->loop_count++] = loop;
+            http->loop_count = number + 1;
             return SQLSTATE_OK;
         }
     }
@@ -529,6 +531,8 @@ enum sqlstate http_loop_start(struct http *http, uint32_t number, int listening,
         scope_close(loop->scope);
     if (loop->listening >= 0)
         close(loop->listening);
+    if (loop->wake_copy >= 0)
+        close(loop->wake_copy);
     if (loop->wake_descriptor >= 0)
         close(loop->wake_descriptor);
     return error_set(error, SQLSTATE_INSUFFICIENT_RESOURCES, "could not start a loop of the HTTPS port: %s",

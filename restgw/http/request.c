@@ -582,14 +582,25 @@ static void add_answer_headers(h2o_req_t *request, const struct http_exchange *e
                           36);
 }
 
+/* Ends a stream so that the client sees that something is missing: a reset in HTTP/2, a connection that closes within a
+ * chunk in HTTP/1. The request is gone afterwards. */
+static void end_cut(h2o_req_t *request)
+{
+    request->http1_is_persistent = 0;
+    h2o_send(request, NULL, 0, H2O_SEND_STATE_ERROR);
+}
+
 /* h2o has sent the piece. */
 static void proceed(h2o_generator_t *generator, h2o_req_t *request)
 {
     struct http_exchange *exchange = ((struct guard *)generator)->exchange;
-    (void)request;
     if (!exchange->piece_with_h2o)
         return;
     exchange->piece_with_h2o = false;
+    if (exchange->finished) { /* cut meanwhile */
+        end_cut(request);
+        return;
+    }
     exchange->taken.land = http_hear_taken;
     linux_hand_over(exchange->http->core[exchange->core].world, &exchange->taken);
 }
@@ -635,13 +646,12 @@ static void send_last(struct http_exchange *exchange, h2o_req_t *request)
         h2o_send(request, &piece, piece.len && !is_head(request) ? 1 : 0, H2O_SEND_STATE_FINAL);
         return;
     case HTTP_LAST_CUT:
-        /* HTTP/1 has no other way to say it, and with a piece under way h2o can be told nothing. */
-        if (exchange->begun && (exchange->piece_with_h2o || exchange->head.version == 1))
-            http_cut(exchange->connection);
-        else if (exchange->begun)
-            h2o_send(request, NULL, 0, H2O_SEND_STATE_ERROR);
-        else
+        if (!exchange->begun)
             refuse_with(request, 500, "internal", "The request was left without an answer", NULL);
+        else if (!exchange->piece_with_h2o)
+            end_cut(request);
+        else if (exchange->head.version == 1)
+            http_cut(exchange->connection); /* the piece under way fails, or proceed() ends it */
         return;
     case HTTP_LAST_ELSEWHERE:
         return;

@@ -150,7 +150,8 @@ static void stream(struct http_call *call)
     }
     if (failed)
         atomic_fetch_add(&call->door->gone_seen, 1);
-    http_stream_end(call->exchange, !failed);
+    /* A stream of 700013 bytes ends badly. */
+    http_stream_end(call->exchange, !failed && strcmp(number, "700013") != 0);
 }
 
 static void large(struct http_call *call)

@@ -1,5 +1,6 @@
 """Requests and answers at the door: routes, checks, files, streams, the certificate, the stop."""
 
+import http.client
 import json
 import os
 import signal
@@ -170,6 +171,13 @@ class Requests(door.DoorTest):
                 answer = client.ask("GET", f"/v1/stream?bytes={size}")
                 self.assertEqual((answer.status, len(answer.body)), (200, size))
                 self.assertEqual(answer.body[:14], b'["0123456789",'[:size])
+
+    def test_a_stream_that_fails_is_seen_to_be_cut(self):
+        answer = self.http2().ask("GET", "/v1/stream?bytes=700013")
+        self.assertLess(answer.status, 0)
+        with self.assertRaises((http.client.IncompleteRead, ConnectionError, ssl.SSLError, ValueError)):
+            self.http1().ask("GET", "/v1/stream?bytes=700013")
+        self.wait_for("requests_open", lambda open: open == 1)
 
     def test_large_answers_come_whole(self):
         for client in self.both():

@@ -43,7 +43,7 @@ class Gone(door.DoorTest):
             client.close()
         for ask, leave in ((self.ask1, door.Http1.close), (self.ask1, reset), (self.ask2, door.Http2.close), (self.ask2, reset),
                            (self.ask2, lambda client: client.send(door.frame(door.RST_STREAM, 0, 1, struct.pack(">I", 8))))):
-            self.assertLess(self.slept_after(ask, leave), 0.2)
+            self.assertLess(self.slept_after(ask, leave), 5 if door.SANITIZED else 0.2)
         self.wait_for("requests_open", lambda open: open == 1)
         self.assert_stops()
 
@@ -164,8 +164,9 @@ class Floods(door.DoorTest):
         attacked = ask_many(2)
         thread.join()
         # What a busy machine does to single requests is not the door's; the middle one and the slowest tenth tell.
-        self.assertLess(statistics.median(attacked), statistics.median(calm) + 0.05)
-        self.assertLess(sorted(attacked)[len(attacked) * 9 // 10], max(calm) + 0.05)
+        if not door.SANITIZED:
+            self.assertLess(statistics.median(attacked), statistics.median(calm) + 0.05)
+            self.assertLess(sorted(attacked)[len(attacked) * 9 // 10], max(calm) + 0.05)
         self.assertGreater(self.counts()["cut_total"], 0)
         self.assertLess(self.counts()["served"], 45000)
         self.assert_stops()
@@ -196,7 +197,7 @@ class Floods(door.DoorTest):
             except OSError:
                 cut += 1
         self.assertEqual(cut, 3)
-        self.assertLess(self.door.memory() - before, 900 << 20)
+        self.assertLess(self.door.memory() - before, (3000 if door.SANITIZED else 900) << 20)
         self.assert_alive()
         self.assert_stops()
 
