@@ -118,14 +118,23 @@ bool call_superuser(struct http_call *call, bool must)
 
 /* ---- answers ---- */
 
-void call_body(struct http_call *call, int status, struct bytes body, bool replayed)
+void call_reply(struct http_call *call, int status, const char *type, const char *name, const char *value,
+                struct bytes body)
 {
-    const struct http_header header = {.name = bytes_of_text("idempotency-replayed"),
-                                       .value = bytes_of_text("true")};
+    struct http_header *header = NULL;
     check(!call->answered);
     call->answered = true;
     call->status = status;
-    http_answer(call->exchange, status, JSON_TYPE, &header, replayed ? 1 : 0, body);
+    if (name) {
+        header = scope_alloc(call->scope, sizeof *header);
+        *header = (struct http_header){bytes_of_text(name), bytes_of_text(value)};
+    }
+    http_answer(call->exchange, status, type, header, name ? 1 : 0, body);
+}
+
+void call_body(struct http_call *call, int status, struct bytes body, bool replayed)
+{
+    call_reply(call, status, JSON_TYPE, replayed ? "idempotency-replayed" : NULL, "true", body);
 }
 
 void call_answer(struct http_call *call, int status, struct json_out *out)
@@ -139,10 +148,7 @@ void call_answer(struct http_call *call, int status, struct json_out *out)
 
 void call_nothing(struct http_call *call)
 {
-    check(!call->answered);
-    call->answered = true;
-    call->status = 204;
-    http_answer(call->exchange, 204, NULL, NULL, 0, (struct bytes){0});
+    call_reply(call, 204, NULL, NULL, NULL, (struct bytes){0});
 }
 
 void call_refuse(struct http_call *call, struct problem *problem)

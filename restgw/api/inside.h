@@ -263,6 +263,9 @@ void call_problem(struct http_call *call, int status, const char *type, const ch
                   const char *detail);
 void call_refuse(struct http_call *call, struct problem *problem);
 void call_answer(struct http_call *call, int status, struct json_out *out);
+/* Any whole answer, with one header (NULL = none), whose texts and body outlive the call (constants, or the call's scope). */
+void call_reply(struct http_call *call, int status, const char *type, const char *name, const char *value,
+                struct bytes body);
 void call_body(struct http_call *call, int status, struct bytes body, bool replayed);
 void call_nothing(struct http_call *call); /* 204 */
 

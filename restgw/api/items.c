@@ -89,11 +89,7 @@ void item_answer(struct http_call *call, const char *database, bool house, const
         return;
     }
     struct bytes body = table_cell(&table, 0, 0);
-    const struct http_header header = {.name = bytes_of_text("etag"),
-                                       .value = bytes_of_text(etag_of(call, body))};
-    call->answered = true;
-    call->status = 200;
-    http_answer(call->exchange, 200, JSON_TYPE, &header, 1, body);
+    call_reply(call, 200, JSON_TYPE, "etag", etag_of(call, body), body);
 }
 
 bool item_matches(struct http_call *call, const char *database, const char *what, const char *sql,

@@ -192,12 +192,10 @@ void api_get_metrics(struct http_call *call)
         door_write(&out, call->api->shared->http, open);
     if (open)
         line(&out, "# EOF\n");
-    call->answered = true;
-    call->status = 200;
-    http_answer(call->exchange, 200,
-                open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-                     : "text/plain; version=0.0.4; charset=utf-8",
-                NULL, 0, json_out_bytes(&out));
+    call_reply(call, 200,
+               open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                    : "text/plain; version=0.0.4; charset=utf-8",
+               NULL, NULL, json_out_bytes(&out));
 }
 
 /* ---- the event ---- */

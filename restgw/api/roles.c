@@ -75,31 +75,33 @@ void api_list_grants(struct http_call *call)
                 "pg_catalog.pg_"
                 "namespace n") " "
                                "union all " GRANTS(
-                                   "table", "c.oid::regclass::text",
-                                   "c.relacl", "pg_catalog.pg_class c") " and c.relkind <> 'S' union "
-                                                                        "all " GRANTS("sequence",
-                                                                                      "c.oid::regclass::"
-                                                                                      "text",
-                                                                                      "c.relacl",
-                                                                                      "pg_catalog.pg_"
-                                                                                      "class c") " and "
-                                                                                                 "c.relkind "
-                                                                                                 "= 'S' "
-                                                                                                 "union "
-                                                                                                 "all"
-                                                                                                 " " GRANTS(
-                                                                                                     "functio"
-                                                                                                     "n",
-                                                                                                     "p.oid::"
-                                                                                                     "regproc"
-                                                                                                     "edure::"
-                                                                                                     "text",
-                                                                                                     "p."
-                                                                                                     "proacl",
-                                                                                                     "pg_"
-                                                                                                     "catalog"
-                                                                                                     ".pg_"
-                                                                                                     "proc p") ") g order by kind, name, privilege",
+                                   "table", "c.oid::regclass::text", "c.relacl",
+                                   "pg_catalog.pg_class c") " and c.relkind <> 'S' union "
+                                                            "all " GRANTS(
+                                                                "sequence",
+                                                                "c.oid::regclass::"
+                                                                "text",
+                                                                "c.relacl",
+                                                                "pg_catalog.pg_"
+                                                                "class c") " and "
+                                                                           "c.relkind "
+                                                                           "= 'S' "
+                                                                           "union "
+                                                                           "all"
+                                                                           " " GRANTS(
+                                                                               "functio"
+                                                                               "n",
+                                                                               "p.oid::"
+                                                                               "regproc"
+                                                                               "edure::"
+                                                                               "text",
+                                                                               "p."
+                                                                               "proacl",
+                                                                               "pg_"
+                                                                               "catalog"
+                                                                               ".pg_"
+                                                                               "proc p") ") g order by kind, "
+                                                                                         "name, privilege",
             values, 1);
 }
 

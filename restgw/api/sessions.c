@@ -124,15 +124,15 @@ static void created_answer(struct http_call *call, struct rest *rest)
 {
     struct json_out out;
     char key[SESSION_KEY_TEXT_BYTES];
-    struct http_header header = {.name = bytes_of_text("set-cookie")};
+    const char *cookie = NULL;
     json_out_open(&out, call->scope);
     json_out_object(&out);
     session_members(call, &out, rest);
     if (rest->cookie) {
         json_out_name(&out, "csrf_token");
         json_out_text(&out, rest->csrf);
-        header.value = bytes_of_text(call_format(
-            call, "__Host-synod=%s; Path=/; Secure; HttpOnly; SameSite=Strict", rest->cookie_text));
+        cookie = call_format(call, "__Host-synod=%s; Path=/; Secure; HttpOnly; SameSite=Strict",
+                             rest->cookie_text);
     } else {
         struct session_key made = {.view = 1,
                                    .node = 1,
@@ -149,9 +149,7 @@ static void created_answer(struct http_call *call, struct rest *rest)
         call_fail(call, &call->error);
         return;
     }
-    call->answered = true;
-    call->status = 201;
-    http_answer(call->exchange, 201, JSON_TYPE, &header, rest->cookie ? 1 : 0, json_out_bytes(&out));
+    call_reply(call, 201, JSON_TYPE, cookie ? "set-cookie" : NULL, cookie, json_out_bytes(&out));
 }
 
 void api_create_session(struct http_call *call)
@@ -269,12 +267,8 @@ void api_close_session(struct http_call *call)
         return;
     bool cookie = rest->cookie;
     rest_close(rest);
-    const struct http_header header = {
-        .name = bytes_of_text("set-cookie"),
-        .value = bytes_of_text("__Host-synod=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0")};
-    call->answered = true;
-    call->status = 204;
-    http_answer(call->exchange, 204, NULL, &header, cookie ? 1 : 0, (struct bytes){0});
+    call_reply(call, 204, NULL, cookie ? "set-cookie" : NULL,
+               "__Host-synod=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0", (struct bytes){0});
 }
 
 /* ---- anybody's ---- */

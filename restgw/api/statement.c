@@ -623,12 +623,8 @@ static void replay_answer(struct http_call *call, int status, struct bytes body)
         call_body(call, status, bytes_of_text(scope_text(call->scope, body)), true);
         return;
     }
-    const struct http_header header = {.name = bytes_of_text("idempotency-replayed"),
-                                       .value = bytes_of_text("true")};
-    call->answered = true;
-    call->status = status;
-    http_answer(call->exchange, status, "application/problem+json", &header, 1,
-                bytes_of_text(scope_text(call->scope, body)));
+    call_reply(call, status, "application/problem+json", "idempotency-replayed", "true",
+               bytes_of_text(scope_text(call->scope, body)));
 }
 
 void lines_answer(struct http_call *call, struct rest *rest, struct statement_request *request)
@@ -866,18 +862,12 @@ void statement_detach(struct http_call *call, const struct statement_request *re
     if (gone)
         call_problem(call, 404, "statement-unknown", "Unknown statement", "the statement was closed");
     else if (run->status == RUN_RUNNING) {
-        const struct http_header header = {
-            .name = bytes_of_text("location"),
-            .value = bytes_of_text(call_format(call, "/v1/statements/%s", run->id))};
+        const char *location = call_format(call, "/v1/statements/%s", run->id);
         run_write(&out, run);
-        call->answered = true;
-        call->status = 202;
-        http_answer(call->exchange, 202, JSON_TYPE, &header, 1, json_out_bytes(&out));
+        call_reply(call, 202, JSON_TYPE, "location", location, json_out_bytes(&out));
     } else if (run->answer >= 400) {
-        call->answered = true;
-        call->status = run->answer;
-        http_answer(call->exchange, run->answer, "application/problem+json", NULL, 0,
-                    bytes_of_text(scope_text(call->scope, run->body)));
+        call_reply(call, run->answer, "application/problem+json", NULL, NULL,
+                   bytes_of_text(scope_text(call->scope, run->body)));
     } else
         call_body(call, 200, bytes_of_text(scope_text(call->scope, run->body)), false);
     scope_release(scope);

@@ -36,6 +36,9 @@ class Node:
         return Client(self.server.https, **how)
 
     def end(self):
+        """A node that ended by itself has said why."""
+        if self.server.process.poll() is not None:
+            print(self.server.said(), file=sys.stderr)
         self.server.end()
         self.directory.cleanup()
 

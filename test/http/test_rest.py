@@ -36,8 +36,8 @@ class Case(unittest.TestCase):
         self.clients.append(client)
         return client
 
-    def expect(self, answer, status, problem=None, **members):
-        self.assertEqual(answer.status, status, answer)
+    def expect(self, answer, wanted, problem=None, **members):
+        self.assertEqual(answer.status, wanted, answer)
         if problem:
             self.assertEqual(answer.headers["Content-Type"], "application/problem+json")
             self.assertEqual(answer.json["type"].rsplit(":", 1)[-1], problem, answer)
