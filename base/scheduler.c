@@ -149,6 +149,11 @@ bool scheduler_ready(const struct scheduler *scheduler)
     return scheduler->ready_count > 0;
 }
 
+uint32_t scheduler_ready_count(const struct scheduler *scheduler)
+{
+    return scheduler->ready_count;
+}
+
 /* ---- time ---- */
 
 void scheduler_tick(struct scheduler *scheduler, uint64_t now_ns)

@@ -25,6 +25,9 @@ uint32_t scheduler_run(struct scheduler *scheduler, uint32_t turns_max);
 /* Whether a fiber is ready to run. */
 bool scheduler_ready(const struct scheduler *scheduler);
 
+/* How many are. */
+uint32_t scheduler_ready_count(const struct scheduler *scheduler);
+
 /* Says what time it is: fires timers and ends waits whose deadline has come. */
 void scheduler_tick(struct scheduler *scheduler, uint64_t now_ns);
 

@@ -18,6 +18,8 @@
 
 /* How often a core looks for versions to collect. */
 #define TEND_EVERY_NS (50 * 1000 * 1000UL)
+/* Of so many rounds at the same oldest snapshot one collects all the same: merging leaves versions behind, too. */
+#define COLLECT_ALWAYS 20
 /* Log between checkpoints when the options do not say. */
 #define CHECKPOINT_LOG_BYTES (256UL * 1024 * 1024)
 /* Of a volume's pages in use, so many may wait for the next commit before one is made in the middle of a merge. */
@@ -295,25 +297,30 @@ enum sqlstate checkpoint_node(struct engine_core *core, struct error *error)
 
 /* ---- tending ---- */
 
-static void collect_all(struct engine_core *core)
+/* Whether all was collected that can be at `oldest`. Shards come and go while this yields, so it goes by their numbers. */
+static bool collect_all(struct engine_core *core, uint64_t oldest)
 {
-    uint64_t behind = 0, oldest = txn_oldest(core->txn);
-    for (;;) {
-        struct shard *next = NULL;
-        list_each (&core->shards, at) {
-            struct shard *shard = container_of(at, struct shard, of_core);
-            if (!shard->gone && shard->shard > behind && (!next || shard->shard < next->shard))
-                next = shard;
-        }
-        if (!next)
-            break;
-        behind = next->shard;
-        next->users++;
-        for (int i = 0; i < COLLECT_CALLS && next->store->ops->collect(next->store, oldest); i++)
+    bool all = true;
+    size_t count = 0, shards = 0;
+    list_each (&core->shards, at)
+        shards++;
+    struct scope *scope = scope_open(core->scope, "collect");
+    uint64_t *numbers = scope_alloc(scope, (shards + 1) * sizeof *numbers);
+    list_each (&core->shards, at)
+        numbers[count++] = container_of(at, struct shard, of_core)->shard;
+    for (size_t n = 0; n < count; n++) {
+        struct shard *shard = shard_by_number(core, numbers[n]);
+        if (!shard || shard->gone)
+            continue;
+        shard->users++;
+        bool more = true;
+        for (int i = 0; i < COLLECT_CALLS && (more = shard->store->ops->collect(shard->store, oldest)); i++)
             fiber_yield(core->world->scheduler);
-        next->users--;
+        shard->users--;
+        all &= !more;
     }
-    branch_sweep(core);
+    scope_close(scope);
+    return all;
 }
 
 /* A volume that takes no more changes will never be committed again, and may have lost what was written since the last
@@ -348,6 +355,8 @@ static void run_tending(void *argument)
 {
     struct engine_core *core = argument;
     struct scheduler *scheduler = core->world->scheduler;
+    uint64_t collected = SCN_NONE; /* at this oldest snapshot nothing is left to be collected */
+    uint64_t round = 0;
     while (!core->closing) {
         if (fiber_sleep_until(scheduler, core->world->now_ns + TEND_EVERY_NS) == FIBER_CANCELED)
             return;
@@ -355,7 +364,10 @@ static void run_tending(void *argument)
             continue;
         if (a_volume_has_failed(core))
             return;
-        collect_all(core);
+        uint64_t oldest = txn_oldest(core->txn);
+        if (oldest != collected || round++ % COLLECT_ALWAYS == 0)
+            collected = collect_all(core, oldest) ? oldest : SCN_NONE;
+        branch_sweep(core);
         drop_what_could_not_be(core);
         if (core->world->core != 0 || log_port_stable(core->port) < core->checkpoint_at ||
             core->checkpointing)

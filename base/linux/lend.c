@@ -38,6 +38,7 @@ enum driver { DRIVEN, OFFERED, BORROWED, BORROWED_WANTED, BORROWED_SUBMIT };
 #define LEND_ROUNDS 4
 #define LEND_MAIL   64
 #define LEND_FIBERS 32
+#define LEND_NS     20000
 
 /* Looks at a core that is lent before sleeping until it is back: most are back within microseconds. */
 #define RECLAIM_LOOKS 200
@@ -133,7 +134,7 @@ bool linux_borrow(struct linux_core *borrower, struct linux_core *core)
     for (int round = 0; round < LEND_ROUNDS && !core->wanted_home; round++) {
         if (!mailbox_drain(world, LEND_MAIL) && !scheduler_ready(world->scheduler))
             break;
-        scheduler_run(world->scheduler, LEND_FIBERS);
+        linux_run_fibers(core, LEND_FIBERS, LEND_NS);
         mailbox_flush(world);
     }
     bool wake = needs_its_thread(core) || !mailbox_sleep_begin(world);

@@ -151,6 +151,9 @@ void linux_stop(struct linux_node *node);
 /* Runs the landings in the inbox, oldest first; gives how many. Called by the loop. */
 uint32_t linux_inbox_drain(struct linux_core *core);
 
+/* Runs ready fibers of the core, so many or for so long, whichever is over first. */
+void linux_run_fibers(struct linux_core *core, uint32_t fibers, uint64_t most_ns);
+
 /* Wakes the core out of its wait in the kernel, or out of the next one. Callable from any thread. */
 void linux_wake(struct linux_core *core);
 
