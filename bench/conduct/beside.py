@@ -4,6 +4,7 @@ import os
 import subprocess
 import tempfile
 import threading
+import time
 
 from . import pgbench, servers
 from .rounds import Case
@@ -11,34 +12,38 @@ from .rounds import Case
 # Sums over all accounts, by groups of many and few rows.
 STREAM = """select bid, count(*), sum(abalance), avg(abalance) from pgbench_accounts group by bid order by 3 desc limit 3;
 select count(*) from (select abalance % 1000, count(*), max(aid) from pgbench_accounts group by 1) as groups;
-select sum(abalance) from pgbench_accounts, pgbench_branches where pgbench_accounts.bid = pgbench_branches.bid
+select sum(abalance) from pgbench_accounts, pgbench_branches where pgbench_accounts.bid = pgbench_branches.bid;
 """
+ANSWERED = "answered"
+CIRCLES = 20_000  # more than any round has time for
 
 
 class Stream:
     """One connection that asks the stream's queries in a circle while it is entered; counts those answered."""
 
     def __init__(self, server, directory):
-        self.server, self.count = server, 0
+        self.server, self.count, self.answered = server, 0, 0
         self.script = os.path.join(directory, "stream.sql")
-        self.ended = threading.Event()
+        self.process = None
         self.thread = threading.Thread(target=self._ask)
 
     def _ask(self):
-        # A few rounds of the circle in one connection, so that connecting does not count.
         with open(self.script, "w", encoding="ascii") as file:
-            file.write((STREAM.rstrip() + ";\n") * 50)
+            file.write(STREAM.replace(";\n", f";\n\\echo {ANSWERED}\n") * CIRCLES)
         self.process = subprocess.Popen(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.server.connection(), "-f", self.script],
                                         stdout=subprocess.PIPE, text=True, env=servers.environment())
         for line in self.process.stdout:
-            # The first query answers three lines, the others one each.
-            self.count += 1 / 5 * 3 if line else 0
+            self.count += line.strip() == ANSWERED
 
     def __enter__(self):
         self.thread.start()
+        while not self.count and self.thread.is_alive():  # the round begins when the stream runs
+            time.sleep(0.01)
+        self.count = 0
         return self
 
     def __exit__(self, *_):
+        self.answered = self.count
         self.process.terminate()
         self.thread.join()
         self.process.wait()
@@ -56,7 +61,7 @@ def work(bench):
         def both(server):
             with Stream(server, directory) as stream:
                 figure = pgbench.play(server, "select-only", 8, "prepared", options.seconds)
-            return {**figure, "queries_per_second": stream.count / max(1.0, options.seconds)}
+            return {**figure, "queries_per_second": stream.answered / max(1.0, options.seconds)}
         alone = bench.compare(Case("beside", f"point SELECTs alone, 8 clients, scale {options.scale}", "/s"), started, quiet)
         mixed = bench.compare(Case("beside", "point SELECTs beside an analytic stream, 8 clients", "/s", wants_cpu=False),
                               started, both)
