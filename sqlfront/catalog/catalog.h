@@ -131,6 +131,7 @@ struct index {
     const struct type *const *expression_type;
     const char *predicate_text; /* SQL; NULL = whole table */
     const uint32_t *operator_class;
+    const uint32_t *collation; /* per key column */
     const struct row_layout *layout;
     uint32_t constraint; /* oid of the constraint it enforces, 0 = none */
     void *bound;         /* the binder's: expressions and predicate */
@@ -156,9 +157,14 @@ struct procedure {
     const uint32_t *output_types;
     const char *const *output_names;
     const char *const *argument_names; /* NULL = none */
-    const char *source;                /* prosrc: our function's name, or the body of an SQL function */
-    char language;                     /* i internal, s SQL, other: 0A000 when called */
-    const struct function *function;   /* of the four, what the library brings: else calling it is 0A000 */
+    /* All parameters, OUT and TABLE ones in their places; modes as in pg_proc ("ibovt"), NULL when all are IN. */
+    uint32_t all;
+    const char *all_modes;
+    const uint32_t *all_types;
+    const char *const *all_names;
+    const char *source;              /* prosrc: our function's name, or the body of an SQL function */
+    char language;                   /* i internal, s SQL, other: 0A000 when called */
+    const struct function *function; /* of the four, what the library brings: else calling it is 0A000 */
     const struct kernel *kernel;
     const struct set_function *set_function;
     char aggregate_kind;  /* n normal, o ordered-set, h hypothetical */

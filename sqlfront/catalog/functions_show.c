@@ -162,6 +162,12 @@ static enum sqlstate index_part(struct call *call, const struct relation *relati
     }
     if (!options || at >= index->key_columns)
         return SQLSTATE_OK;
+    uint32_t collation = index->collation ? index->collation[at] : 0;
+    if (collation && index->column[at] && collation != relation->column[index->column[at] - 1].collation)
+        text_format(text, " COLLATE %s",
+                    collation == 950   ? "\"C\""
+                    : collation == 951 ? "\"POSIX\""
+                                       : "\"default\"");
     enum sqlstate failed = class_words(call, index->operator_class[at], text);
     const struct key_part *part = &index->key_part[at];
     if (part->descending)
@@ -414,10 +420,40 @@ static enum sqlstate type_words(struct call *call, uint32_t type, struct text *t
     return failed;
 }
 
+/* Parameters of all modes but TABLE (print_function_arguments). */
+static enum sqlstate moded_words(struct call *call, const struct procedure *procedure, bool defaults,
+                                 struct text *text)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    uint32_t input = 0, first = procedure->arguments - procedure->defaults;
+    bool any = false;
+    for (uint32_t i = 0; i < procedure->all && !failed; i++) {
+        char mode = procedure->all_modes[i];
+        const char *name = procedure->all_names[i];
+        if (mode == 't')
+            continue;
+        text_format(text, "%s%s", any ? ", " : "",
+                    mode == 'o'   ? "OUT "
+                    : mode == 'b' ? "INOUT "
+                    : mode == 'v' ? "VARIADIC "
+                                  : "");
+        if (*name)
+            text_format(text, "%s ", identifier(call->scope, name));
+        failed = type_words(call, procedure->all_types[i], text);
+        if (mode != 'o' && defaults && input >= first)
+            text_format(text, " DEFAULT %s", procedure->default_texts[input - first]);
+        input += mode != 'o';
+        any = true;
+    }
+    return failed;
+}
+
 static enum sqlstate arguments_words(struct call *call, const struct procedure *procedure, bool defaults,
                                      struct text *text)
 {
     enum sqlstate failed = SQLSTATE_OK;
+    if (procedure->all_modes)
+        return moded_words(call, procedure, defaults, text);
     for (uint32_t i = 0; i < procedure->arguments && !failed; i++) {
         text_append(text, i ? ", " : "");
         if (procedure->variadic && i + 1 == procedure->arguments)
@@ -465,8 +501,7 @@ static enum sqlstate get_identity_arguments(struct call *call, const struct valu
 static enum sqlstate result_words(struct call *call, const struct procedure *procedure, struct text *text)
 {
     enum sqlstate failed = SQLSTATE_OK;
-    if (procedure->returns_set && procedure->outputs && procedure->result == TYPE_RECORD &&
-        procedure->oid >= OID_USER_FIRST) {
+    if (procedure->all_modes && strchr(procedure->all_modes, 't')) {
         text_append(text, "TABLE(");
         for (uint32_t i = 0; i < procedure->outputs && !failed; i++) {
             text_format(text, "%s%s ", i ? ", " : "", identifier(call->scope, procedure->output_names[i]));

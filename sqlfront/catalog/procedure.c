@@ -39,8 +39,15 @@ static void describe_arguments(struct scope *scope, struct scope *scratch, const
     const char **output_names = scope_alloc(scope, (all_count + 1) * sizeof *output_names);
     const char **input_names = scope_alloc(scope, (all_count + 1) * sizeof *input_names);
     uint32_t inputs = 0;
+    char *all_modes = scope_alloc_zeroed(scope, mode_count + 1);
+    uint32_t *all_types = scope_alloc(scope, (all_count + 1) * sizeof *all_types);
+    const char **all_names = scope_alloc(scope, (all_count + 1) * sizeof *all_names);
     for (uint32_t i = 0; i < all_count && i < mode_count; i++) {
         const char *name = i < name_count ? names[i] : "";
+        all_modes[i] = (char)modes[i];
+        all_types[i] = all[i];
+        all_names[i] = name;
+        procedure->all = i + 1;
         if (strchr("ibv", (char)modes[i]))
             input_names[inputs++] = name;
         if (strchr("obt", (char)modes[i])) {
@@ -48,6 +55,9 @@ static void describe_arguments(struct scope *scope, struct scope *scratch, const
             types[procedure->outputs++] = all[i];
         }
     }
+    procedure->all_modes = all_modes;
+    procedure->all_types = all_types;
+    procedure->all_names = all_names;
     procedure->argument_names = name_count ? input_names : NULL;
     procedure->output_types = types;
     procedure->output_names = output_names;

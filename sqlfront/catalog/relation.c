@@ -225,6 +225,7 @@ static enum sqlstate read_index(struct draft *draft, const struct value *row, st
     index->column = numbers_copied(draft, &row[PG_INDEX_INDKEY], &index->columns);
     uint32_t classes;
     index->operator_class = oids_copied(draft, &row[PG_INDEX_INDCLASS], &classes);
+    index->collation = oids_copied(draft, &row[PG_INDEX_INDCOLLATION], &classes);
     index->predicate_text = text_of(draft->scope, &row[PG_INDEX_INDPRED]);
     int64_t *options;
     uint32_t count = list_numbers(draft->reading->scope, &row[PG_INDEX_INDOPTION], &options);

@@ -169,7 +169,7 @@ static enum sqlstate add_check(struct work *work, const struct relation *relatio
     struct used *used = scope_alloc_zeroed(work->scope, sizeof *used);
     struct constraint constraint = {.name = tree->conname,
                                     .kind = CONSTRAINT_CHECK,
-                                    .validated = !tree->skip_validation,
+                                    .validated = !validate || !tree->skip_validation,
                                     .no_inherit = tree->is_no_inherit,
                                     .relation = relation->oid};
     uint32_t oid;
@@ -468,7 +468,7 @@ static enum sqlstate add_foreign(struct work *work, const struct relation *relat
     constraint->kind = CONSTRAINT_FOREIGN;
     constraint->deferrable = tree->deferrable;
     constraint->deferred = tree->initdeferred;
-    constraint->validated = !tree->skip_validation;
+    constraint->validated = !validate || !tree->skip_validation; /* a new table has no rows */
     constraint->no_inherit = true;
     constraint->relation = relation->oid;
     constraint->column = foreign.own;

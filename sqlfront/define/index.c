@@ -1,6 +1,8 @@
 /* CREATE INDEX, and the indexes behind primary keys and unique constraints. */
 #include "sqlfront/define/inside.h"
 
+#include "sqlfront/define/table.h"
+
 #include <stdio.h>
 
 #define METHOD_BTREE 403
@@ -184,6 +186,8 @@ static enum sqlstate part_make(struct draft *draft, const IndexElem *element, bo
     struct part *part = &draft->parts[draft->count++];
     enum sqlstate failed = element->name ? part_column(draft, element->name, part, error)
                                          : part_expression(draft, element->expr, part, error);
+    if (!failed && element->collation)
+        failed = collation_of(draft->work, element->collation, part->type, &part->collation, error);
     if (failed || !key)
         return failed;
     if (!part->name)
