@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* Names of schemas nobody made. */
-#define OWN_SCHEMAS \
-    "n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and n.nspname !~ '^pg_'"
+#define OWN_SCHEMAS                                                                                     \
+    "n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'synod_rest') and n.nspname !~ " \
+    "'^pg_'"
 
 static const char databases_sql[] =
     "select json_build_object('name', d.datname, 'owner', pg_catalog.pg_get_userbyid(d.datdba), "

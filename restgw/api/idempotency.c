@@ -55,10 +55,10 @@ enum sqlstate idempotency_begin(struct http_call *call, struct rest *rest, struc
                        lock, 1, &table, error);
     bool mine = !failed && table.rows && table_cell(&table, 0, 0).data[0] == 't';
     if (mine)
-        failed =
-            query_run(rest, call->scope,
-                      "select digest, status::text, body from synod.request where role = $1 and key = $2",
-                      values, 2, &table, error);
+        failed = query_run(
+            rest, call->scope,
+            "select digest, status::text, body from synod_rest.request where role = $1 and key = $2", values,
+            2, &table, error);
     session_elevate_end(rest->session);
     struct error second = {0};
     if (failed || !mine) {
@@ -99,7 +99,7 @@ enum sqlstate idempotency_keep(struct rest *rest, struct scope *scope, const str
     session_elevate_begin(rest->session);
     enum sqlstate failed = query_run(
         rest, scope,
-        "insert into synod.request (role, key, digest, status, body) values ($1, $2, $3, $4::int, $5)",
+        "insert into synod_rest.request (role, key, digest, status, body) values ($1, $2, $3, $4::int, $5)",
         values, 5, NULL, error);
     session_elevate_end(rest->session);
     return failed;

@@ -78,7 +78,7 @@ struct api {
     struct key_held *keys;          /* KEYS_KEPT */
     struct fiber *ticker;
     struct fiber_queue ticker_gone;
-    struct list known; /* databases whose schema `synod` is there: struct known_database */
+    struct list known; /* databases whose schema `synod_rest` is there: struct known_database */
     struct metrics metrics;
 };
 
@@ -221,8 +221,8 @@ enum sqlstate key_prove(struct http_call *call, struct bytes key, struct princip
                         struct error *error);
 /* What the caller has shown of itself. False after an answer was given. Yields. */
 bool call_authenticate(struct http_call *call);
-/* Forgets that the key was found to hold, on this core. */
-void key_forget(struct api *api, const char *id);
+/* Has every core forget that the key was found to hold. Yields. */
+void key_forget(struct http_call *call, const char *id);
 void call_address(const struct http_call *call, char text[static NET_ADDRESS_TEXT_BYTES]);
 
 /* One request of the last REQUESTS_KEPT. */
@@ -382,7 +382,7 @@ static inline struct bytes table_cell(const struct table *table, uint32_t row, u
     return table->cell[row * table->columns + column];
 }
 
-/* record.c: makes sure that schema `synod` and its tables are in that database. Yields. */
+/* record.c: makes sure that schema `synod_rest` and its tables are in that database. Yields. */
 enum sqlstate records_ready(struct api *api, const char *database, struct error *error);
 /* What was done, by whom: written in the background of the request, after it. Yields. */
 void audit_write(struct http_call *call, const char *role, const char *action, const char *subject,

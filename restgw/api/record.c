@@ -1,6 +1,7 @@
-/* What is kept in tables: schema `synod` of a database has the outcomes of transactions and the answers of requests with an
+/* What is kept in tables: schema `synod_rest` of a database has the outcomes of transactions and the answers of requests with an
  * idempotency key; that of the first database API keys and the audit log besides. They are made when first needed. Nobody but
- * superusers has rights on them: what is written there beside a client's statements is written with the house's rights. */
+ * superusers has rights on them: what is written there beside a client's statements is written with the house's rights. Its name is
+ * no role's: a role finds a schema of its own name first ("$user"). */
 #include "restgw/api/inside.h"
 
 #include <stdio.h>
@@ -12,22 +13,25 @@ struct known_database {
 };
 
 static const char *const definitions[] = {
-    "create schema if not exists synod",
-    "create table if not exists synod.transaction_outcome (id text primary key, role text not null, label "
+    "create schema if not exists synod_rest",
+    "create table if not exists synod_rest.transaction_outcome (id text primary key, role text not null, "
+    "label "
     "text, "
     "at timestamptz not null default now())",
-    "create table if not exists synod.request (role text, key text, digest text not null, status int not "
+    "create table if not exists synod_rest.request (role text, key text, digest text not null, status int "
+    "not "
     "null, "
     "body text not null, at timestamptz not null default now(), primary key (role, key))",
     NULL,
 };
 
 static const char *const first_definitions[] = {
-    "create table if not exists synod.api_key (id text primary key, name text, role text not null, database "
+    "create table if not exists synod_rest.api_key (id text primary key, name text, role text not null, "
+    "database "
     "text, "
     "scopes int not null, digest text not null, created_at timestamptz not null default now(), "
     "expires_at timestamptz, last_used_at timestamptz)",
-    "create table if not exists synod.audit_log (id bigint generated always as identity primary key, "
+    "create table if not exists synod_rest.audit_log (id bigint generated always as identity primary key, "
     "at timestamptz not null default now(), role text, client_address text, action text not null, subject "
     "text, "
     "outcome text not null, request_id text)",
@@ -51,7 +55,7 @@ enum sqlstate records_ready(struct api *api, const char *database, struct error 
     struct scope *scope = scope_open(api->scope, "records");
     struct table table = {0};
     bool first = strcmp(database, api->options.database) == 0;
-    const char *const values[] = {first ? "synod.audit_log" : "synod.request"};
+    const char *const values[] = {first ? "synod_rest.audit_log" : "synod_rest.request"};
     enum sqlstate failed = query_house(api, scope, database, "select pg_catalog.to_regclass($1)::text",
                                        values, 1, &table, error);
     /* Two cores may make them at the same time: who comes second finds them there, or fails and looks again. */
@@ -89,7 +93,7 @@ void audit_write(struct http_call *call, const char *role, const char *action, c
     if (records_ready(api, api->options.database, &error) == SQLSTATE_OK)
         (void)query_house(
             api, call->scope, api->options.database,
-            "insert into synod.audit_log (role, client_address, action, subject, outcome, request_id) "
+            "insert into synod_rest.audit_log (role, client_address, action, subject, outcome, request_id) "
             "values ($1, $2, $3, $4, $5, $6)",
             values, 6, NULL, &error);
 }
@@ -97,8 +101,8 @@ void audit_write(struct http_call *call, const char *role, const char *action, c
 void records_clean(struct api *api)
 {
     static const char *const texts[] = {
-        "delete from synod.transaction_outcome where at < now() - interval '24 hours'",
-        "delete from synod.request where at < now() - interval '24 hours'",
+        "delete from synod_rest.transaction_outcome where at < now() - interval '24 hours'",
+        "delete from synod_rest.request where at < now() - interval '24 hours'",
     };
     list_each (&api->known, at) {
         const char *database = container_of(at, struct known_database, link)->name;
@@ -125,6 +129,6 @@ void api_list_audit_log(struct http_call *call)
         call, call->api->options.database, true,
         "select json_build_object('id', id::text, 'at', at, 'role', role, 'client_address', client_address, "
         "'action', action, 'subject', subject, 'outcome', outcome, 'request_id', request_id) "
-        "from synod.audit_log order by id desc",
+        "from synod_rest.audit_log order by id desc",
         NULL, 0);
 }

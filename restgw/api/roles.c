@@ -136,7 +136,7 @@ void api_list_api_keys(struct http_call *call)
     if (keys_of(call, &values[0]))
         items_answer(call, call->api->options.database, true,
                      "select " KEY_OBJECT
-                     " from synod.api_key where $1::text is null or role = $1::text order by "
+                     " from synod_rest.api_key where $1::text is null or role = $1::text order by "
                      "created_at, id",
                      values, 1);
 }
@@ -147,7 +147,7 @@ void api_get_api_key(struct http_call *call)
     if (keys_of(call, &values[0]))
         item_answer(call, call->api->options.database, true, "api-key",
                     "select " KEY_OBJECT
-                    " from synod.api_key where ($1::text is null or role = $1::text) and id = $2",
+                    " from synod_rest.api_key where ($1::text is null or role = $1::text) and id = $2",
                     values, 2);
 }
 
@@ -157,10 +157,10 @@ void api_delete_api_key(struct http_call *call)
     struct table table;
     if (!keys_of(call, &values[0]))
         return;
-    if (query_house(
-            call->api, call->scope, call->api->options.database,
-            "delete from synod.api_key where ($1::text is null or role = $1::text) and id = $2 returning id",
-            values, 2, &table, &call->error)) {
+    if (query_house(call->api, call->scope, call->api->options.database,
+                    "delete from synod_rest.api_key where ($1::text is null or role = $1::text) and id = $2 "
+                    "returning id",
+                    values, 2, &table, &call->error)) {
         call_fail(call, &call->error);
         return;
     }
@@ -168,7 +168,7 @@ void api_delete_api_key(struct http_call *call)
         call_problem(call, 404, "api-key-unknown", "Unknown API key", "there is no such key");
         return;
     }
-    key_forget(call->api, values[1]);
+    key_forget(call, values[1]);
     audit_write(call, call->principal.role, "api_key.delete", values[1], "done");
     call_nothing(call);
 }
@@ -228,13 +228,14 @@ void api_create_api_key(struct http_call *call)
                                   call_format(call, "%u", scopes),
                                   stored,
                                   expires.data ? scope_text(call->scope, expires) : NULL};
-    if (query_house(call->api, call->scope, call->api->options.database,
-                    "insert into synod.api_key (id, name, role, database, scopes, digest, expires_at) select "
-                    "$1, $2, $3, "
-                    "$4, $5::int, $6, $7::timestamptz where exists (select 1 from pg_catalog.pg_roles where "
-                    "rolname = "
-                    "$3::text) returning " KEY_OBJECT "::text",
-                    values, 7, &table, &call->error)) {
+    if (query_house(
+            call->api, call->scope, call->api->options.database,
+            "insert into synod_rest.api_key (id, name, role, database, scopes, digest, expires_at) select "
+            "$1, $2, $3, "
+            "$4, $5::int, $6, $7::timestamptz where exists (select 1 from pg_catalog.pg_roles where "
+            "rolname = "
+            "$3::text) returning " KEY_OBJECT "::text",
+            values, 7, &table, &call->error)) {
         call_fail(call, &call->error);
         return;
     }

@@ -178,11 +178,12 @@ static bool key_look(struct http_call *call, const char *id, struct key_held *he
     uint8_t digest[SHA256_BYTES + 1];
     *failed = records_ready(api, api->options.database, error);
     if (!*failed)
-        *failed = query_house(api, call->scope, api->options.database,
-                              "update synod.api_key set last_used_at = now() where id = $1 returning digest, "
-                              "role, database, scopes,"
-                              " (extract(epoch from expires_at) * 1000000)::bigint::text",
-                              &id, 1, &table, error);
+        *failed =
+            query_house(api, call->scope, api->options.database,
+                        "update synod_rest.api_key set last_used_at = now() where id = $1 returning digest, "
+                        "role, database, scopes,"
+                        " (extract(epoch from expires_at) * 1000000)::bigint::text",
+                        &id, 1, &table, error);
     if (*failed || table.rows == 0)
         return false;
     struct bytes stored = table_cell(&table, 0, 0), database = table_cell(&table, 0, 2),
@@ -218,11 +219,34 @@ enum sqlstate proofs_open(struct api *api, struct error *error)
     return SQLSTATE_OK;
 }
 
-void key_forget(struct api *api, const char *id)
+struct forget_mail {
+    struct mail mail;
+    struct api_shared *shared;
+    const char *id;
+};
+
+static void forget_deliver(struct world *here, struct mail *mail)
 {
-    struct key_held *held = &api->keys[map_hash(api->seed, bytes_of_text(id)) % KEYS_KEPT];
-    if (strcmp(held->id, id) == 0)
-        held->id[0] = '\0';
+    struct forget_mail *asked = container_of(mail, struct forget_mail, mail);
+    struct api *api = asked->shared->core[here->core];
+    if (api) {
+        struct key_held *held = &api->keys[map_hash(api->seed, bytes_of_text(asked->id)) % KEYS_KEPT];
+        if (strcmp(held->id, asked->id) == 0)
+            held->id[0] = '\0';
+    }
+    mail_return(here, mail);
+}
+
+void key_forget(struct http_call *call, const char *id)
+{
+    struct api *api = call->api;
+    struct error error = {0};
+    for (uint32_t core = 0; core < api->shared->cores; core++) {
+        struct forget_mail *mail = scope_alloc_zeroed(call->scope, sizeof *mail);
+        *mail = (struct forget_mail){.mail = {.deliver = forget_deliver}, .shared = api->shared, .id = id};
+        if (mail_call(api->world, call->scope, core, &mail->mail, &error))
+            return;
+    }
 }
 
 enum sqlstate key_prove(struct http_call *call, struct bytes key, struct principal *principal,

@@ -184,9 +184,9 @@ static enum sqlstate outcome_insert(struct rest *rest, struct scope *scope, stru
     const char *const values[] = {id_text(scope, rest->transaction.number), rest->role,
                                   rest->transaction.label};
     session_elevate_begin(rest->session);
-    enum sqlstate failed =
-        query_run(rest, scope, "insert into synod.transaction_outcome (id, role, label) values ($1, $2, $3)",
-                  values, 3, NULL, error);
+    enum sqlstate failed = query_run(
+        rest, scope, "insert into synod_rest.transaction_outcome (id, role, label) values ($1, $2, $3)",
+        values, 3, NULL, error);
     session_elevate_end(rest->session);
     return failed;
 }
@@ -290,7 +290,7 @@ static bool outcome_ask(struct http_call *call, uint64_t number, struct outcome 
         if (records_ready(api, database, &call->error) ||
             query_house(api, call->scope, database,
                         "select role, coalesce(label, ''), (extract(epoch from at) * 1000000)::bigint::text "
-                        "from synod.transaction_outcome where id = $1",
+                        "from synod_rest.transaction_outcome where id = $1",
                         values, 1, &table, &call->error)) {
             call_fail(call, &call->error);
             return false;

