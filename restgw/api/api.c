@@ -93,7 +93,9 @@ static void request_begin(struct http_call *call)
     record->role[0] = '\0';
     record->started_us = wall_us(api);
     memcpy(record->id, call->id, sizeof record->id);
-    snprintf(record->method, sizeof record->method, "%s", head->method);
+    size_t method = strnlen(head->method, sizeof record->method - 1);
+    memcpy(record->method, head->method, method);
+    record->method[method] = '\0';
     size_t size = head->path.size < sizeof record->path ? head->path.size : sizeof record->path - 1;
     memcpy(record->path, head->path.data, size);
     record->path[size] = '\0';
@@ -108,8 +110,9 @@ static void request_end(struct http_call *call)
     record->status = call->status;
     record->elapsed_us = (world_now(api->world) - call->began_ns) / 1000;
     record->session = call->rest ? call->rest->number : 0;
-    if (call->principal.role)
-        snprintf(record->role, sizeof record->role, "%s", call->principal.role);
+    size_t role = call->principal.role ? strnlen(call->principal.role, sizeof record->role - 1) : 0;
+    memcpy(record->role, role ? call->principal.role : "", role);
+    record->role[role] = '\0';
 }
 
 static void call_run(struct http_call *call)

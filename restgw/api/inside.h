@@ -150,6 +150,7 @@ struct rest {
     const char *ending; /* why it was told to end; NULL = it was not */
     bool cookie;
     char cookie_text[64], csrf[24];
+    char key_text[SESSION_KEY_TEXT_BYTES]; /* the key that was given out; "" = none was */
     uint32_t waiting;
     struct fiber_queue queue;
     struct rest_transaction transaction;

@@ -11,8 +11,8 @@
  *     34     16   random
  *     50     16   HMAC-SHA-256 of all before, its first half
  *
- * written as "syns_" and base64url without padding. The signature is looked at before anything else is believed, so a forged key
- * costs two digests and no look-up. */
+ * written as "syns_" and base64url without padding. A session's own core compares the key with the one it gave out; whoever does not
+ * have the session can tell by the signature whether there ever was such a one. */
 #ifndef SYNOD_RESTGW_API_KEY_H
 #define SYNOD_RESTGW_API_KEY_H
 

@@ -123,7 +123,6 @@ static bool session_credentials(struct http_call *call)
 static void created_answer(struct http_call *call, struct rest *rest)
 {
     struct json_out out;
-    char key[SESSION_KEY_TEXT_BYTES];
     const char *cookie = NULL;
     json_out_open(&out, call->scope);
     json_out_object(&out);
@@ -140,9 +139,9 @@ static void created_answer(struct http_call *call, struct rest *rest)
                                    .role_check = session_key_role_check(rest->role),
                                    .issued_us = rest->created_us};
         world_random(call->world, made.random, sizeof made.random);
-        session_key_write(&made, call->api->shared->secret, key);
+        session_key_write(&made, call->api->shared->secret, rest->key_text);
         json_out_name(&out, "session_key");
-        json_out_text(&out, key);
+        json_out_text(&out, rest->key_text);
     }
     json_out_object_end(&out);
     if (json_out_outcome(&out, &call->error)) {
