@@ -176,6 +176,16 @@ struct advisory {
     uint32_t count;
 };
 
+/* Settings that every statement asks for, read out of their texts once for each change of any. */
+struct choices {
+    uint64_t as_of; /* settings.changes */
+    bool preset;    /* transaction_isolation and its like are what default_transaction_... says */
+    bool read_only, commit_async;
+    enum isolation isolation;
+    uint64_t lock_timeout_ms, statement_timeout_ms, idle_session_timeout_ms, idle_in_transaction_timeout_ms;
+};
+const struct choices *session_choices(struct session *session);
+
 struct session {
     struct list_link link; /* in sessions.all */
     struct sessions *sessions;
@@ -191,6 +201,7 @@ struct session {
     struct known_role *known_roles; /* those that settings have named */
     struct environment environment;
     struct settings settings;
+    struct choices choices;
     struct scope *zone_scope; /* of a time zone made of a rule; NULL = none */
     /* work_mem, the same times hash_mem_multiplier, temp_file_limit (0 = none), in bytes */
     struct {
@@ -307,6 +318,9 @@ struct statement *statement_of_text(struct session *session, struct statement *s
 struct statement *statement_within(struct session *session, struct statement *outer, const struct Node *node);
 void statement_hold(struct statement *statement);
 void statement_release(struct session *session, struct statement *statement);
+
+/* The statement's recipe, held for the caller, if there is one that still holds. */
+bool statement_recipe_held(struct session *session, struct statement *statement, struct recipe **recipe);
 
 /* The statement's recipe, made if there is none that still holds. `view` is one of now. The recipe is held for the caller.
  * Yields. */

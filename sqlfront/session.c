@@ -561,15 +561,6 @@ void session_hold(struct session *session, const char *name)
 
 /* ---- commands ---- */
 
-static uint64_t setting_ms(const struct session *session, const char *name)
-{
-    const char *text = settings_get(&session->settings, name);
-    uint64_t ms = 0;
-    for (; *text >= '0' && *text <= '9'; text++)
-        ms = ms * 10 + (uint64_t)(*text - '0');
-    return ms;
-}
-
 static void statement_late(void *argument)
 {
     struct session *session = argument;
@@ -591,19 +582,25 @@ static void session_idle_late(void *argument)
 /* The clock of statement_timeout, unless it runs already. */
 static void timeout_begin(struct session *session)
 {
-    uint64_t timeout_ms = setting_ms(session, "statement_timeout");
+    uint64_t timeout_ms = session_choices(session)->statement_timeout_ms;
     if (timeout_ms && !session->statement_timer.place)
         fiber_timer_set(session->world->scheduler, &session->statement_timer,
                         session->world->now_ns + timeout_ms * NS_PER_MS, statement_late, session);
 }
 
 /* The door calls: from here on the session is busy. */
-static void command_begin(struct session *session, const char *text)
+static void session_wakes(struct session *session)
 {
     struct scheduler *scheduler = session->world->scheduler;
     session->fiber = fiber_running(scheduler);
     fiber_timer_clear(scheduler, &session->idle_timer);
     timeout_begin(session);
+}
+
+/* A command begins now. */
+static void command_begin(struct session *session, const char *text)
+{
+    session_wakes(session);
     session->environment.statement_time = session->query_start = session->state_change = session_now(session);
     if (!text)
         return;
@@ -622,7 +619,8 @@ static enum sqlstate command_end(struct session *session, enum sqlstate failed, 
     if (failed)
         transaction_fail(session);
     session->environment.catalog = NULL;
-    session->state_change = session_now(session);
+    if (idle)
+        session->state_change = session_now(session);
     /* A cancellation that came too late, or was answered. */
     error_clear(&canceled);
     if (session->fiber && fiber_check_canceled(scheduler, &canceled) == SQLSTATE_QUERY_CANCELED)
@@ -630,10 +628,10 @@ static enum sqlstate command_end(struct session *session, enum sqlstate failed, 
     if (idle)
         settings_report(&session->settings);
     session->fiber = NULL;
-    uint64_t timeout_ms = !idle ? 0
-                          : session->state == TRANSACTION_NONE
-                              ? setting_ms(session, "idle_session_timeout")
-                              : setting_ms(session, "idle_in_transaction_session_timeout");
+    const struct choices *choices = session_choices(session);
+    uint64_t timeout_ms = !idle                                ? 0
+                          : session->state == TRANSACTION_NONE ? choices->idle_session_timeout_ms
+                                                               : choices->idle_in_transaction_timeout_ms;
     if (timeout_ms && session->options.terminate)
         fiber_timer_set(scheduler, &session->idle_timer, session->world->now_ns + timeout_ms * NS_PER_MS,
                         session_idle_late, session);
@@ -912,6 +910,30 @@ static enum sqlstate formats_take(struct portal *portal, const struct session_bi
     return SQLSTATE_OK;
 }
 
+/* Whether the values of all parameters can be read without looking into the catalog. */
+static bool types_are_plain(const struct prepared *prepared)
+{
+    for (uint32_t i = 0; i < prepared->parameters; i++)
+        switch (prepared->parameter_types[i]) {
+        case TYPE_BOOL:
+        case TYPE_INT2:
+        case TYPE_INT4:
+        case TYPE_INT8:
+        case TYPE_FLOAT4:
+        case TYPE_FLOAT8:
+        case TYPE_NUMERIC:
+        case TYPE_TEXT:
+        case TYPE_VARCHAR:
+        case TYPE_BPCHAR:
+        case TYPE_BYTEA:
+        case TYPE_UUID:
+            continue;
+        default:
+            return false;
+        }
+    return true;
+}
+
 static enum sqlstate bind_portal(struct session *session, const struct session_bind *bind,
                                  struct error *error)
 {
@@ -934,15 +956,19 @@ static enum sqlstate bind_portal(struct session *session, const struct session_b
     if (failed)
         return failed;
     struct catalog_view *view = NULL;
-    if (portal->statement->plannable || bind->parameters)
+    bool known =
+        statement_recipe_held(session, portal->statement, &portal->recipe) && types_are_plain(prepared);
+    if (!known && (portal->statement->plannable || bind->parameters))
         failed = session_view(session, portal->scope, &view, error);
-    if (!failed && portal->statement->plannable)
+    if (!failed && portal->statement->plannable && !portal->recipe)
         failed = statement_recipe(session, portal->statement, view, &portal->recipe, error);
     if (!failed && portal->recipe)
         failed = prepared_check(prepared, portal->recipe, error);
-    if (!failed && bind->parameters)
-        failed = scope_alloc_large(portal->scope, bind->parameters * sizeof *portal->values, 16,
-                                   (void **)&portal->values, error);
+    size_t bytes = bind->parameters * sizeof *portal->values;
+    if (bytes < SCOPE_SMALL_BYTES)
+        portal->values = scope_alloc(portal->scope, bytes + 1);
+    else if (!failed)
+        failed = scope_alloc_large(portal->scope, bytes, 16, (void **)&portal->values, error);
     portal->parameters = bind->parameters;
     for (uint32_t i = 0; i < bind->parameters && !failed; i++)
         failed = parameter_read(session, portal, i, bind->values[i],
@@ -999,7 +1025,7 @@ void session_forget(struct session *session, enum session_thing thing, const cha
 
 enum sqlstate session_sync(struct session *session, bool failed, struct error *error)
 {
-    command_begin(session, NULL);
+    session_wakes(session);
     if (failed && session->state != TRANSACTION_FAILED)
         transaction_fail(session);
     return command_end(session, failed ? SQLSTATE_OK : implicit_commit(session, error), true);

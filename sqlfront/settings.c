@@ -20,7 +20,7 @@ struct setting_undo {
 
 void settings_open(struct settings *settings, struct session *session, struct scope *scope)
 {
-    *settings = (struct settings){.session = session, .scope = scope};
+    *settings = (struct settings){.session = session, .scope = scope, .changes = 1};
     list_init(&settings->values);
 }
 
@@ -326,6 +326,7 @@ static void value_take(struct settings *settings, struct setting_value *value, c
     value->current = current;
     if (!changed)
         return;
+    settings->changes++;
     if (value->setting) {
         settings->generation += setting_binds(value->setting);
         setting_apply(settings->session, value->setting, current);

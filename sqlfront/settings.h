@@ -69,6 +69,7 @@ struct settings {
     struct setting_undo *undo_free;
     bool untold;         /* something changed that the client is to be told of */
     uint64_t generation; /* grows when something changes that bound statements depend on */
+    uint64_t changes;    /* grows when anything changes; from 1 */
 };
 
 void settings_open(struct settings *settings, struct session *session, struct scope *scope);

@@ -374,19 +374,26 @@ enum sqlstate recipe_plan(struct session *session, struct recipe *recipe, struct
     return failed;
 }
 
-static bool recipe_holds(const struct session *session, const struct statement *statement,
-                         const struct catalog_view *view)
+static bool recipe_holds(const struct session *session, const struct statement *statement, uint64_t version)
 {
     const struct recipe *recipe = statement->recipe;
     return recipe && !recipe->own && !session->catalog_changed && statement->timeless &&
-           recipe->catalog_version == catalog_view_version(view) &&
-           recipe->settings_generation == session->settings.generation;
+           recipe->catalog_version == version && recipe->settings_generation == session->settings.generation;
+}
+
+bool statement_recipe_held(struct session *session, struct statement *statement, struct recipe **recipe)
+{
+    if (!recipe_holds(session, statement, catalog_version(session->sessions->options.catalog)))
+        return false;
+    *recipe = statement->recipe;
+    (*recipe)->holders++;
+    return true;
 }
 
 enum sqlstate statement_recipe(struct session *session, struct statement *statement,
                                struct catalog_view *view, struct recipe **recipe, struct error *error)
 {
-    if (!recipe_holds(session, statement, view)) {
+    if (!recipe_holds(session, statement, catalog_view_version(view))) {
         struct scope *scope = scope_open(session->scope, "recipe");
         struct recipe *made = scope_alloc_zeroed(scope, sizeof *made);
         *made = (struct recipe){

@@ -18,11 +18,6 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_on(const struct session *session, const char *name)
-{
-    return strcmp(settings_get(&session->settings, name), "on") == 0;
-}
-
 /* The engine's number for a level's name. READ UNCOMMITTED is READ COMMITTED. */
 static enum isolation isolation_of(const char *name)
 {
@@ -31,8 +26,49 @@ static enum isolation isolation_of(const char *name)
     return strcasecmp(name, "repeatable read") == 0 ? REPEATABLE_READ : READ_COMMITTED;
 }
 
+static uint64_t milliseconds(const struct settings *settings, const char *name)
+{
+    const char *text = settings_get(settings, name);
+    uint64_t ms = 0;
+    for (; *text >= '0' && *text <= '9'; text++)
+        ms = ms * 10 + (uint64_t)(*text - '0');
+    return ms;
+}
+
+static bool is(const struct settings *settings, const char *name, const char *value)
+{
+    return strcmp(settings_get(settings, name), value) == 0;
+}
+
+const struct choices *session_choices(struct session *session)
+{
+    const struct settings *settings = &session->settings;
+    struct choices *choices = &session->choices;
+    if (choices->as_of == settings->changes)
+        return choices;
+    const char *isolation = settings_get(settings, "default_transaction_isolation");
+    const char *read_only = settings_get(settings, "default_transaction_read_only");
+    const char *deferrable = settings_get(settings, "default_transaction_deferrable");
+    *choices = (struct choices){
+        .as_of = settings->changes,
+        .preset = is(settings, "transaction_isolation", isolation) &&
+                  is(settings, "transaction_read_only", read_only) &&
+                  is(settings, "transaction_deferrable", deferrable),
+        .read_only = is(settings, "transaction_read_only", "on"),
+        .commit_async = is(settings, "synchronous_commit", "off"),
+        .isolation = isolation_of(settings_get(settings, "transaction_isolation")),
+        .lock_timeout_ms = milliseconds(settings, "lock_timeout"),
+        .statement_timeout_ms = milliseconds(settings, "statement_timeout"),
+        .idle_session_timeout_ms = milliseconds(settings, "idle_session_timeout"),
+        .idle_in_transaction_timeout_ms = milliseconds(settings, "idle_in_transaction_session_timeout"),
+    };
+    return choices;
+}
+
 static void characteristics_preset(struct session *session)
 {
+    if (session_choices(session)->preset)
+        return;
     struct settings *settings = &session->settings;
     settings_force(settings, "transaction_isolation",
                    settings_get(settings, "default_transaction_isolation"));
@@ -58,19 +94,17 @@ enum sqlstate transaction_take(struct session *session, struct transaction **tra
     *transaction = session->transaction;
     if (session->transaction)
         return SQLSTATE_OK;
-    const struct settings *settings = &session->settings;
-    const char *lock_timeout = settings_get(settings, "lock_timeout");
+    const struct choices *choices = session_choices(session);
     uint64_t sequences = catalog_async_scn(session->sessions->options.catalog);
-    session->isolation = isolation_of(settings_get(settings, "transaction_isolation"));
-    session->read_only = is_on(session, "transaction_read_only");
+    session->isolation = choices->isolation;
+    session->read_only = choices->read_only;
     struct transaction_options options = {
         .isolation = session->isolation,
         .read_only = session->read_only,
-        .commit_async = strcmp(settings_get(settings, "synchronous_commit"), "off") == 0,
+        .commit_async = choices->commit_async,
+        .lock_timeout_ns = choices->lock_timeout_ms * NS_PER_MS,
         .after_scn = session->async_scn > sequences ? session->async_scn : sequences,
     };
-    for (; *lock_timeout >= '0' && *lock_timeout <= '9'; lock_timeout++)
-        options.lock_timeout_ns = options.lock_timeout_ns * 10 + (uint64_t)(*lock_timeout - '0') * NS_PER_MS;
     session->transaction_scope = scope_open(session->scope, "transaction");
     enum sqlstate failed =
         transaction_begin(session->world, session->sessions->options.engine, session->transaction_scope,
@@ -244,7 +278,7 @@ enum sqlstate transaction_end(struct session *session, bool *rolled_back, struct
     if (session->transaction) {
         bool changed = session->catalog_changed;
         struct catalog *catalog = session->sessions->options.catalog;
-        bool async = strcmp(settings_get(&session->settings, "synchronous_commit"), "off") == 0;
+        bool async = session_choices(session)->commit_async;
         if (changed)
             catalog_commit_begin(catalog);
         failed = transaction_commit(session->transaction, error);

@@ -43,7 +43,7 @@ static void pieces_send(struct output *output, const struct bytes *pieces, size_
     output->sending = true;
     fiber_shield_begin(world->scheduler);
     struct error error = {0};
-    if (stream_send(output->stream, pieces, count, world_now(world) + output->send_timeout_ms * NS_PER_MS,
+    if (stream_send(output->stream, pieces, count, world->now_ns + output->send_timeout_ms * NS_PER_MS,
                     &error)) {
         *output->error = error;
         output->broken = true;
