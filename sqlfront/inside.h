@@ -22,6 +22,8 @@
 #define STATEMENTS_KEPT_MAX 128
 /* Longer texts (bulk INSERTs) are hardly ever the same twice. */
 #define STATEMENT_KEPT_BYTES_MAX (16 * 1024)
+/* Texts remembered by their checksums, for the second time they come: 256 bytes a session. */
+#define STATEMENTS_SEEN 64
 /* What pg_stat_activity shows of a statement: PostgreSQL's track_activity_query_size. */
 #define ACTIVITY_BYTES 1024
 /* Parameters of a statement: the protocol's bound. */
@@ -231,7 +233,8 @@ struct session {
     struct map prepared, portals, kept_statements;
     struct list kept; /* statement.link, longest unused first */
     uint32_t kept_count;
-    struct list portals_made; /* portal.link */
+    uint32_t seen[STATEMENTS_SEEN]; /* checksums of texts that came lately, at their places */
+    struct list portals_made;       /* portal.link */
 
     /* the statement under way */
     struct fiber *fiber; /* NULL = idle */

@@ -8,6 +8,7 @@
  * transaction had changed the catalog itself are used once. */
 #include "sqlfront/inside.h"
 
+#include "base/crc32c.h"
 #include "sqlfront/algebra/walk.h"
 #include "sqlfront/parse/tree.h"
 
@@ -77,6 +78,17 @@ static void kept_trim(struct session *session)
     }
 }
 
+/* Whether the text came before, not long ago. Only such a one is worth keeping: clients that write values into their
+ * statements never send one twice, and what is thrown away at once was never cold. */
+static bool seen_before(struct session *session, struct bytes key)
+{
+    uint32_t hash = crc32c(key) | 1;
+    uint32_t *place = &session->seen[hash / 2 % STATEMENTS_SEEN];
+    bool seen = *place == hash;
+    *place = hash;
+    return seen;
+}
+
 static void statement_keep(struct session *session, struct statement *statement, struct bytes key)
 {
     struct error error = {0};
@@ -141,7 +153,7 @@ enum sqlstate statement_find(struct session *session, const char *text, const ui
     list_link_init(&statement->link);
     if (parsed->count)
         statement_fill(statement, parsed, 0);
-    if (small && parsed->count)
+    if (small && parsed->count && seen_before(session, key))
         statement_keep(session, statement, key);
     *found = statement;
     return SQLSTATE_OK;
