@@ -451,10 +451,35 @@ static double guess(struct level *level, const struct expression *node)
 #define HITS_ENOUGH   5
 #define PLACES_ENOUGH 3
 
+/* A column that is unique by itself, equal to a value: one row, and no sample knows better. */
+static bool picks_one(struct level *level, const struct expression *node, double *selectivity)
+{
+    if (node->kind != EXPRESSION_CALL ||
+        !node->operator|| node->arguments != 2 || node->operator->strategy != 3)
+        return false;
+    const struct expression *column = node->argument[0], *value = node->argument[1];
+    if (column->kind != EXPRESSION_COLUMN) {
+        column = node->argument[1];
+        value = node->argument[0];
+    }
+    if (column->kind != EXPRESSION_COLUMN || column->level != 0 || column->number < 1 ||
+        (value->kind != EXPRESSION_CONSTANT && value->kind != EXPRESSION_PARAMETER))
+        return false;
+    const struct range *range = &level->query->range[column->range];
+    if (range->kind != RANGE_RELATION || !alone_unique(range->relation, column->number))
+        return false;
+    double rows = relation_rows(level->planner, range->relation);
+    *selectivity = rows > 1 ? 1 / rows : 1;
+    return true;
+}
+
 double condition_selectivity(struct level *level, const struct expression *expression)
 {
     uint64_t ranges = expression_ranges(expression);
     struct answer answer = {0};
+    double one;
+    if (picks_one(level, expression, &one))
+        return one < 1e-9 ? 1e-9 : one;
     if (__builtin_popcountll(ranges) == 1) {
         uint32_t range = (uint32_t)__builtin_ctzll(ranges);
         if (level->query->range[range].kind == RANGE_RELATION &&
