@@ -284,12 +284,13 @@ void one_off_give(struct rest *rest)
         failed = session_query(rest->session, "discard all", &error);
     }
     fiber_shield_end(api->world->scheduler);
+    /* Nobody else knows of it: it would wait for us for ever. */
+    rest->busy = false;
     if (failed) {
         rest_close(rest);
         return;
     }
     rest->result = NULL;
-    rest->busy = false;
     rest->used_ns = api->world->now_ns;
     list_append(&api->one_offs, &rest->link);
     api->one_off_count++;

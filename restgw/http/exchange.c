@@ -195,8 +195,8 @@ const struct json *http_json(struct http_exchange *exchange)
 
 /* ---- the answer ---- */
 
-/* Nobody can smuggle a header or a second answer into ours. */
-static void check_headers(const struct http_header *headers, size_t count)
+/* Nobody can smuggle a header or a second answer into ours. The table may be on the fiber's stack: the loop looks at it later. */
+static void take_headers(struct http_exchange *exchange, const struct http_header *headers, size_t count)
 {
     check(count <= HTTP_ANSWER_HEADERS_MAX, "%zu headers", count);
     for (size_t i = 0; i < count; i++) {
@@ -205,17 +205,17 @@ static void check_headers(const struct http_header *headers, size_t count)
             check(byte >= ' ' && byte != 127, "a byte %u in a header's value", byte);
         }
     }
+    exchange->answer_headers = count ? scope_copy(exchange->scope, headers, count * sizeof *headers) : NULL;
+    exchange->answer_header_count = count;
 }
 
 void http_answer(struct http_exchange *exchange, int status, const char *content_type,
                  const struct http_header *headers, size_t header_count, struct bytes body)
 {
     check(!exchange->streaming, "an answer within a stream");
-    check_headers(headers, header_count);
+    take_headers(exchange, headers, header_count);
     exchange->status = status;
     exchange->answer_type = content_type;
-    exchange->answer_headers = headers;
-    exchange->answer_header_count = header_count;
     exchange->data = body;
     say_last(exchange, HTTP_LAST_ANSWER);
 }
@@ -253,12 +253,10 @@ void http_stream_begin(struct http_exchange *exchange, const char *content_type,
                        const struct http_header *headers, size_t header_count)
 {
     check(!exchange->streaming && !exchange->answered, "a stream begins behind an answer");
-    check_headers(headers, header_count);
+    take_headers(exchange, headers, header_count);
     exchange->streaming = true;
     exchange->status = 200;
     exchange->answer_type = content_type;
-    exchange->answer_headers = headers;
-    exchange->answer_header_count = header_count;
     exchange->piece_room = HTTP_PIECE_BYTES_FIRST;
     exchange->filling = scope_alloc(exchange->scope, 2 * HTTP_PIECE_BYTES_FIRST);
     exchange->sending = exchange->filling + HTTP_PIECE_BYTES_FIRST;

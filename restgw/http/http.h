@@ -125,9 +125,10 @@ const struct json *http_json(struct http_exchange *exchange);
 
 /* ---- the answer ---- */
 
-/* One whole answer. `content_type` is a literal or NULL (no body). The memory of headers and body is borrowed until the end of the
- * exchange: constants, or from http_scope(). Content-Length, Date, Synod-Request-Id, Cache-Control: no-store and the
- * security headers are added. Values that could end a header (CR, LF, NUL) are refused by a check(). Does not yield. */
+/* One whole answer. `content_type` is a literal or NULL (no body). What headers and body point to is borrowed until the end of
+ * the exchange: constants, or from http_scope(); the table of headers is copied. Content-Length, Date, Synod-Request-Id,
+ * Cache-Control: no-store and the security headers are added. Values that could end a header (CR, LF, NUL) are refused by a
+ * check(). Does not yield. */
 void http_answer(struct http_exchange *exchange, int status, const char *content_type,
                  const struct http_header *headers, size_t header_count, struct bytes body);
 
