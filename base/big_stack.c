@@ -36,11 +36,17 @@ void big_stack_close(struct scheduler *scheduler)
     scheduler->big_stack = NULL;
 }
 
+/* Looking is a system call, and with TLS every turn uses the stack: once for so many, and when a turn did not. */
+#define BIG_STACK_LOOK_EVERY 64
+
 void big_stack_trim(struct scheduler *scheduler)
 {
-    if (!scheduler->big_stack_used)
-        return;
+    bool used = scheduler->big_stack_used;
     scheduler->big_stack_used = false;
+    scheduler->big_stack_unlooked += used;
+    if (scheduler->big_stack_unlooked < (used ? BIG_STACK_LOOK_EVERY : 1))
+        return;
+    scheduler->big_stack_unlooked = 0;
     size_t page = system_page_bytes(), kept = FIBER_BIG_STACK_BYTES - BIG_STACK_KEPT_BYTES;
     /* The lowest page given is taken for a guard and not looked at. */
     char *probe = scheduler->big_stack + kept - BIG_STACK_PROBE_BYTES - page;

@@ -85,6 +85,7 @@ struct scheduler {
     unsigned int big_stack_name; /* valgrind's for it */
     bool big_stack_taken;        /* a call is under way on it */
     bool big_stack_used;         /* since the last tick */
+    uint32_t big_stack_unlooked; /* ticks with use since it was looked at how deep that went */
     bool *gone; /* while scheduler_run() must learn whether the scheduler is gone; else NULL */
     struct scheduler_totals totals;
 };
