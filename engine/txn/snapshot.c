@@ -6,7 +6,9 @@
  *   3. fence                                   c. limit = min(limit, oldest[0..n])
  *   4. load visible; not v? again from 1
  * If the collector's (c) misses (2), then (c) came before (2), hence (a) before (4), so limit <= visible at (4) = v. So no
- * version that v sees is collected. When the core has snapshots already, the published word is not above the new one. */
+ * version that v sees is collected. When the core has snapshots already, the published word is rarely above the new one, but it
+ * may be: a session that reads its own commits takes a snapshot above the visible SCN, and when that becomes the core's
+ * oldest, it is what is published. So a new snapshot that would be the oldest is always taken in these four steps. */
 #include "base/check.h"
 #include "base/scope.h"
 #include "engine/txn/core.h"
@@ -56,12 +58,23 @@ static void publish(struct txn_core *txn, uint64_t scn, uint64_t transaction)
     __atomic_store_n(&mine->oldest, scn, __ATOMIC_RELEASE);
 }
 
+/* The oldest snapshot of the core, or NULL. */
+static const struct snapshot_hold *first_hold(const struct txn_core *txn)
+{
+    const struct list_link *first = list_first(&txn->snapshots);
+    return first ? container_of(first, const struct snapshot_hold, link) : NULL;
+}
+
 void snapshot_take(struct txn_core *txn, struct snapshot_hold *hold, uint64_t transaction, uint64_t at_least)
 {
     uint64_t scn = txn_visible(txn);
-    if (list_empty(&txn->snapshots))
+    const struct snapshot_hold *first = first_hold(txn);
+    if (!first || scn < first->scn)
         for (uint64_t again;; scn = again) {
-            publish(txn, scn, transaction);
+            if (!first || scn < first->scn)
+                publish(txn, scn, transaction);
+            else
+                publish(txn, first->scn, first->transaction);
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
             again = txn_visible(txn);
             if (again == scn)
@@ -84,13 +97,11 @@ void snapshot_drop(struct txn_core *txn, struct snapshot_hold *hold)
     list_remove(&hold->link);
     if (!was_first)
         return;
-    struct list_link *first = list_first(&txn->snapshots);
-    if (!first) {
+    const struct snapshot_hold *oldest = first_hold(txn);
+    if (oldest)
+        publish(txn, oldest->scn, oldest->transaction);
+    else
         publish(txn, SNAPSHOT_NONE, 0);
-        return;
-    }
-    struct snapshot_hold *oldest = container_of(first, struct snapshot_hold, link);
-    publish(txn, oldest->scn, oldest->transaction);
 }
 
 uint64_t txn_oldest(const struct txn_core *txn)
