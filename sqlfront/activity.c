@@ -2,11 +2,13 @@
  * sessions of other cores are asked by mail, which copies what is to be shown. */
 #include "sqlfront/inside.h"
 
+#include "sqlfront/copy.h"
 #include "sqlfront/functions.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static struct session *session_of(const struct call *call)
 {
@@ -14,6 +16,9 @@ static struct session *session_of(const struct call *call)
 }
 
 /* ---- sessions of all cores ---- */
+
+/* What pg_stat_get_progress_info() gives of each. */
+#define PROGRESS_FIGURES 20
 
 /* A session as others see it. */
 struct sight {
@@ -27,6 +32,8 @@ struct sight {
         bool shared;
     } lock[16];
     uint32_t locks;
+    const char *work; /* what it makes progress with: COPY, QUERY; NULL = nothing that is told */
+    int64_t progress[PROGRESS_FIGURES];
 };
 
 struct sight_mail {
@@ -35,6 +42,36 @@ struct sight_mail {
     uint32_t room, count;
     struct sight *sight;
 };
+
+/* Figures of COPY stand where PostgreSQL's view looks for them: bytes done, bytes in all, rows, rows left out, FROM or TO,
+ * kind of source. Those of QUERY are our own (doc/sql.md). */
+static void progress_take(const struct session *session, struct sight *sight)
+{
+    if (session->copy) {
+        sight->work = "COPY";
+        sight->progress[0] = (int64_t)session->copy->bytes;
+        sight->progress[2] = (int64_t)session->copy->number;
+        sight->progress[4] = 1; /* FROM */
+        sight->progress[5] = 4; /* what the client sends */
+        return;
+    }
+    list_each (&session->portals_made, at) {
+        const struct portal *portal = container_of(at, struct portal, link);
+        struct execution_progress progress;
+        if (!portal->execution || !session->fiber)
+            continue;
+        execution_progress(portal->execution, &progress);
+        sight->work = "QUERY";
+        sight->progress[0] = (int64_t)progress.rows_given;
+        sight->progress[1] = (int64_t)progress.rows_planned;
+        sight->progress[2] = (int64_t)progress.steps;
+        sight->progress[3] = (int64_t)progress.steps_begun;
+        sight->progress[4] = (int64_t)progress.rows_read;
+        sight->progress[5] = (int64_t)progress.rows_passed;
+        sight->progress[6] = (int64_t)progress.memory_bytes;
+        sight->progress[7] = (int64_t)progress.temporary_bytes;
+    }
+}
 
 static void sight_take(const struct session *session, struct sight *sight)
 {
@@ -57,6 +94,7 @@ static void sight_take(const struct session *session, struct sight *sight)
              settings_get(&session->settings, "application_name"));
     snprintf(sight->address, sizeof sight->address, "%s", session->options.client_address);
     memcpy(sight->query, session->activity, session->activity_bytes);
+    progress_take(session, sight);
     list_each (&session->advisory_locks, at) {
         const struct advisory *held = container_of(at, struct advisory, link);
         if (sight->locks == sizeof sight->lock / sizeof sight->lock[0])
@@ -109,6 +147,7 @@ struct sights {
     uint32_t cores, at_core, at;
     uint32_t at_lock;
     int64_t only; /* 0 = all */
+    char work[16];
 };
 
 static enum sqlstate sights_open(struct call *call, const struct value *arguments)
@@ -426,6 +465,35 @@ static enum sqlstate settings_next(struct call *call, struct value *results, boo
     return choices_value(call, setting, &results[11]);
 }
 
+/* pg_stat_get_progress_info(command): process, database, relation, figures. */
+static enum sqlstate progress_open(struct call *call, const struct value *arguments)
+{
+    enum sqlstate failed = sights_open(call, NULL);
+    struct sights *sights = call->memory;
+    if (!failed && !arguments[0].null)
+        snprintf(sights->work, sizeof sights->work, "%.*s", (int)arguments[0].size,
+                 (const char *)arguments[0].p);
+    return failed;
+}
+
+static enum sqlstate progress_next(struct call *call, struct value *results, bool *end)
+{
+    struct sights *sights = call->memory;
+    const struct sight *sight;
+    while ((sight = sights_next(sights)))
+        if (sight->work && strcasecmp(sight->work, sights->work) == 0)
+            break;
+    *end = !sight;
+    if (!sight)
+        return SQLSTATE_OK;
+    results[0] = value_integer(sight->process);
+    results[1] = value_integer(sight->database);
+    results[2] = value_integer(0);
+    for (uint32_t i = 0; i < PROGRESS_FIGURES; i++)
+        results[3 + i] = value_integer(sight->progress[i]);
+    return SQLSTATE_OK;
+}
+
 static enum sqlstate nothing_next(struct call *call, struct value *results, bool *end)
 {
     (void)call;
@@ -445,6 +513,6 @@ const struct set_function session_set_functions[] = {
     {.name = "show_all_file_settings", .open = walk_open, .next = nothing_next},
     {.name = "pg_stat_get_wal_senders", .open = walk_open, .next = nothing_next},
     {.name = "pg_get_replication_slots", .open = walk_open, .next = nothing_next},
-    {.name = "pg_stat_get_progress_info", .open = walk_open, .next = nothing_next},
+    {.name = "pg_stat_get_progress_info", .open = progress_open, .next = progress_next},
     {0},
 };

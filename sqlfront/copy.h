@@ -35,6 +35,7 @@ struct copy {
 
     /* copy_in.c */
     struct bytes data; /* what the client sent and nobody has read */
+    uint64_t bytes;    /* sent so far */
     bool at_end;       /* the client has sent everything */
     bool finished;     /* all rows were read */
     bool begun;

@@ -20,6 +20,7 @@ static enum sqlstate data_more(struct copy *copy, struct error *error)
         return SQLSTATE_OK;
     enum sqlstate failed = sink->ops->copy_in(sink, &copy->data, error);
     copy->at_end = !failed && copy->data.size == 0;
+    copy->bytes += failed ? 0 : copy->data.size;
     return failed;
 }
 

@@ -118,7 +118,7 @@ struct prepared {
 
 /* ---- portals ---- */
 
-/* Rows kept in memory. */
+/* Rows kept, in memory or on disk. */
 struct spool;
 
 enum portal_state { PORTAL_READY, PORTAL_RUNNING, PORTAL_DONE, PORTAL_FAILED };
@@ -406,12 +406,13 @@ void tending_note(struct session *session, const struct plan *plan);
 
 /* ---- spool.c ---- */
 
-struct spool *spool_open(struct scope *scope, const struct session_shape *shape);
+struct spool *spool_open(struct session *session, struct scope *scope, const struct session_shape *shape);
 enum sqlstate spool_add(struct spool *spool, const struct session_rows *rows, struct error *error);
 uint64_t spool_count(const struct spool *spool);
 struct scope *spool_scope(const struct spool *spool);
-/* Rows from `at` on, at most `most`, as many as lie together. */
-void spool_rows(const struct spool *spool, uint64_t at, uint32_t most, struct session_rows *rows);
+/* Some rows from `at` on, at most `most` (0: as many as come); good until the next call. Yields. */
+enum sqlstate spool_rows(struct spool *spool, uint64_t at, uint32_t most, struct session_rows *rows,
+                         struct error *error);
 
 /* ---- utility.c ---- */
 

@@ -293,10 +293,10 @@ enum sqlstate portal_pull(struct portal *portal, uint32_t most, struct session_r
                           struct error *error)
 {
     if (portal->spool && portal->at < portal->spool_first + spool_count(portal->spool)) {
-        spool_rows(portal->spool, portal->at - portal->spool_first, most, rows);
+        enum sqlstate failed = spool_rows(portal->spool, portal->at - portal->spool_first, most, rows, error);
         rows->shape = &portal->shape;
         portal->at += rows->rows;
-        return SQLSTATE_OK;
+        return failed;
     }
     enum sqlstate failed = execution_pull(portal, most, rows, error);
     if (!failed)
@@ -308,7 +308,7 @@ static void spool_make(struct portal *portal)
 {
     if (portal->spool)
         return;
-    portal->spool = spool_open(scope_open(portal->scope, "spool"), &portal->shape);
+    portal->spool = spool_open(portal->session, scope_open(portal->scope, "spool"), &portal->shape);
     portal->spool_first = portal->at;
 }
 
@@ -513,10 +513,11 @@ static enum sqlstate fetch_give(struct fetch *fetch, uint64_t from, uint64_t cou
     struct session_sink *sink = portal->session->options.sink;
     while (count > 0) {
         struct session_rows rows;
-        spool_rows(portal->spool, from - portal->spool_first, count > UINT32_MAX ? 0 : (uint32_t)count,
-                   &rows);
+        enum sqlstate failed = spool_rows(portal->spool, from - portal->spool_first,
+                                          count > UINT32_MAX ? 0 : (uint32_t)count, &rows, error);
         rows.shape = &portal->shape;
-        enum sqlstate failed = fetch->send ? sink->ops->rows(sink, &rows, error) : SQLSTATE_OK;
+        if (!failed && fetch->send)
+            failed = sink->ops->rows(sink, &rows, error);
         if (failed)
             return failed;
         from += rows.rows;

@@ -1,81 +1,58 @@
-/* Rows kept in memory: of cursors that scroll, that outlive their transaction, or that another statement came in between of.
- * Chunks of SPOOL_ROWS rows, column by column, so that they can be given away as they lie. */
+/* Rows of cursors that scroll, that outlive their transaction, or that another statement came in between of: a list that
+ * goes to disk beyond work_mem (run/row_list.h). */
 #include "sqlfront/inside.h"
 
-#include <string.h>
+#include "sqlfront/run/row_list.h"
 
 #define SPOOL_ROWS 256
-
-struct spool_chunk {
-    uint32_t rows;
-    struct value **column;
-    const struct value **given; /* what spool_rows() hands out */
-};
 
 struct spool {
     struct scope *scope;
     const struct session_shape *shape;
-    uint64_t rows;
-    size_t chunks, room;
-    struct spool_chunk **chunk;
+    struct row_list *rows;
+    struct row_reader reader;
+    struct scope *given_scope; /* of the rows handed out last */
+    struct value **room;
+    struct spill_account account;
 };
 
-struct spool *spool_open(struct scope *scope, const struct session_shape *shape)
+struct spool *spool_open(struct session *session, struct scope *scope, const struct session_shape *shape)
 {
     struct spool *spool = scope_alloc_zeroed(scope, sizeof *spool);
+    struct engine *engine = session->sessions->options.engine;
+    const struct type **types = scope_alloc(scope, (shape->count + 1) * sizeof types[0]);
+    for (uint32_t c = 0; c < shape->count; c++)
+        types[c] = shape->columns[c].type;
     spool->scope = scope;
     spool->shape = shape;
+    spool->account.limit = session->grants.temporary;
+    const struct row_list_options options = {.world = session->world,
+                                             .scope = scope_open(scope, "rows"),
+                                             .columns = shape->count,
+                                             .types = types,
+                                             .grant = session->grants.memory,
+                                             .spill = {.directory = engine_directory(engine, session->world),
+                                                       .account = &spool->account,
+                                                       .grant = session->grants.memory}};
+    spool->rows = row_list_open(&options);
+    spool->reader.scope = scope_open(scope, "reader");
+    spool->room = scope_alloc(scope, (shape->count + 1) * sizeof spool->room[0]);
+    for (uint32_t c = 0; c < shape->count; c++)
+        spool->room[c] = scope_alloc(scope, SPOOL_ROWS * sizeof spool->room[c][0]);
     return spool;
-}
-
-static enum sqlstate chunk_add(struct spool *spool, struct error *error)
-{
-    uint32_t columns = spool->shape->count;
-    if (spool->chunks == spool->room) {
-        size_t room = spool->room ? 2 * spool->room : 16;
-        void *memory;
-        enum sqlstate failed =
-            scope_alloc_large(spool->scope, room * sizeof *spool->chunk, 16, &memory, error);
-        if (failed)
-            return failed;
-        if (spool->chunks)
-            memcpy(memory, spool->chunk, spool->chunks * sizeof *spool->chunk);
-        if (spool->chunk)
-            scope_free_large(spool->scope, spool->chunk);
-        spool->chunk = memory;
-        spool->room = room;
-    }
-    struct spool_chunk *chunk = scope_alloc_zeroed(spool->scope, sizeof *chunk);
-    chunk->column = scope_alloc(spool->scope, (columns + 1) * sizeof *chunk->column);
-    chunk->given = scope_alloc(spool->scope, (columns + 1) * sizeof *chunk->given);
-    for (uint32_t c = 0; c < columns; c++)
-        chunk->column[c] = scope_alloc(spool->scope, SPOOL_ROWS * sizeof **chunk->column);
-    spool->chunk[spool->chunks++] = chunk;
-    return scope_check_budget(spool->scope, error);
 }
 
 enum sqlstate spool_add(struct spool *spool, const struct session_rows *rows, struct error *error)
 {
-    for (uint32_t r = 0; r < rows->rows; r++) {
-        uint32_t at = rows->selection ? rows->selection[r] : r, place = (uint32_t)(spool->rows % SPOOL_ROWS);
-        enum sqlstate failed = place == 0 ? chunk_add(spool, error) : SQLSTATE_OK;
-        if (failed)
-            return failed;
-        struct spool_chunk *chunk = spool->chunk[spool->chunks - 1];
-        for (uint32_t c = 0; c < spool->shape->count && !failed; c++)
-            failed = value_copy(spool->scope, spool->shape->columns[c].type, &rows->columns[c][at],
-                                &chunk->column[c][place], error);
-        if (failed)
-            return failed;
-        chunk->rows++;
-        spool->rows++;
-    }
-    return SQLSTATE_OK;
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t r = 0; r < rows->rows && !failed; r++)
+        failed = row_list_add(spool->rows, rows->columns, rows->selection ? rows->selection[r] : r, error);
+    return failed ? failed : scope_check_budget(spool->scope, error);
 }
 
 uint64_t spool_count(const struct spool *spool)
 {
-    return spool->rows;
+    return row_list_count(spool->rows);
 }
 
 struct scope *spool_scope(const struct spool *spool)
@@ -83,17 +60,15 @@ struct scope *spool_scope(const struct spool *spool)
     return spool->scope;
 }
 
-void spool_rows(const struct spool *spool, uint64_t at, uint32_t most, struct session_rows *rows)
+enum sqlstate spool_rows(struct spool *spool, uint64_t at, uint32_t most, struct session_rows *rows,
+                         struct error *error)
 {
     *rows = (struct session_rows){.shape = spool->shape};
-    if (at >= spool->rows)
-        return;
-    struct spool_chunk *chunk = spool->chunk[at / SPOOL_ROWS];
-    uint32_t place = (uint32_t)(at % SPOOL_ROWS);
-    for (uint32_t c = 0; c < spool->shape->count; c++)
-        chunk->given[c] = chunk->column[c] + place;
-    rows->columns = chunk->given;
-    rows->rows = chunk->rows - place;
-    if (most && rows->rows > most)
-        rows->rows = most;
+    if (spool->given_scope)
+        scope_close(spool->given_scope);
+    spool->given_scope = scope_open(spool->scope, "given");
+    spool->reader.at = at;
+    rows->columns = (const struct value **)spool->room;
+    return row_list_read(spool->rows, &spool->reader, spool->given_scope, spool->room,
+                         most && most < SPOOL_ROWS ? most : SPOOL_ROWS, &rows->rows, error);
 }

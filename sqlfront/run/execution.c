@@ -268,6 +268,7 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
     execution->reserve = RESERVE_SHARE(room) < RESERVE_MAX ? RESERVE_SHARE(room) : RESERVE_MAX;
     execution->account = scope_alloc_zeroed(scope, sizeof *execution->account);
     execution->account->limit = request->temporary_limit;
+    execution->read_elsewhere = scope_alloc_zeroed(scope, sizeof *execution->read_elsewhere);
     scope = execution->scope = scope_open_with_budget(scope, "steps", &execution->budget);
     execution->planned = planned;
     execution->environment = request->environment;
@@ -315,4 +316,23 @@ bool execution_figures(const struct execution *execution, const struct plan *nod
         }
     }
     return false;
+}
+
+void execution_progress(const struct execution *execution, struct execution_progress *progress)
+{
+    *progress = (struct execution_progress){
+        .rows_given = execution->rows,
+        .rows_planned = execution->planned->plan->rows,
+        .memory_bytes = execution->budget.used,
+        .rows_read = __atomic_load_n(execution->read_elsewhere, __ATOMIC_RELAXED),
+        .temporary_bytes = __atomic_load_n(&execution->account->used, __ATOMIC_RELAXED)};
+    list_each (&execution->operations, at) {
+        const struct operation *step = container_of(at, struct operation, of_execution);
+        const struct node_figures *figures = &step->figures;
+        progress->steps++;
+        progress->steps_begun += figures->batches > 0;
+        progress->rows_passed += figures->rows;
+        if (step->plan->kind == PLAN_SCAN)
+            progress->rows_read += figures->rows + figures->rows_filtered;
+    }
 }

@@ -55,7 +55,7 @@ struct hash_join {
     bool null_aware;
     bool decides;                    /* null_aware, and one key decides */
     bool any_null;                   /* a tuple has a null key */
-    struct tuple found;              /* stands for a tuple where there need not be one */
+    struct tuple *found;             /* stands for a tuple where there need not be one */
     const struct hash_table *shared; /* built by another core's step */
     struct hash_table own;
 
@@ -134,6 +134,7 @@ static enum sqlstate open_hash_join(struct operation *step, struct error *error)
     hash->build_column = scope_alloc(step->scope, (columns + plan->keys + 1) * sizeof hash->build_column[0]);
     hash->build_value = scope_alloc(step->scope, (columns + plan->keys + 1) * sizeof hash->build_value[0]);
     memcpy(hash->types, plan->input[1]->column, columns * sizeof hash->types[0]);
+    hash->found = scope_alloc_zeroed(step->scope, sizeof *hash->found);
     hash->null_aware = plan->null_aware && plan->keys;
     hash->decides = hash->null_aware && plan->keys == 1 && !plan->condition && !nulls_equal(plan, 0);
     enum sqlstate failed = join_open(step, error);
@@ -550,7 +551,7 @@ static bool show_unknown(struct hash_join *hash, uint32_t row)
 {
     struct join *join = &hash->join;
     if (hash->decides)
-        return !table_of(hash)->any_tuple || join_pair(join, row, &hash->found);
+        return !table_of(hash)->any_tuple || join_pair(join, row, hash->found);
     if (!join->row_begun)
         join->candidate_at = 0;
     join->row_begun = true;

@@ -66,6 +66,7 @@ struct execution {
     struct scope *scope;
     struct budget budget;          /* of that scope: past it the statement ends with 53200 */
     size_t reserve;                /* with less left for all on this core, steps put aside what they can */
+    uint64_t *read_elsewhere;      /* rows that scans of fragments have looked at: atomic */
     struct spill_account *account; /* of its temporary files; fragments have the coordinator's */
     const struct planned *planned;
     struct evaluation evaluation;

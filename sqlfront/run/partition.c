@@ -435,7 +435,18 @@ struct running {
     const struct aggregate *aggregate;
     void *state;
     uint32_t arguments;
+    uint32_t since_breath; /* rows stepped through */
 };
+
+#define BREATHE_EVERY 4096
+
+static enum sqlstate breathe(struct running *running, const struct partition *partition)
+{
+    if (++running->since_breath < BREATHE_EVERY)
+        return SQLSTATE_OK;
+    running->since_breath = 0;
+    return partition->breathe(partition->argument, running->call.error);
+}
 
 static enum sqlstate step_row(struct running *running, const struct partition_call *call, uint32_t row)
 {
@@ -458,6 +469,8 @@ static enum sqlstate step_frame(struct running *running, struct framing *framing
         if (!whole && excluded(framing, at, row))
             continue;
         enum sqlstate failed = step_row(running, call, at);
+        if (!failed)
+            failed = breathe(running, framing->partition);
         if (failed)
             return failed;
     }
@@ -490,6 +503,8 @@ static enum sqlstate aggregate_over(struct framing *framing, const struct partit
     struct frame done = {0};
     for (uint32_t r = 0; r < partition->rows; r++) {
         enum sqlstate failed = frame_of(framing, r, error);
+        if (!failed)
+            failed = breathe(&running, partition);
         if (failed)
             return failed;
         struct frame frame = framing->frame;

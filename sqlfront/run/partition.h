@@ -22,10 +22,13 @@ struct partition {
     const struct plan_key *key;
     const struct value *const *key_value; /* [order key][row] */
     struct value from_offset, to_offset;  /* of the frame, when it has them */
+    /* Called now and then while there is much to do; its failure ends the work. May yield. */
+    enum sqlstate (*breathe)(void *argument, struct error *error);
+    void *argument;
 };
 
 /* Computes the results of one call. Errors are PostgreSQL's: 22013 offset of the frame, 22014 ntile, 22016 nth_value, and the
- * aggregates' own. Does not yield; the caller checks for cancellation between calls. */
+ * aggregates' own. Yields only where `breathe` does. */
 enum sqlstate partition_compute(const struct partition *partition, const struct partition_call *call,
                                 struct error *error);
 

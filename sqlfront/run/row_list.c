@@ -2,10 +2,13 @@
  *
  *     memory: rows 0 … 4,999  |  run: … 70,000  |  run: … 71,200  |  run being written
  *
- * A run is ended, and another begun, when somebody wants to read what is in it. */
+ * A run is ended, and another begun, when it is long enough or somebody wants to read what is in it. */
 #include "sqlfront/run/row_list.h"
 
 #include "sqlfront/run/operator.h"
+
+/* Who goes back reads at most so many rows again. */
+#define SEGMENT_ROWS 8192
 
 struct segment {
     struct spill_run *run;
@@ -61,6 +64,14 @@ static enum sqlstate begin_segment(struct row_list *list, struct error *error)
     return SQLSTATE_OK;
 }
 
+static enum sqlstate end_segment(struct row_list *list, struct error *error)
+{
+    if (!list->writing)
+        return SQLSTATE_OK;
+    list->writing = false;
+    return spill_run_end(list->segment[list->segments - 1].run, error);
+}
+
 enum sqlstate row_list_add(struct row_list *list, const struct value *const *columns, uint32_t row,
                            struct error *error)
 {
@@ -75,7 +86,9 @@ enum sqlstate row_list_add(struct row_list *list, const struct value *const *col
                          scope_room(options->scope) < options->reserve;
         return failed;
     }
-    if (!list->writing)
+    if (list->writing && list->count - list->segment[list->segments - 1].from >= SEGMENT_ROWS)
+        failed = end_segment(list, error);
+    if (!failed && !list->writing)
         failed = begin_segment(list, error);
     if (!failed)
         failed = spill_run_add_row(list->segment[list->segments - 1].run, columns, row, 0, error);
@@ -95,14 +108,6 @@ uint64_t row_list_spilled(const struct row_list *list)
 
 /* ---- reading ---- */
 
-static enum sqlstate end_segment(struct row_list *list, struct error *error)
-{
-    if (!list->writing)
-        return SQLSTATE_OK;
-    list->writing = false;
-    return spill_run_end(list->segment[list->segments - 1].run, error);
-}
-
 static void leave_segment(struct row_reader *reader)
 {
     if (reader->segment_scope)
@@ -120,9 +125,14 @@ static enum sqlstate find_segment(struct row_list *list, struct row_reader *read
     /* The last segment may have been ended since: what was written behind is another's. */
     if (!there) {
         leave_segment(reader);
-        uint32_t at = 0;
-        while (at + 1 < list->segments && list->segment[at + 1].from <= reader->at)
-            at++;
+        uint32_t at = 0, behind = list->segments;
+        while (behind - at > 1) {
+            uint32_t middle = at + (behind - at) / 2;
+            if (list->segment[middle].from <= reader->at)
+                at = middle;
+            else
+                behind = middle;
+        }
         reader->segment = at;
         reader->segment_at = list->segment[at].from;
         reader->segment_scope = scope_open(reader->scope, "segment");

@@ -53,6 +53,16 @@ struct node_figures {
 bool execution_figures(const struct execution *execution, const struct plan *node,
                        struct node_figures *figures);
 
+/* How far an execution is, told while it runs. Of fragments the rows their scans have looked at count. */
+struct execution_progress {
+    uint64_t rows_given;                    /* by the statement's last step, or written */
+    double rows_planned;                    /* estimate of the same */
+    uint64_t steps, steps_begun;            /* of the plan */
+    uint64_t rows_read, rows_passed;        /* by scans: looked at and let through; between all steps */
+    uint64_t memory_bytes, temporary_bytes; /* held now */
+};
+void execution_progress(const struct execution *execution, struct execution_progress *progress);
+
 /* ---- constraints that wait for the end of the transaction ---- */
 
 /* One per transaction, in its scope: foreign keys (and unique constraints) to be checked when it commits or at SET CONSTRAINTS. */

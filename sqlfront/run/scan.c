@@ -492,6 +492,8 @@ static enum sqlstate read_batch(struct scan *scan, struct error *error)
         count = visit.count;
     }
     step->figures.rows_filtered += visit.filtered ? visit.looked - visit.count : 0;
+    if (step->execution->branch)
+        __atomic_fetch_add(step->execution->read_elsewhere, visit.looked, __ATOMIC_RELAXED);
     if (!failed && scan->by_index && count)
         failed = fetch_found(scan, &count, error);
     if (scan->rows_wanted < BATCH_ROWS)

@@ -155,6 +155,11 @@ static enum sqlstate offset_of(struct window_step *window, struct program *progr
     return program ? program_run_row(program, NULL, 0, window->scope, offset, error) : SQLSTATE_OK;
 }
 
+static enum sqlstate breathe(void *argument, struct error *error)
+{
+    return operation_breathe(argument, error);
+}
+
 static enum sqlstate compute(struct window_step *window, struct error *error)
 {
     struct operation *step = &window->step;
@@ -172,7 +177,9 @@ static enum sqlstate compute(struct window_step *window, struct error *error)
                                   .rows = (uint32_t)window->rows.count,
                                   .orders = orders,
                                   .key = plan->key + plan->partition_keys,
-                                  .key_value = (const struct value *const *)keys};
+                                  .key_value = (const struct value *const *)keys,
+                                  .breathe = breathe,
+                                  .argument = operation_world(step)};
     if (!failed)
         failed = offset_of(window, window->from_offset, &partition.from_offset, error);
     if (!failed)
