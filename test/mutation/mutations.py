@@ -337,7 +337,8 @@ def compile_all(build, folder, changed, commands):
         target = os.path.join(folder, path + '.o')
         os.makedirs(os.path.dirname(target), exist_ok=True)
         at = words.index('-o')
-        words = [words[0], '-I' + folder] + words[1:at] + ['-o', target, '-c', source]
+        compiler = 1 + (os.path.basename(words[0]) == 'ccache')
+        words = words[:compiler] + ['-I' + folder] + words[compiler:at] + ['-o', target, '-c', source]
         words = [word for i, word in enumerate(words) if word not in ('-MD', '-MQ', '-MF') and
                  words[i - 1] not in ('-MQ', '-MF')]
         subprocess.run(words + ['-w'], cwd=build, check=True)
