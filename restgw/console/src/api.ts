@@ -31,7 +31,9 @@ export function problemOf(error: unknown): Problem {
     if (error instanceof ApiError) return error.problem;
     if (error instanceof DOMException && error.name === "AbortError") return { status: 0, title: "Stopped", sqlstate: "57014" };
     const text = error instanceof Error ? error.message : String(error);
-    return { status: 0, title: "The node cannot be reached", detail: text, hint: "Is it running, and is the network there?" };
+    // What fetch() throws when there was no answer; anything else is ours and says what is wrong.
+    if (!(error instanceof TypeError)) return { status: 0, title: text };
+    return { status: 0, title: "The node cannot be reached", hint: `Is it running, and is the network there? (${text})` };
 }
 
 const CSRF = "synod.csrf";

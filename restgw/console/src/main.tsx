@@ -134,13 +134,13 @@ const KEYS: [string, string][] = [
     ["Ctrl Enter", "Run the selection, or the statement at the caret"], ["Ctrl Shift Enter", "Run all statements"], ["Ctrl .", "Cancel what is running"],
     ["Ctrl Shift E", "Draw the plan of the statement"], ["Ctrl Space", "Complete a name"], ["Ctrl /", "Comment lines, or not"],
     ["Tab, Shift Tab", "Indent, or not (Escape first leaves the editor)"], ["Alt N", "New query"], ["F2", "Rename the query whose tab has the focus"],
-    ["Enter, Ctrl C", "In a result: show the value, copy it"], ["Alt 1 … Alt 4", "Go to a page"], ["Ctrl K", "Go to a table or page"], ["/", "Filter the list of the page"], ["?", "This list"],
+    ["Enter, Ctrl C", "In a result: show the value, copy it"], ["Alt 1, Alt 4", "Go to the first page, to the last"], ["Ctrl K", "Go to a table or page"], ["/", "Filter the list of the page"], ["?", "This list"],
 ];
 
 function Keys({ close }: { close: () => void }): JSX.Element {
     return (
         <Dialog title="Keys" close={close}>
-            <dl class="keys">{KEYS.map(([key, what]) => <div key={key}><dt>{key.split(" ").map((part) => <kbd key={part}>{part}</kbd>)}</dt><dd>{what}</dd></div>)}</dl>
+            <dl class="keys">{KEYS.map(([key, what]) => <div key={key}><dt>{key.split(", ").map((one, i) => <span key={one}>{i > 0 && " or "}{one.split(" ").map((part) => <kbd key={part}>{part}</kbd>)}</span>)}</dt><dd>{what}</dd></div>)}</dl>
         </Dialog>
     );
 }

@@ -73,7 +73,7 @@ export function PlanView({ plan }: { plan: Plan }): JSX.Element {
     const whole = useMemo(() => ((Array.isArray(plan.plan) ? plan.plan[0] : plan.plan) ?? {}) as Members, [plan]);
     const tree = useMemo(() => layOut(stepOf((whole.Plan ?? whole) as Members, plan.analyzed)), [whole]);
     const [chosen, choose] = useState(0);
-    const [zoom, setZoom] = useState(1);
+    const [zoom, setZoom] = useState(innerWidth < 760 ? 0.7 : 1);
     const [asText, setAsText] = useState(false);
     const cards = useRef<HTMLDivElement>(null);
     const total = tree.steps[0]!.all || 1;
