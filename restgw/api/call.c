@@ -37,13 +37,14 @@ static void call_gone(void *argument)
         session_interrupt(call->serving->session);
 }
 
-struct rest *call_session(struct http_call *call, const char *database)
+/* A session for the request: its own (`own`, if that is in the database), or one taken for it alone. */
+static struct rest *session_for(struct http_call *call, const char *database, bool own)
 {
     struct api *api = call->api;
     enum sqlstate failed;
     if (call->serving)
         return call->serving;
-    if (call->rest && (!database || strcmp(database, call->rest->database) == 0)) {
+    if (own && call->rest && (!database || strcmp(database, call->rest->database) == 0)) {
         failed = rest_take(call->rest, &call->error);
         call->serving = failed ? NULL : call->rest;
     } else {
@@ -65,6 +66,18 @@ struct rest *call_session(struct http_call *call, const char *database)
     else
         http_on_gone(call->exchange, call_gone, call);
     return call->serving;
+}
+
+struct rest *call_session(struct http_call *call, const char *database)
+{
+    return session_for(call, database, true);
+}
+
+struct rest *call_reader(struct http_call *call, const char *database)
+{
+    const struct rest *own = call->rest;
+    return session_for(call, database,
+                       own && (own->closing || (!own->busy && session_status(own->session) != 'E')));
 }
 
 void call_end(struct http_call *call)
@@ -114,6 +127,42 @@ bool call_superuser(struct http_call *call, bool must)
     if (!table.rows && must)
         call_problem(call, 403, "insufficient-privilege", "Insufficient privilege", "this is for superusers");
     return table.rows > 0;
+}
+
+/* ---- names in paths ---- */
+
+/* The dot behind the first part, or the end. */
+static const char *part_end(const char *name)
+{
+    bool quoted = false;
+    for (; *name && (quoted || *name != '.'); name++)
+        quoted ^= *name == '"';
+    return name;
+}
+
+static void part_write(struct text *text, struct http_call *call, struct bytes part)
+{
+    char *name = scope_copy(call->scope, part.data, part.size + 1);
+    size_t size = 0;
+    bool quoted = part.size >= 2 && name[0] == '"' && name[part.size - 1] == '"';
+    for (size_t i = quoted; i < part.size - quoted; i++) {
+        name[size++] = name[i];
+        if (quoted && name[i] == '"' && name[i + 1] == '"')
+            i++;
+    }
+    name[size] = '\0';
+    text_identifier(text, name);
+}
+
+void relation_write(struct text *text, struct http_call *call, const char *name)
+{
+    const char *dot = part_end(name);
+    if (*dot) {
+        part_write(text, call, bytes_of(name, (size_t)(dot - name)));
+        text_append(text, ".");
+        name = dot + 1;
+    }
+    part_write(text, call, bytes_of_text(name));
 }
 
 /* ---- answers ---- */

@@ -26,18 +26,6 @@ static bool is_null(const struct json *value)
     return value && value->kind == HTTP_NULL;
 }
 
-/* "schema.name" or "name" of a path, as an identifier. A name with a dot in it is written "schema.na.me". */
-static void qualified(struct text *text, struct http_call *call, const char *name)
-{
-    const char *dot = strchr(name, '.');
-    if (dot) {
-        text_identifier(text, scope_text(call->scope, bytes_of(name, (size_t)(dot - name))));
-        text_append(text, ".");
-        name = dot + 1;
-    }
-    text_identifier(text, name);
-}
-
 /* The schema and name members of a body. */
 static void qualified_member(struct text *text, struct http_call *call)
 {
@@ -67,7 +55,7 @@ static void drop(struct http_call *call, const char *kind, const char *word, con
     if (!define_allowed(call) || (item_sql && !item_matches(call, database, word, item_sql, values, 1)))
         return;
     text_format(&text, "drop %s ", kind);
-    qualified(&text, call, name);
+    relation_write(&text, call, name);
     if (query_truth(call, "cascade"))
         text_append(&text, " cascade");
     ddl_add(&ddl, &text);
@@ -82,7 +70,7 @@ static void alter_name(struct ddl *ddl, const char *kind, const char *old)
     if (!name)
         return;
     text_format(&text, "alter %s ", kind);
-    qualified(&text, call, old);
+    relation_write(&text, call, old);
     text_append(&text, " rename to ");
     text_identifier(&text, name);
     ddl_add(ddl, &text);
@@ -96,7 +84,7 @@ static void alter_owner(struct ddl *ddl, const char *kind, const char *name)
     if (!owner)
         return;
     text_format(&text, "alter %s ", kind);
-    qualified(&text, call, name);
+    relation_write(&text, call, name);
     text_append(&text, " owner to ");
     text_identifier(&text, owner);
     ddl_add(ddl, &text);
@@ -110,7 +98,7 @@ static void comment_add(struct ddl *ddl, const char *kind, const char *name)
     if (!comment)
         return;
     text_format(&text, "comment on %s ", kind);
-    qualified(&text, call, name);
+    relation_write(&text, call, name);
     text_append(&text, " is ");
     if (is_null(comment))
         text_append(&text, "null");
@@ -348,7 +336,7 @@ void api_update_table(struct http_call *call)
             name = dot ? call_format(call, "%.*s.%s", (int)(dot - name), name, renamed) : renamed;
         }
         text_append(&text, "alter table ");
-        qualified(&text, call, name);
+        relation_write(&text, call, name);
         text_append(&text, " set schema ");
         text_identifier(&text, schema);
         ddl_add(&ddl, &text);
@@ -378,7 +366,7 @@ void api_delete_table_by_post(struct http_call *call)
 static void table_begin(struct text *text, struct http_call *call)
 {
     text_append(text, "alter table ");
-    qualified(text, call, path_text(call, "table"));
+    relation_write(text, call, path_text(call, "table"));
 }
 
 static void table_end(struct ddl *ddl, struct text *text, int status, const char *action)
@@ -431,7 +419,7 @@ void api_update_column(struct http_call *call)
     if (comment) {
         struct text text = text_in(call->scope);
         text_append(&text, "comment on column ");
-        qualified(&text, call, path_text(call, "table"));
+        relation_write(&text, call, path_text(call, "table"));
         text_append(&text, ".");
         text_identifier(&text, column);
         text_append(&text, " is ");
@@ -523,7 +511,7 @@ void api_create_index(struct http_call *call)
         text_append(&text, " ");
     }
     text_append(&text, "on ");
-    qualified(&text, call, path_text(call, "table"));
+    relation_write(&text, call, path_text(call, "table"));
     if (method) {
         text_append(&text, " using ");
         text_identifier(&text, method);
@@ -558,7 +546,7 @@ void api_delete_index(struct http_call *call)
     if (dot && !strchr(index, '.'))
         index = call_format(call, "%.*s.%s", (int)(dot - table), table, index);
     text_append(&text, "drop index ");
-    qualified(&text, call, index);
+    relation_write(&text, call, index);
     if (query_truth(call, "cascade"))
         text_append(&text, " cascade");
     table_end(&ddl, &text, 200, "index.drop");
@@ -654,7 +642,7 @@ void api_create_sequence(struct http_call *call)
         const char *dot = strrchr(owned, '.');
         text_append(&text, " owned by ");
         if (dot) {
-            qualified(&text, call, scope_text(call->scope, bytes_of(owned, (size_t)(dot - owned))));
+            relation_write(&text, call, scope_text(call->scope, bytes_of(owned, (size_t)(dot - owned))));
             text_append(&text, ".");
             text_identifier(&text, dot + 1);
         } else
@@ -675,7 +663,7 @@ void api_update_sequence(struct http_call *call)
     sequence_options(&options, call);
     if (text_end(&options, &whole, &call->error) == SQLSTATE_OK && *whole) {
         text_append(&text, "alter sequence ");
-        qualified(&text, call, name);
+        relation_write(&text, call, name);
         text_append(&text, whole);
         ddl_add(&ddl, &text);
     }
@@ -977,12 +965,12 @@ static void grant_object(struct text *text, struct http_call *call)
     text_format(text, "%s ", kind);
     const char *open = strcmp(kind, "function") == 0 ? strchr(name, '(') : NULL;
     if (open) {
-        qualified(text, call, scope_text(call->scope, bytes_of(name, (size_t)(open - name))));
+        relation_write(text, call, scope_text(call->scope, bytes_of(name, (size_t)(open - name))));
         text_append(text, open);
     } else if (strcmp(kind, "database") == 0 || strcmp(kind, "schema") == 0)
         text_identifier(text, name);
     else
-        qualified(text, call, name);
+        relation_write(text, call, name);
 }
 
 static void grant(struct http_call *call, bool give)

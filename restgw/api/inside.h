@@ -245,9 +245,17 @@ const char *call_format(struct http_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 const char *scope_text(struct scope *scope, struct bytes bytes);
 
+/* Appends "schema.name" or "name", as it stands in a path, as identifiers of SQL. A part may be quoted as SQL quotes, which is
+ * how regclass wants names with capitals; unquoted ones are taken as they are. A name with a dot in it may be "schema.na.me". */
+void relation_write(struct text *text, struct http_call *call, const char *name);
+
 /* The session that serves the call, taken: the caller's own, or one for this request in `database` (NULL = the caller's).
  * NULL after an answer was given. Yields. */
 struct rest *call_session(struct http_call *call, const char *database);
+
+/* The same for looking something up: where the caller's session is busy or its transaction has failed, another one of the same
+ * role answers, so that a page can show tables and sessions while its own statement runs. */
+struct rest *call_reader(struct http_call *call, const char *database);
 
 /* The caller's own session, not taken; NULL after an answer was given that it needs one. */
 struct rest *call_own(struct http_call *call);

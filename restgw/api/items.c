@@ -31,7 +31,7 @@ static enum sqlstate rows_get(struct http_call *call, const char *database, bool
     if (house)
         return query_house(call->api, call->scope, database ? database : call->api->options.database, sql,
                            values, count, table, &call->error);
-    struct rest *rest = call_session(call, database);
+    struct rest *rest = call_reader(call, database);
     if (!rest)
         return SQLSTATE_CONNECTION_DOES_NOT_EXIST;
     return session_status(rest->session) == 'I'

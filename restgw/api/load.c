@@ -93,18 +93,6 @@ static void names_list(struct text *text, struct http_call *call, const struct j
     text_append(text, ")");
 }
 
-/* "schema.name", each part quoted. */
-static void relation_name(struct text *text, struct http_call *call, const char *name)
-{
-    const char *dot = strchr(name, '.');
-    if (dot) {
-        text_identifier(text, scope_text(call->scope, bytes_of(name, (size_t)(dot - name))));
-        text_append(text, ".");
-        name = dot + 1;
-    }
-    text_identifier(text, name);
-}
-
 static enum sqlstate load_begin(struct http_call *call, struct rest *rest)
 {
     struct scope *scope = rest->scope;
@@ -116,7 +104,7 @@ static enum sqlstate load_begin(struct http_call *call, struct rest *rest)
     load->delimiter = character[0];
     load->null = null.data ? scope_text(scope, null) : "";
     text_append(&text, "copy ");
-    relation_name(&text, call, load->table);
+    relation_write(&text, call, load->table);
     names_list(&text, call, json_member(call->body, "columns"));
     text_append(&text, " from stdin with (format csv, delimiter ");
     text_literal(&text, character);
@@ -137,7 +125,7 @@ static enum sqlstate load_begin(struct http_call *call, struct rest *rest)
     struct text probe = text_in(call->scope);
     const char *sql;
     text_append(&probe, "select from ");
-    relation_name(&probe, call, load->table);
+    relation_write(&probe, call, load->table);
     text_append(&probe, " where false");
     failed = text_end(&probe, &sql, &call->error);
     if (!failed)
@@ -374,7 +362,7 @@ void api_export_table(struct http_call *call)
     if (!rest)
         return;
     text_append(&text, csv ? "copy (select * from " : "select * from ");
-    relation_name(&text, call, table);
+    relation_write(&text, call, table);
     if (csv)
         text_append(&text, ") to stdout with (format csv, header true)");
     enum sqlstate failed = text_end(&text, &sql, &call->error);

@@ -415,7 +415,8 @@ static void process_tell(struct http_call *call, const char *sql, const char *ac
     struct table table;
     struct json_out out;
     uint32_t process = call_allowed(call, SCOPE_ADMIN | SCOPE_SQL) ? process_of(call) : 0;
-    struct rest *rest = process ? call_session(call, NULL) : NULL;
+    /* Not by a session that is busy: it may be the one that is to be told. */
+    struct rest *rest = process ? call_reader(call, NULL) : NULL;
     if (!rest)
         return;
     const char *const values[] = {call_format(call, "%u", process)};

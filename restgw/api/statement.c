@@ -627,16 +627,35 @@ static void replay_answer(struct http_call *call, int status, struct bytes body)
                bytes_of_text(scope_text(call->scope, body)));
 }
 
+/* Has the statement known by the id its client chose, so that it can be cancelled by it. False after an answer was given. */
+static bool run_begin(struct http_call *call, struct rest *rest, const struct statement_request *request,
+                      struct run **run)
+{
+    *run = NULL;
+    if (!request->id_given)
+        return true;
+    *run = run_open(rest, request->id, request->sql ? request->sql : request->prepared, request->label,
+                    &call->error);
+    if (!*run)
+        call_problem(call, 409, "statement-exists", "Statement exists",
+                     "there is a statement with this id already");
+    return *run != NULL;
+}
+
 void lines_answer(struct http_call *call, struct rest *rest, struct statement_request *request)
 {
     struct result *result = scope_alloc(call->scope, sizeof *result);
-    struct run *run = NULL;
+    struct run *run;
+    if (!run_begin(call, rest, request, &run))
+        return;
     result_begin(result, rest, call->scope, RESULT_LINES);
     result->options = request->options;
     result->exchange = call->exchange;
     result->content_type = LINES_TYPE;
     enum sqlstate failed = statement_run(rest, request, result, &run, NULL, &call->error);
     rest->result = NULL;
+    if (run)
+        run_forget(run); /* its rows were given as they came: nothing is left to be asked for */
     if (failed && !result->streaming) {
         statement_refuse(call, rest, request, NULL);
         return;
@@ -664,19 +683,12 @@ static void page_answer(struct http_call *call, struct rest *rest, struct statem
 {
     struct result *result = scope_alloc(call->scope, sizeof *result);
     struct json_out body;
-    struct run *run = NULL;
+    struct run *run;
     struct idempotency idempotency = {0};
     enum sqlstate failed = SQLSTATE_OK;
     struct bytes key = http_header(call->exchange, "idempotency-key");
-    if (request->id_given) {
-        run = run_open(rest, request->id, request->sql ? request->sql : request->prepared, request->label,
-                       &call->error);
-        if (!run) {
-            call_problem(call, 409, "statement-exists", "Statement exists",
-                         "there is a statement with this id already");
-            return;
-        }
-    }
+    if (!run_begin(call, rest, request, &run))
+        return;
     if (key.data && !request->transaction) {
         idempotency.key = scope_text(call->scope, key);
         failed = idempotency_begin(call, rest, &idempotency, &call->error);

@@ -135,7 +135,7 @@ export async function startMock({ port = 0, tables: tableCount = 24 } = {}) {
             const table = bad[0] === "no_such_table";
             return problem(response, 400, { title: table ? "Undefined table" : "Syntax error", detail: table ? 'relation "no_such_table" does not exist' : `syntax error at or near "${bad[0]}"`, sqlstate: table ? "42P01" : "42601", position: Array.from(sql.slice(0, bad.index)).length + 1 });
         }
-        if (words.includes("duplicate")) return problem(response, 409, { title: "Unique violation", detail: 'duplicate key value violates unique constraint "product_pkey"', sql_detail: "Key (id)=(1) already exists.", sqlstate: "23505", constraint: "product_pkey" });
+        if (words.includes("duplicate")) return problem(response, 409, { title: "Unique violation", detail: 'duplicate key value violates unique constraint "product_pkey"', error_detail: "Key (id)=(1) already exists.", sqlstate: "23505", constraint: "product_pkey" });
         response.writeHead(200, { "content-type": "application/x-ndjson" });
         const line = (value) => write(response, JSON.stringify(value) + "\n");
         const began = Date.now();

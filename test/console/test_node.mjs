@@ -112,7 +112,7 @@ body("other pages answer while a statement runs", async (page, { url }) => {
 
 body("a long result streams, an endless one is stopped", async (page, { url }) => {
     await signIn(page, url);
-    await run(page, "SELECT n, n * n AS square FROM generate_series(1, 50000) n");
+    await run(page, "SELECT n, n::int8 * n AS square FROM generate_series(1, 50000) n");
     await page.getByRole("tab", { name: "50,000 rows" }).waitFor();
     await page.locator(".grid").focus();
     await page.keyboard.press("Control+End");
@@ -150,7 +150,7 @@ body("now: this session and its statements are seen", async (page, { url }) => {
     await page.locator(".panel table, .panel .empty").first().waitFor();
 });
 
-body("now: who waits for whose lock", async (page, { url }) => {
+body("now: who waits for a row, and who keeps it", async (page, { url }) => {
     await signIn(page, url);
     await run(page, "DROP TABLE IF EXISTS held; CREATE TABLE held (a int PRIMARY KEY, b int); INSERT INTO held VALUES (1, 1); BEGIN; UPDATE held SET b = 2 WHERE a = 1");
     const other = await page.context().browser().newContext({ ignoreHTTPSErrors: true });
@@ -160,9 +160,8 @@ body("now: who waits for whose lock", async (page, { url }) => {
     await write(second, "UPDATE held SET b = 3 WHERE a = 1");
     await second.keyboard.press("Control+Enter");
     await goTo(page, "Now");
-    await page.getByText("waits for a lock").waitFor();
-    await page.getByRole("tab", { name: "Locks" }).click();
-    await page.getByText("1 session waits").waitFor();
+    await page.locator("tr", { hasText: "UPDATE held SET b = 3" }).getByText("running").waitFor();
+    await page.locator("tr", { hasText: "this console" }).getByText("idle in transaction").waitFor();
     await run(page, "ROLLBACK");
     await second.getByText("1 row affected").first().waitFor();
     await other.close();
@@ -209,9 +208,11 @@ INSERT INTO shop.customer (name) VALUES ('Ada'); INSERT INTO shop."Order" VALUES
 
 body("names are completed from the catalog that is there", async (page, { url }) => {
     await signIn(page, url);
+    await goTo(page, "SQL");
+    await page.getByText("relation").and(page.locator(".sql-bar .muted")).waitFor();
+    const again = page.waitForResponse((response) => /\/views\?/.test(response.url())); // after DDL names are read again
     await run(page, "DROP TABLE IF EXISTS wanted_by_all; CREATE TABLE wanted_by_all (first_column int, second_column text)");
-    await page.waitForResponse((response) => /\/views\?/.test(response.url()));
-    await page.getByText("relations known").waitFor();
+    await again;
     await write(page, "SELECT * FROM |");
     await page.keyboard.type("wante");
     await page.locator("#suggestions [role=option]", { hasText: "wanted_by_all" }).waitFor();

@@ -11,7 +11,7 @@ export interface Problem {
     detail?: string | null;
     sqlstate?: string | null;
     hint?: string | null;
-    sql_detail?: string | null;
+    error_detail?: string | null;
     position?: number | null;
     constraint?: string | null;
     table?: string | null;
@@ -37,6 +37,17 @@ export function problemOf(error: unknown): Problem {
 }
 
 const CSRF = "synod.csrf";
+
+/** The session that is signed in, for those that speak about it. */
+let ownSession = "";
+export const keepSession = (id: string): void => { ownSession = id; };
+
+/** Cancels a statement of ours: by its id, or, where the node does not know that (yet), as what our session does. */
+export async function cancelOwn(statement: string, running: () => boolean): Promise<void> {
+    const { told } = await post<{ told: boolean }>(path`/v1/statements/${statement}/cancel`);
+    if (!told && running()) await post(path`/v1/sessions/${ownSession}/cancel`);
+}
+
 let lost: () => void = () => {};
 
 /** Called when the server no longer knows our session. */

@@ -2,7 +2,7 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentType, JSX } from "preact";
-import { get, keepCsrf, mayBeSignedIn, onSessionLost, post, problemOf, type Problem } from "./api";
+import { get, keepCsrf, keepSession, mayBeSignedIn, onSessionLost, post, problemOf, type Problem } from "./api";
 import type { Session } from "./contract";
 import { forgetNames } from "./names";
 import { startFeed, stopFeed } from "./now/feed";
@@ -50,6 +50,7 @@ function Console(): JSX.Element {
     }, []);
     useEffect(() => {
         if (who.state !== "in") return;
+        keepSession(who.session.session_id);
         startFeed();
         return () => {
             stopFeed();

@@ -24,7 +24,7 @@ export function SignIn({ signedIn, ended }: { signedIn: (session: Session) => vo
         setBusy(true);
         setProblem(null);
         try {
-            const session = await post<Session>("/v1/sessions", { role, password, database, application_name: "console", idle_timeout_ms: 3_600_000 },
+            const session = await post<Session>("/v1/sessions", { role, password, database, application_name: "console", idle_timeout_ms: 1_800_000 },
                 { headers: { "Synod-Console": "1" }, signingIn: true });
             keepCsrf(session.csrf_token ?? null);
             localStorage.setItem(LAST, `${role}\n${database}`);

@@ -73,7 +73,7 @@ export function startFeed(): void {
     source = mine;
     mine.addEventListener("activity", (event) => {
         const body = JSON.parse(event.data) as { items: Activity[] };
-        changed({ activity: body.items, state: "live" });
+        changed({ activity: body.items.filter((one) => !isWatcher(one)), state: "live" });
     });
     mine.addEventListener("metrics", (event) => takeMetrics(JSON.parse(event.data) as Metrics));
     // The browser tries again by itself, unless the answer was no stream at all: then we do.
@@ -115,6 +115,9 @@ function takeMetrics(now: Metrics): void {
     const kept = feed.samples.filter((one) => one.at > at - SECONDS * 1000 && one.at < at);
     changed({ samples: [...kept, sample], ahead: at - Date.now(), state: "live" });
 }
+
+// The statement by which the node asks itself for these events.
+const isWatcher = (one: Activity): boolean => /^select j from \(select pid, .* limit 500$/s.test(one.query ?? "") && !one.session_id;
 
 export const isClient = (one: Activity): boolean => !one.backend_type || one.backend_type === "client backend";
 export const isWaiting = (one: Activity): boolean => one.state === "active" && one.wait_event_type === "Lock";

@@ -53,7 +53,7 @@ export function SchemaPage({ session, place }: { session: Session; place: string
 const Back = (): JSX.Element => <a class="back" href={link("schema")}><Icon name="left" />All tables</a>;
 
 function RelationList({ names, filter, chosen }: { names: Shelf; filter: string; chosen: string }): JSX.Element {
-    const [closed, setClosed] = useKept<string[]>("synod.schemas.closed", ["information_schema", "pg_catalog", "synod"]);
+    const [closed, setClosed] = useKept<string[]>("synod.schemas.closed", ["information_schema", "pg_catalog", "synod_rest"]);
     const [view, setView] = useState({ top: 0, height: 600 });
     const [at, setAt] = useState(-1);
     const box = useRef<HTMLDivElement>(null);
@@ -134,7 +134,7 @@ function rowsOf(names: Shelf, wanted: string, closed: string[]): Row[] {
         if (list) list.push(one);
         else bySchema.set(one.schema, [one]);
     }
-    const system = (schema: string): number => /^(pg_|information_schema$|synod$)/.test(schema) ? 1 : 0;
+    const system = (schema: string): number => /^(pg_|information_schema$|synod_rest$)/.test(schema) ? 1 : 0;
     const order = [...bySchema.keys()].sort((a, b) => system(a) - system(b) || (a < b ? -1 : 1));
     return order.flatMap((schema): Row[] => {
         const list = bySchema.get(schema)!;
@@ -147,7 +147,7 @@ interface DatabaseItem { name: string; owner?: string; encoding?: string; size_b
 
 function Overview({ session, names }: { session: Session; names: Shelf }): JSX.Element {
     const { value, problem, again } = useLoaded("databases", () => everyOne<DatabaseItem>("/v1/databases"));
-    const own = names.relations.filter((one) => !/^(pg_|information_schema$|synod$)/.test(one.schema));
+    const own = names.relations.filter((one) => !/^(pg_|information_schema$|synod_rest$)/.test(one.schema));
     const largest = [...own].filter((one) => (one.estimatedRows ?? 0) > 0 || (one.sizeBytes ?? 0) > 0)
         .sort((a, b) => (b.sizeBytes ?? 0) - (a.sizeBytes ?? 0) || (b.estimatedRows ?? 0) - (a.estimatedRows ?? 0)).slice(0, 12);
     const most = Math.max(1, ...largest.map((one) => one.sizeBytes ?? one.estimatedRows ?? 0));

@@ -318,6 +318,7 @@ function useCompletion(properties: Properties, area: { current: HTMLTextAreaElem
     current: Statement | undefined): Completion {
     const [list, set] = useState<{ from: number; items: Suggestion[] } | null>(null);
     const [chosen, choose] = useState(0);
+    const moved = useRef(false); // by the arrow keys
     const [at, place] = useState({ left: 0, top: 0 });
     const turn = useRef(0);
     const close = (): void => {
@@ -332,8 +333,11 @@ function useCompletion(properties: Properties, area: { current: HTMLTextAreaElem
         const found = await properties.complete(text, caret, statement?.text ?? "");
         if (turn.current !== mine) return;
         const word = text.slice(found.from, caret).toLowerCase();
+        // One letter is an alias more often than a keyword.
+        if (!asked && word.length < 2 && found.items[0]?.kind === "keyword") return set(null);
         const useful = found.items.length > 0 && (asked || !(found.items.length === 1 && found.items[0]!.text.toLowerCase() === word));
         choose(0);
+        moved.current = asked;
         set(useful ? found : null);
     };
     const pick = (index: number): void => {
@@ -352,12 +356,17 @@ function useCompletion(properties: Properties, area: { current: HTMLTextAreaElem
         if (!list) return false;
         const move = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
         if (move !== undefined) {
+            moved.current = true;
             choose((before) => Math.abs(move) === 1 ? (before + move + list.items.length) % list.items.length
                 : Math.min(list.items.length - 1, Math.max(0, before + move)));
             return true;
         }
         if (event.key === "Escape") close();
-        else if ((event.key === "Tab" || event.key === "Enter") && !event.shiftKey && !event.ctrlKey && !event.metaKey) pick(chosen);
+        else if (event.key === "Enter" && (event.ctrlKey || event.metaKey || (!moved.current && list.items[chosen]?.kind === "keyword"))) {
+            // To run, or a new line behind a keyword that was typed in full: not what the list is asked for.
+            close();
+            return false;
+        } else if ((event.key === "Tab" || event.key === "Enter") && !event.shiftKey) pick(chosen);
         else {
             if (["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) close();
             return false;

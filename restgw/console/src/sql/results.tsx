@@ -107,7 +107,7 @@ function ProblemView({ outcome, jump }: { outcome: Outcome; jump: () => void }):
         <div class={cancelled ? "problem calm" : "problem"} role="alert">
             <h3><Icon name={cancelled ? "stop" : "alert"} />{cancelled ? "Cancelled" : problem.detail ?? problem.title}</h3>
             {cancelled && problem.detail && <p>{problem.detail}</p>}
-            {problem.sql_detail && <p>{problem.sql_detail}</p>}
+            {problem.error_detail && <p>{problem.error_detail}</p>}
             {problem.hint && <p class="muted">{problem.hint}</p>}
             {problem.position != null && <Excerpt sql={outcome.sql} position={problem.position} />}
             <p class="problem-foot">

@@ -1,5 +1,5 @@
 // Running a statement: what came of it grows while its lines come in.
-import { ApiError, lineGroups, newId, path, post, problemOf, send, type Problem } from "../api";
+import { ApiError, cancelOwn, lineGroups, newId, problemOf, send, type Problem } from "../api";
 import type { Column, StreamLine, TransactionNote } from "../contract";
 
 export type Cell = string | number | boolean | null | Cell[] | { [name: string]: Cell };
@@ -25,6 +25,8 @@ export interface Outcome {
     cut: boolean;
     transaction: TransactionNote | null;
     cancel(): void;
+    /** Reads no further: that the client has gone ends the statement, too. */
+    leave(): void;
 }
 
 /** So many rows are kept; a result that is longer is stopped there (it could be exported as a table instead). */
@@ -38,10 +40,11 @@ export async function run(sql: string, from: number, rowsMax: number, begun: (ou
     const outcome: Outcome = {
         id, sql, from, state: "running", result: null, command: "", affected: null, notices: [], problem: null, began: Date.now(),
         elapsedMs: 0, serverUs: null, cut: false, transaction: null,
+        leave: () => stop.abort(),
         cancel: () => {
             told = true;
             // The statement ends with 57014 on its own stream. Should the cancel get lost, leaving does the same.
-            post<{ told: boolean }>(path`/v1/statements/${id}/cancel`).then(({ told: heard }) => { if (!heard) stop.abort(); }, () => stop.abort());
+            cancelOwn(id, () => outcome.state === "running").catch(() => stop.abort());
             setTimeout(() => { if (outcome.state === "running") stop.abort(); }, 3000);
         },
     };
@@ -80,7 +83,7 @@ async function read(response: Response, outcome: Outcome, rowsMax: number, grown
             i = to;
         }
         grown();
-        if (outcome.cut) return void post(path`/v1/statements/${outcome.id}/cancel`).catch(() => {});
+        if (outcome.cut) return void outcome.leave();
     }
     // The API promises a last line; without it the stream was cut on its way.
     if (!ended) throw new Error("The result ended before its last line: the connection was cut. What is shown is incomplete.");

@@ -44,6 +44,22 @@ export function openSheet(name: string, text: string): void {
     go("sql");
 }
 
+// A statement may outlive the page that began it (another page was looked at meanwhile): whichever is there now is drawn.
+// Many rows come at once, so that is at most ten times a second.
+const watchers = new Set<() => void>();
+let drawing: ReturnType<typeof setTimeout> | null = null;
+
+function drawNow(): void {
+    watchers.forEach((watcher) => watcher());
+}
+
+function draw(): void {
+    drawing ??= setTimeout(() => {
+        drawing = null;
+        drawNow();
+    }, 100);
+}
+
 export function forgetWork(): void {
     works.clear();
 }
@@ -61,22 +77,15 @@ export function SqlPage({ session }: { session: Session }): JSX.Element {
     const work = workOf(sheet.id);
     const source = useMemo(() => namesFor(session.database), [session.database]);
 
-    // Many rows come at once; the page is drawn at most ten times a second meanwhile.
-    const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
-    const draw = (): void => {
-        timer.current ??= setTimeout(() => {
-            timer.current = null;
-            redraw((n) => n + 1);
-        }, 100);
-    };
-    const drawNow = (): void => redraw((n) => n + 1);
     useEffect(() => {
+        const watcher = (): void => redraw((n) => n + 1);
+        watchers.add(watcher);
         if (asked) {
             addSheet(asked.name, asked.text);
             asked = null;
         }
         editor.current?.focus();
-        return () => { if (timer.current) clearTimeout(timer.current); timer.current = null; };
+        return () => void watchers.delete(watcher);
     }, []);
 
     const setText = (text: string): void => {
@@ -163,7 +172,7 @@ export function SqlPage({ session }: { session: Session }): JSX.Element {
             const problem = problemOf(error);
             const outcome: Outcome = {
                 id: "", sql: statement.text, from: statement.from, state: "failed", result: null, command: "EXPLAIN", affected: null, notices: [],
-                problem, began: Date.now(), elapsedMs: 0, serverUs: null, cut: false, transaction: null, cancel: () => {},
+                problem, began: Date.now(), elapsedMs: 0, serverUs: null, cut: false, transaction: null, cancel: () => {}, leave: () => {},
             };
             Object.assign(work, { outcomes: [outcome], shown: 0, plan: null });
             if (problem.position) showError(outcome);
