@@ -94,6 +94,7 @@ static int serve(struct scope *scope, const struct options *options)
 {
     struct error error = {0};
     struct node *node;
+    const char *password = getenv("SYNOD_PASSWORD"); /* an empty one is none */
     size_t memory = options->memory ? options->memory : linux_memory() / 2;
     const struct node_options node_options = {
         .data = options->data,
@@ -105,7 +106,7 @@ static int serve(struct scope *scope, const struct options *options)
         .tls_certificate = options->tls_cert,
         .tls_key = options->tls_key,
         .memory_bytes = memory / 2,
-        .password = getenv("SYNOD_PASSWORD"),
+        .password = password && *password ? password : NULL,
         .connections_max = options->connections,
         .ready = ready_print,
         .password_made = password_print,
