@@ -24,7 +24,7 @@
 #define CHECKPOINT_LOG_BYTES (256UL * 1024 * 1024)
 /* Of a volume's pages in use, so many may wait for the next commit before one is made in the middle of a merge. */
 #define GENERATION_SHARE     16
-#define GENERATION_PAGES_MIN 256
+#define GENERATION_PAGES_MIN 64
 /* Calls of collect for one shard in one round; each is bounded itself. */
 #define COLLECT_CALLS 20
 
