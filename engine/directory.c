@@ -197,7 +197,12 @@ static enum sqlstate hold_places(struct transaction *transaction, struct scope *
         enum sqlstate failed = lock_places(transaction, scope, *places, *count, &same, error);
         if (failed || same)
             return failed;
-        /* The new map is published soon after the commit that changed the directory. */
+        /* The new map is published soon after the commit that changed the directory; never when nobody will know whether that
+         * was a commit. */
+        struct log_figures log;
+        node_log_figures(transaction->core->engine->log, &log);
+        if (log.failed)
+            return error_set(error, SQLSTATE_IO_ERROR, "the log has failed");
         if (fiber_sleep_until(scheduler, transaction->core->world->now_ns + HOLD_WAIT_NS) == FIBER_CANCELED)
             return fiber_check_canceled(scheduler, error);
     }
