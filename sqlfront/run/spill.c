@@ -30,15 +30,23 @@
 /* Tuples cost more than their bytes on disk: their head and 16 bytes for each value. */
 #define TUPLE_HEAD 48
 
+/* What is left to the log and the tables, which stop the node when they find no room: a sixteenth of the disk, or this. Looked
+ * at before so many bytes are written. */
+#define DISK_LEFT_SHARE 16
+#define DISK_LEFT_MAX   (512UL * 1024 * 1024)
+#define LOOK_EVERY      (4UL * 1024 * 1024)
+
 enum tag { TAG_NULL, TAG_WORD, TAG_SMALL, TAG_BYTES };
 
 struct spill {
     struct world *world;
     struct scope *scope;
     struct file *file;
+    const char *directory;
     struct spill_account *account;
     size_t block_bytes;
-    uint64_t blocks; /* of the file */
+    uint64_t looked_at; /* bytes of the file when room was looked for */
+    uint64_t blocks;    /* of the file */
     uint64_t written;
     uint32_t runs;
     uint64_t *free; /* block numbers */
@@ -87,6 +95,7 @@ enum sqlstate spill_open(struct world *world, struct scope *scope, const struct 
     spill->world = world;
     spill->scope = scope;
     spill->account = options->account;
+    spill->directory = scope_copy_text(scope, options->directory);
     spill->block_bytes = BLOCK_BYTES_MIN;
     while (spill->block_bytes < BLOCK_BYTES_MAX && spill->block_bytes < options->grant / GRANT_SHARE)
         spill->block_bytes *= 2;
@@ -110,6 +119,22 @@ size_t spill_buffer_bytes(const struct spill *spill)
     return spill->block_bytes;
 }
 
+static enum sqlstate look_for_room(struct spill *spill, struct error *error)
+{
+    uint64_t bytes = spill->blocks * spill->block_bytes, free, total;
+    if (bytes && bytes - spill->looked_at < LOOK_EVERY)
+        return SQLSTATE_OK;
+    spill->looked_at = bytes;
+    const char *path = *spill->directory ? spill->directory : "/";
+    enum sqlstate failed = disk_space(spill->world, path, &free, &total, error);
+    uint64_t left = total / DISK_LEFT_SHARE < DISK_LEFT_MAX ? total / DISK_LEFT_SHARE : DISK_LEFT_MAX;
+    if (!failed && free < left)
+        failed = error_set(error, SQLSTATE_DISK_FULL,
+                           "the disk has only %llu MB left, which temporary files may not take",
+                           (unsigned long long)(free >> 20));
+    return failed;
+}
+
 /* A place for a block: one that was given back, or behind the last. */
 static enum sqlstate take_place(struct spill *spill, uint64_t *place, struct error *error)
 {
@@ -117,6 +142,9 @@ static enum sqlstate take_place(struct spill *spill, uint64_t *place, struct err
         *place = spill->free[--spill->frees];
         return SQLSTATE_OK;
     }
+    enum sqlstate failed = look_for_room(spill, error);
+    if (failed)
+        return failed;
     struct spill_account *account = spill->account;
     uint64_t used = __atomic_add_fetch(&account->used, spill->block_bytes, __ATOMIC_RELAXED);
     *place = spill->blocks++;

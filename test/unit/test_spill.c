@@ -171,6 +171,27 @@ static void act_full(struct world *world, void *argument)
     ck_assert_uint_eq(before, after);
 }
 
+/* The log and the tables need the last of the disk more than a sort does: not a block is written. */
+static void act_nearly_full(struct world *world, void *argument)
+{
+    struct error error = {0};
+    struct spill_account account = {0};
+    uint64_t before, after, total;
+    struct file *other;
+    struct scope *scope = scope_open(world->scope, "test");
+    void *filling = scope_alloc_zeroed(scope, 1024 * 1024);
+    must(disk_open(world, scope, "/other", DISK_CREATE, &other, &error), &error);
+    must(disk_write(world, scope, other, filling, 1024 * 1024, 0, &error), &error);
+    must(disk_space(world, "/", &before, &total, &error), &error);
+    sim_disk_room(argument, 0, total - before + 16 * 1024);
+    must(disk_space(world, "/", &before, &total, &error), &error);
+    struct spill_run *run = spill_run_open(open_in(world, scope, &account), scope, 4, row_types());
+    must_fail(SQLSTATE_DISK_FULL, write_rows(run, scope, 0, 20000, &error), &error);
+    must(disk_space(world, "/", &after, &total, &error), &error);
+    ck_assert_uint_eq(before, after);
+    fiber_close_scope(world->scheduler, scope);
+}
+
 /* ---- damage ---- */
 
 static enum sqlstate (*read_well)(struct world *world, struct scope *scope, struct disk_transfer *transfers,
@@ -305,6 +326,14 @@ START_TEST(test_a_full_disk_ends_writing_with_53100_and_gets_its_room_back)
 }
 END_TEST
 
+START_TEST(test_the_last_of_the_disk_is_left_to_others)
+{
+    struct sim *sim = stage_open(1, 1);
+    stage_act(sim, 0, act_nearly_full, sim);
+    sim_close(sim);
+}
+END_TEST
+
 START_TEST(test_a_damaged_block_is_noticed)
 {
     struct sim *sim = stage_open(1, 1);
@@ -328,6 +357,7 @@ int main(void)
     tcase_add_test(tests, test_a_temporary_file_has_no_name);
     tcase_add_test(tests, test_temp_file_limit_ends_writing_with_53400);
     tcase_add_test(tests, test_a_full_disk_ends_writing_with_53100_and_gets_its_room_back);
+    tcase_add_test(tests, test_the_last_of_the_disk_is_left_to_others);
     tcase_add_test(tests, test_a_damaged_block_is_noticed);
     tcase_add_test(tests, test_a_list_gives_rows_from_any_place_while_it_grows);
     return stage_run(tests);
