@@ -134,7 +134,7 @@ def ratio_bars(cases):
     values = [1.0, 0.8, 1.25]
     for _, _, ratio in rows:
         values += [ratio["low"], ratio["high"], ratio.get("cpu", ratio["median"])]
-    axis = Axis(values, left, width - 60)
+    axis = Axis(values, left, width - 70)
     bottom = step * len(rows) + 6
     for tick in axis.ticks():
         plot.line(axis.at(tick), 2, axis.at(tick), bottom, opacity=0.15)
@@ -150,7 +150,7 @@ def ratio_bars(cases):
         plot.line(axis.at(ratio["low"]), y + 7.5, axis.at(ratio["high"]), y + 7.5, width=1.2, opacity=pale)
         if "cpu" in ratio:
             plot.ring(axis.at(ratio["cpu"]), y + 7.5, "currentColor")
-        plot.label(width - 54, y + 11, figures.brief(ratio["median"]), opacity=pale)
+        plot.label(width - 50, y + 11, figures.brief(ratio["median"]), opacity=pale)
     return plot.svg()
 
 

@@ -19,7 +19,8 @@ def read(paths):
 def summarise(lines):
     """{"runs", "settings", "cases", "growth", "checks", "wrong", "took"}. A case measured in several runs is that of the last."""
     found = {"runs": [line for line in lines if line["kind"] == "run"],
-             "settings": {line["subject"]: line for line in lines if line["kind"] == "settings"},
+             # Of several runs those of the first: later ones repeat parts.
+             "settings": {line["subject"]: line for line in reversed(lines) if line["kind"] == "settings"},
              "growth": list({(line["axis"], line["what"], line["subject"]): line
                              for line in lines if line["kind"] == "growth"}.values()),
              "checks": sum(line["kind"] == "check" for line in lines),

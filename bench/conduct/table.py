@@ -3,6 +3,7 @@
 from . import figures, summary
 from .rounds import OURS
 
+LOST_BELOW = 0.97  # of a ratio; what lies between is alike
 NAMES = {"synod": "Synod", "postgresql": "PostgreSQL", "duckdb": "DuckDB", "sqlite": "SQLite"}
 
 
@@ -99,21 +100,33 @@ def growth(found):
 
 
 def losses(found):
-    """Cases in which a peer did better, the worst first."""
-    lost = []
+    """Cases in which a peer did better, the worst first; TPC-H's queries counted only, for they have a table of their own."""
+    lost, queries_lost = [], {}
     for case in found["cases"]:
         for peer, ratio in case["ratios"].items():
-            if ratio["median"] and ratio["median"] < 0.97:
-                lost.append((ratio["median"], f"{case['workload']}: {case['case']}", peer, ratio.get("cpu"), case["calm"]))
-    if not lost:
+            if not ratio["median"] or ratio["median"] >= LOST_BELOW:
+                continue
+            if "query" in case["axes"]:
+                queries_lost.setdefault((case["axes"]["scale"], peer), []).append(case["axes"]["query"])
+            else:
+                lost.append((ratio["median"], case, peer, ratio.get("cpu")))
+    if not lost and not queries_lost:
         return "What we lose: nothing that was measured."
     lines = ["What we lose, the worst first:", ""]
-    for times, name, peer, cpu, calm in sorted(lost):
-        text = f"- {name}: {1 / times:.1f} times worse than {NAMES.get(peer, peer)}"
-        if cpu:
-            text += f" (by processor time {1 / cpu:.1f} times worse)" if cpu < 1 else f" (though {cpu:.1f} times better by processor time)"
-        lines.append(text + ("" if calm else " *"))
+    lines += [loss(*one) for one in sorted(lost, key=lambda one: one[0])]
+    for (scale, peer), queries_of in sorted(queries_lost.items()):
+        lines.append(f"- TPC-H, SF {scale:g}: {len(queries_of)} of 22 queries are slower than {NAMES.get(peer, peer)}'s: "
+                     + ", ".join(queries_of))
     return "\n".join(lines)
+
+
+def loss(times, case, peer, cpu):
+    text = f"- {case['workload']}: {case['case']}: {1 / times:.1f} times worse than {NAMES.get(peer, peer)}"
+    if cpu and cpu < 1:
+        text += f" (by processor time {1 / cpu:.1f} times worse)"
+    elif cpu:
+        text += f" (though {cpu:.1f} times better by processor time)"
+    return text + ("" if case["calm"] else " *")
 
 
 def checks(found):
