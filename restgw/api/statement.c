@@ -406,10 +406,15 @@ static enum sqlstate cursor_make(struct rest *rest, const struct statement_reque
                                  const struct result *result, const char *portal, bool in_transaction,
                                  struct run **run, struct error *error)
 {
+    /* Whoever opens cursors and never reads them on loses the oldest. */
     if (rest->cursors >= CURSORS_MAX)
-        return error_set(error, SQLSTATE_CONFIGURATION_LIMIT_EXCEEDED,
-                         "more than %d statements of this session have rows to give: close some",
-                         CURSORS_MAX);
+        list_each_safe (&rest->runs, at) {
+            struct run *oldest = container_of(at, struct run, link);
+            if (!oldest->held || oldest == *run)
+                continue;
+            run_forget(oldest);
+            break;
+        }
     enum sqlstate failed = rest_keep(rest, error);
     if (!failed && !*run) {
         *run = run_open(rest, request->id, request->sql ? request->sql : request->prepared, request->label,

@@ -290,6 +290,12 @@ class Statements(Case):
             rows, cursor = rows + page["rows"], page["next_cursor"]
         self.assertEqual([int(row[0]) for row in rows], list(range(1, 3001)))
 
+    def test_of_too_many_cursors_the_oldest_ends(self):
+        made = [self.expect(self.one.sql("select generate_series(1, 9)", result={"max_rows": 2}), 200)["statement_id"] for _ in range(70)]
+        self.expect(self.one.get(f"/v1/statements/{made[0]}/rows?cursor=1"), 404)
+        page = self.expect(self.one.get(f"/v1/statements/{made[-1]}/rows?cursor=1"), 200)
+        self.assertEqual(page["rows"], [[3], [4]])
+
     def test_wide_rows_make_short_pages_and_no_failure(self):
         answer = self.expect(self.one.sql("select repeat('x', 10000) from generate_series(1, 500)", result={"max_bytes": 65536}), 200)
         self.assertLess(answer["row_count"], 40)
@@ -855,6 +861,23 @@ class Activity(Case):
         ended = self.expect(self.one.get(f"/v1/statements/{slow['statement_id']}?wait_ms=60000"), 200)
         self.assertEqual((ended["status"], ended["problem"]["sqlstate"]), ("cancelled", "57014"))
         self.expect(self.one.get("/v1/operations/nosuch"), 404, "operation-unknown")
+
+
+class Ending(unittest.TestCase):
+    def test_a_node_stops_whatever_its_sessions_have_open(self):
+        node = rest.Node("--cores", "2")
+        clients = [node.client().open() for _ in range(4)]
+        clients[0].post("/v1/transactions")
+        clients[1].sql("select generate_series(1, 9)", result={"max_rows": 2})
+        clients[1].post("/v1/loads", {"table": "nosuch"})
+        clients[2].sql("select pg_sleep(60)", wait_ms=0)
+        clients[3].send("GET", "/v1/events")
+        answer = clients[3].connection.getresponse()
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(node.server.stop(), 0)
+        for client in clients:
+            client.close()
+        node.end()
 
 
 class Crowds(Case):
