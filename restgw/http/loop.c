@@ -394,11 +394,18 @@ static bool is_over(const struct http_loop *loop)
     return loop->stopping && loop->shutdown_said && !loop->exchange_count && !loop->connection_count;
 }
 
+/* What we sent outside of h2o's turn may have left it callbacks to make, which it does not look at before it waits. */
+static bool has_pending(const struct http_loop *loop)
+{
+    const h2o_loop_t *h2o_loop = loop->context.loop;
+    return h2o_loop->_pending_as_client || h2o_loop->_pending_as_server;
+}
+
 static void turn(struct http_loop *loop)
 {
     int32_t wait_ms = HTTP_TICK_MS;
     atomic_store(&loop->asleep, true);
-    if (atomic_load(&loop->words) || atomic_load(&loop->tls_next) ||
+    if (has_pending(loop) || atomic_load(&loop->words) || atomic_load(&loop->tls_next) ||
         atomic_load(&loop->http->stopping) != loop->stopping)
         wait_ms = 0;
     h2o_evloop_run(loop->context.loop, wait_ms); /* -1: a signal, of which this thread has none */

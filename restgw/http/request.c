@@ -12,7 +12,6 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 
 /* In the request's pool. */
 struct guard {
@@ -274,9 +273,7 @@ static bool read_id(struct bytes text, uint8_t id[static 16])
 
 static void make_id(struct http_loop *loop, uint8_t id[static 16])
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    uint64_t ms = h2o_now(loop->context.loop); /* since 1970, as of this turn of the loop */
     fill_random(loop, id, 16);
     for (int i = 0; i < 6; i++)
         id[i] = (uint8_t)(ms >> (40 - 8 * i));
