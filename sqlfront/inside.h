@@ -270,6 +270,12 @@ enum sqlstate session_authorization_check(struct session *session, const char *n
 void session_role_apply(struct session *session, const char *name);
 void session_authorization_apply(struct session *session, const char *name);
 
+/* variable.c: what ALTER ROLE ... SET keeps, "name=value", checked; NULL = it resets. The scope's. May yield. */
+struct VariableSetStmt;
+enum sqlstate variable_setting_text(struct session *session, struct scope *scope,
+                                    const struct VariableSetStmt *set, const char **text,
+                                    struct error *error);
+
 /* ---- transaction.c ---- */
 
 /* A command begins: an implicit transaction if none is open. */

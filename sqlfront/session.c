@@ -3,6 +3,8 @@
 #include "sqlfront/inside.h"
 
 #include "base/utf8.h"
+#include "sqlfront/catalog/columns.h"
+#include "sqlfront/catalog/tuple.h"
 #include "sqlfront/functions.h"
 #include "sqlfront/parse/tree.h"
 
@@ -399,6 +401,52 @@ static enum sqlstate identity_find(struct session *session, struct error *error)
     return failed;
 }
 
+static const char *name_before(struct scope *scope, const char *entry, size_t size)
+{
+    char *name = scope_alloc(scope, size + 1);
+    memcpy(name, entry, size);
+    name[size] = '\0';
+    return name;
+}
+
+/* What ALTER ROLE ... SET and ALTER DATABASE ... SET have kept for this role and database, the more special ones last. What
+ * cannot be set any more is passed over. */
+static enum sqlstate configured_take(struct session *session, struct error *error)
+{
+    const struct catalog_session *identity = &session->identity;
+    const struct transaction_options options = {.isolation = READ_COMMITTED, .read_only = true};
+    const uint32_t keys[][2] = {
+        {0, 0}, {identity->database, 0}, {0, identity->role}, {identity->database, identity->role}};
+    struct scope *work = scope_open(session->scope, "configured");
+    struct transaction *transaction;
+    enum sqlstate failed = transaction_begin(session->world, session->sessions->options.engine, work,
+                                             &options, &transaction, error);
+    const struct tuple_access access = {.catalog = session->sessions->options.catalog,
+                                        .transaction = failed ? NULL : transaction,
+                                        .database = identity->database};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && !failed; i++) {
+        struct tuple row;
+        const char **entries;
+        struct error ignored = {0};
+        const struct tuple_match matches[] = {{PG_DB_ROLE_SETTING_SETDATABASE, value_integer(keys[i][0])},
+                                              {PG_DB_ROLE_SETTING_SETROLE, value_integer(keys[i][1])}};
+        failed = tuple_find(&access, work, PG_DB_ROLE_SETTING, matches, 2, &row, error);
+        uint32_t count =
+            failed || !row.values ? 0 : list_texts(work, &row.values[PG_DB_ROLE_SETTING_SETCONFIG], &entries);
+        for (uint32_t k = 0; k < count; k++) {
+            const char *end = strchr(entries[k], '=');
+            if (end)
+                (void)settings_set(&session->settings,
+                                   name_before(work, entries[k], (size_t)(end - entries[k])), end + 1,
+                                   SET_START, &ignored);
+        }
+    }
+    if (access.transaction)
+        transaction_rollback(transaction);
+    fiber_close_scope(session->world->scheduler, work);
+    return failed;
+}
+
 static enum sqlstate parameters_take(struct session *session, struct error *error)
 {
     const char *const *parameters = session->options.parameters;
@@ -473,6 +521,8 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
     settings_open(&session->settings, session, own);
     settings_apply_grants(session, NULL, NULL);
     enum sqlstate failed = identity_find(session, error);
+    if (!failed)
+        failed = configured_take(session, error);
     if (!failed)
         failed = parameters_take(session, error);
     if (failed) {

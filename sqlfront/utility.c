@@ -545,6 +545,14 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
     session->statements_run = true;
     struct scope *work = scope_open(portal->scope, "definition");
     struct catalog_view *view;
+    const struct Node *node = portal->statement->node;
+    const VariableSetStmt *set = IsA(node, AlterRoleSetStmt) ? ((const AlterRoleSetStmt *)node)->setstmt
+                                 : IsA(node, AlterDatabaseSetStmt)
+                                     ? ((const AlterDatabaseSetStmt *)node)->setstmt
+                                     : NULL;
+    const char *setting = NULL;
+    if (set && (failed = variable_setting_text(session, work, set, &setting, error)))
+        return failed;
     failed = session_view(session, work, &view, error); /* the search path is resolved */
     const struct define_request request = {
         .world = session->world,
@@ -558,6 +566,7 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
         .text = portal->statement->text,
         .memory = (size_t)strtoull(settings_get(&session->settings, "maintenance_work_mem"), NULL, 10) * 1024,
         .temporary = session->grants.temporary,
+        .setting = setting,
         .in_block = transaction_is_block(session) || session->several,
         .notice = define_notice,
         .run = define_run,

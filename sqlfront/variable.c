@@ -173,3 +173,27 @@ enum sqlstate variable_set_run(struct session *session, struct scope *scope, con
     }
     return SQLSTATE_OK;
 }
+
+enum sqlstate variable_setting_text(struct session *session, struct scope *scope, const VariableSetStmt *set,
+                                    const char **text, struct error *error)
+{
+    struct settings *settings = &session->settings;
+    const char *value = NULL;
+    *text = NULL;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (set->kind == VAR_SET_VALUE)
+        failed = arguments_text(scope, set->name, set->args, &value, error);
+    else if (set->kind == VAR_SET_CURRENT)
+        failed = settings_show(settings, scope, set->name, &value, error);
+    if (failed || !value)
+        return failed;
+    /* It is checked by being set for a moment. */
+    value = scope_copy_text(scope, value);
+    uint64_t mark = settings_mark(settings);
+    failed = settings_set(settings, set->name, value, SET_LOCAL, error);
+    settings_undo_to(settings, mark);
+    const struct setting *setting = setting_find(set->name);
+    struct text whole = text_in(scope);
+    text_format(&whole, "%s=%s", setting ? setting->name : set->name, value);
+    return failed ? failed : text_end(&whole, text, error);
+}

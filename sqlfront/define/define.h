@@ -22,10 +22,11 @@ struct define_request {
     struct environment *environment;
     bool changed; /* the transaction has changed the catalog before */
     const struct Node *statement;
-    const char *text;   /* the source that positions in the statement are of */
-    size_t memory;      /* for sorting before the rest goes to disk (maintenance_work_mem) */
-    uint64_t temporary; /* bytes on disk for that (temp_file_limit); 0 = no limit */
-    bool in_block;      /* an explicit transaction block, or one of several statements: no CREATE DATABASE */
+    const char *text;    /* the source that positions in the statement are of */
+    size_t memory;       /* for sorting before the rest goes to disk (maintenance_work_mem) */
+    uint64_t temporary;  /* bytes on disk for that (temp_file_limit); 0 = no limit */
+    const char *setting; /* of ALTER ROLE (DATABASE) ... SET: "name=value"; NULL = reset */
+    bool in_block;       /* an explicit transaction block, or one of several statements: no CREATE DATABASE */
     void (*notice)(void *argument, enum define_severity severity, const struct error *notice);
     /* Runs a query (SELECT, INSERT, ...) in the transaction, through a view that sees what was defined so far; tells how many
      * rows it gave or wrote. Yields. */

@@ -285,6 +285,9 @@ enum sqlstate define_alter_enum(struct work *work, const AlterEnumStmt *statemen
 enum sqlstate define_composite(struct work *work, const CompositeTypeStmt *statement, struct error *error);
 enum sqlstate define_comment(struct work *work, const CommentStmt *statement, struct error *error);
 enum sqlstate define_create_role(struct work *work, const CreateRoleStmt *statement, struct error *error);
+enum sqlstate define_role_setting(struct work *work, const AlterRoleSetStmt *statement, struct error *error);
+enum sqlstate define_database_setting(struct work *work, const AlterDatabaseSetStmt *statement,
+                                      struct error *error);
 enum sqlstate define_alter_role(struct work *work, const AlterRoleStmt *statement, struct error *error);
 enum sqlstate define_drop_role(struct work *work, const DropRoleStmt *statement, struct error *error);
 enum sqlstate define_grant_role(struct work *work, const GrantRoleStmt *statement, struct error *error);

@@ -53,6 +53,27 @@ class Drivers(unittest.TestCase):
         self.assertEqual(out.getvalue(), "x\np\nq\n")
 
     @needs("psycopg2")
+    def test_a_session_begins_with_what_its_role_and_database_are_set_to(self):
+        import psycopg2
+
+        def shown(**options):
+            with psycopg2.connect(dbname="synod", **self.where, **options) as connection, connection.cursor() as cursor:
+                cursor.execute("select current_setting('work_mem'), current_setting('application_name', true)")
+                return cursor.fetchone()
+
+        maker = psycopg2.connect(dbname="synod", **self.where)
+        self.addCleanup(maker.close)
+        maker.autocommit = True
+        cursor = maker.cursor()
+        self.addCleanup(cursor.execute, "alter role synod reset all; alter database synod reset all")
+        cursor.execute("alter database synod set work_mem = '6MB'; alter database synod set application_name = 'of database'")
+        self.assertEqual(shown(), ("6MB", "of database"))
+        cursor.execute("alter role synod set work_mem = '7MB'")
+        self.assertEqual(shown(application_name="own"), ("7MB", "own"))
+        cursor.execute("alter role synod in database synod set work_mem = '8MB'; alter role synod set nosuch.thing = 'kept'")
+        self.assertEqual(shown(options="-c application_name=given"), ("8MB", "given"))
+
+    @needs("psycopg2")
     def test_a_foreign_key_sees_children_made_after_the_snapshot(self):
         import psycopg2
         first, second = (psycopg2.connect(dbname="synod", **self.where) for _ in range(2))
