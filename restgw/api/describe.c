@@ -230,6 +230,11 @@ static void batch_answer(struct http_call *call, struct rest *rest, struct json_
 
 void api_create_batch(struct http_call *call)
 {
+    if (http_header(call->exchange, "idempotency-key").data) {
+        call_problem(call, 400, "invalid-header", "Invalid header",
+                     "Idempotency-Key is for single statements: a batch in a transaction has its outcome");
+        return;
+    }
     struct rest *rest = call_allowed(call, SCOPE_SQL | SCOPE_READ) ? call_session(call, NULL) : NULL;
     if (!rest)
         return;

@@ -694,7 +694,7 @@ static void page_answer(struct http_call *call, struct rest *rest, struct statem
     struct bytes key = http_header(call->exchange, "idempotency-key");
     if (!run_begin(call, rest, request, &run))
         return;
-    if (key.data && !request->transaction) {
+    if (key.data) {
         idempotency.key = scope_text(call->scope, key);
         failed = idempotency_begin(call, rest, &idempotency, &call->error);
         if (!failed && idempotency.replayed) {
@@ -763,6 +763,13 @@ void api_create_statement(struct http_call *call)
     }
     if (request.transaction && !call_own(call))
         return;
+    /* A promise that would not be kept is refused. */
+    if (http_header(call->exchange, "idempotency-key").data &&
+        (request.transaction || request.lines || request.wait_ms >= 0)) {
+        call_problem(call, 400, "invalid-header", "Invalid header",
+                     "Idempotency-Key is for a statement that is a transaction of its own and is waited for");
+        return;
+    }
     if (request.wait_ms >= 0) {
         statement_detach(call, &request);
         return;

@@ -522,6 +522,9 @@ class Transactions(Case):
         self.assertEqual(self.expect(first, 200), self.expect(second, 200))
         self.assertEqual((first.headers["Idempotency-Replayed"], second.headers["Idempotency-Replayed"]), (None, "true"))
         self.expect(self.one.post("/v1/statements", {"sql": "insert into once values (2, 2)"}, key), 422, "idempotency-key-reused")
+        for more in ({"wait_ms": 0}, {"transaction": {"begin": {}}}):
+            self.expect(self.one.post("/v1/statements", {**body, **more}, key), 400, "invalid-header")
+        self.expect(self.one.post("/v1/batches", {"steps": [body]}, key), 400, "invalid-header")
         failing = {"Idempotency-Key": str(uuid.uuid4())}
         self.expect(self.one.post("/v1/statements", body, failing), 409, sqlstate="23505")
         self.expect(self.one.sql("delete from once"), 200)
