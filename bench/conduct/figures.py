@@ -56,4 +56,4 @@ def scaled(value, unit):
         return f"{brief(value * 1e3)} ms"
     if unit.startswith("/s") and abs(value) >= 1e4:
         return f"{brief(value / 1e3)} k{unit}"
-    return f"{brief(value)} {unit}"
+    return f"{brief(value)} {unit.strip()}"
