@@ -267,6 +267,7 @@ body("sql: a plan is a picture that keys walk through", async (page, { url }) =>
     assert.equal(await page.locator(".plan-zoom path").count(), 5);
     await page.getByRole("button", { name: "Analyze" }).click();
     await page.getByText("213 ms running").waitFor();
+    assert.match(await page.locator(".plan-card").first().innerText(), /42 rows\s+0 µs/, "a step without a time of its own has none");
     await page.locator(".plan-card").first().focus();
     for (const key of ["ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
     await page.getByText("84 times more rows than estimated").waitFor();

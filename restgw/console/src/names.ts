@@ -27,7 +27,9 @@ export interface Shelf {
     problem: Problem | null;
 }
 
-const PAGE = 1000;
+// The first page is what is seen first; what follows comes in as few requests as the API allows.
+const FIRST_PAGE = 1000;
+const PAGE = 10_000;
 const RELATIONS_MAX = 100_000;
 
 let shelf: Shelf | null = null;
@@ -44,7 +46,7 @@ async function all<T>(url: string, most: number, each: (items: T[]) => void): Pr
     let cursor: string | null = null;
     let taken = 0;
     do {
-        const list: List<T> = await get<List<T>>(url + (url.includes("?") ? "&" : "?") + query({ limit: PAGE, cursor }).slice(1));
+        const list: List<T> = await get<List<T>>(url + (url.includes("?") ? "&" : "?") + query({ limit: cursor ? PAGE : FIRST_PAGE, cursor }).slice(1));
         each(list.items);
         taken += list.items.length;
         cursor = list.next_cursor;

@@ -28,11 +28,16 @@ const WIDTH = 196, HEIGHT = 82, GAP_X = 20, GAP_Y = 44;
 
 const number = (value: unknown): number | null => typeof value === "number" ? value : null;
 
-function stepOf(members: Members, analyzed: boolean): Step {
-    const children = ((members.Plans as Members[] | undefined) ?? []).map((one) => stepOf(one, analyzed));
+const isTimed = (members: Members): boolean =>
+    number(members["Actual Total Time"]) !== null || ((members.Plans as Members[] | undefined) ?? []).some(isTimed);
+
+// Not every step of a measured plan has a time of its own: then it is that of those below. Times and costs never mix.
+function stepOf(members: Members, timed: boolean): Step {
+    const children = ((members.Plans as Members[] | undefined) ?? []).map((one) => stepOf(one, timed));
+    const below = children.reduce((sum, child) => sum + child.all, 0);
     const loops = number(members["Actual Loops"]) ?? 1;
     const actual = number(members["Actual Total Time"]);
-    const all = analyzed && actual !== null ? actual * loops : number(members["Total Cost"]) ?? 0;
+    const all = timed ? (actual === null ? below : actual * loops) : number(members["Total Cost"]) ?? 0;
     const rows = number(members["Actual Rows"]);
     const subject = [
         members["Relation Name"] && [members.Schema, members["Relation Name"]].filter(Boolean).join("."),
@@ -44,7 +49,7 @@ function stepOf(members: Members, analyzed: boolean): Step {
     return {
         members, children, subject, all, title: [members.Strategy && members.Strategy !== "Plain" ? members.Strategy : "", members.Operation ?? members["Node Type"]].filter(Boolean).join(" "),
         rows: rows === null ? null : rows * loops, estimate: number(members["Plan Rows"]),
-        own: Math.max(0, all - children.reduce((sum, child) => sum + child.all, 0)), x: 0, y: 0, index: 0,
+        own: Math.max(0, all - below), x: 0, y: 0, index: 0,
     };
 }
 
@@ -71,7 +76,8 @@ function layOut(root: Step): { steps: Step[]; width: number; height: number } {
 
 export function PlanView({ plan }: { plan: Plan }): JSX.Element {
     const whole = useMemo(() => ((Array.isArray(plan.plan) ? plan.plan[0] : plan.plan) ?? {}) as Members, [plan]);
-    const tree = useMemo(() => layOut(stepOf((whole.Plan ?? whole) as Members, plan.analyzed)), [whole]);
+    const timed = useMemo(() => isTimed((whole.Plan ?? whole) as Members), [whole]);
+    const tree = useMemo(() => layOut(stepOf((whole.Plan ?? whole) as Members, timed)), [whole]);
     const [chosen, choose] = useState(0);
     const [zoom, setZoom] = useState(innerWidth < 760 ? 0.7 : 1);
     const [asText, setAsText] = useState(false);
@@ -79,7 +85,7 @@ export function PlanView({ plan }: { plan: Plan }): JSX.Element {
     const total = tree.steps[0]!.all || 1;
     const most = Math.max(1, ...tree.steps.map((step) => step.rows ?? step.estimate ?? 0));
     const step = tree.steps[chosen]!;
-    const amount = (value: number): string => plan.analyzed ? milliseconds(value) : short(value);
+    const amount = (value: number): string => timed ? milliseconds(value) : `cost ${short(value)}`;
 
     const key = (event: KeyboardEvent): void => {
         const parent = tree.steps.find((one) => one.children.includes(step));
