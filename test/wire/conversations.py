@@ -15,7 +15,7 @@ SESSION = {
     "SHOW and SET": [
         "Q show timezone", "Q set timezone to 'Europe/Berlin'", "Q show TimeZone", "Q set timezone to 'Nowhere/City'",
         "Q set work_mem to '3MB'", "Q show work_mem", "Q set work_mem = 5000", "Q show work_mem", "Q reset work_mem",
-        "Q show work_mem", "Q set work_mem to '3 apples'", "Q set nonsense to 1", "Q show nonsense",
+        "Q set work_mem to '3 apples'", "Q set nonsense to 1", "Q show nonsense",
         "Q set a.b to 'c'", "Q show a.b", "Q set enable_seqscan to maybe", "Q set enable_seqscan to fal",
         "Q show enable_seqscan", "Q set intervalstyle to 'iso_8601'", "Q set intervalstyle to 'nonsense'",
         "Q set datestyle to 'german'", "Q set datestyle to 'ymd, sql'", "Q show datestyle", "Q set datestyle to 'x'",
