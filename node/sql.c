@@ -138,7 +138,7 @@ enum sqlstate node_sql_prepare(struct node_sql *sql, struct world *world, struct
     if (!failed)
         log_line(world, LOG_INFO, "catalog_open", "catalog %s", made ? "made" : "opened");
     fiber_close_scope(world->scheduler, work);
-    return failed;
+    return failed ? failed : sessions_clean(world, sql->engine, error);
 }
 
 /* ---- serving ---- */

@@ -7,6 +7,7 @@
 #include "sqlfront/catalog/tuple.h"
 #include "sqlfront/functions.h"
 #include "sqlfront/parse/tree.h"
+#include "sqlfront/run/spill.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,11 @@
 #include <strings.h>
 
 /* ---- all sessions of a core ---- */
+
+enum sqlstate sessions_clean(struct world *world, struct engine *engine, struct error *error)
+{
+    return spill_clean(world, engine_directory(engine, world), error);
+}
 
 size_t sessions_shared_size(void)
 {

@@ -110,6 +110,9 @@ enum sqlstate sessions_open(struct world *world, struct scope *scope, const stru
  * the engine closes. Yields. */
 void sessions_close(struct sessions *sessions);
 
+/* Before any core serves: removes what a crash has left of temporary files. Yields. */
+enum sqlstate sessions_clean(struct world *world, struct engine *engine, struct error *error);
+
 /* What there is to know of a role before its password was checked. An unknown one is `found` = false, to be treated like one
  * whose password is wrong. The verifier's memory is the scope's; NULL = the role has none. Yields. */
 struct session_login {

@@ -36,6 +36,8 @@
 #define DISK_LEFT_MAX   (512UL * 1024 * 1024)
 #define LOOK_EVERY      (4UL * 1024 * 1024)
 
+#define NAME_BEGIN "temporary-"
+
 enum tag { TAG_NULL, TAG_WORD, TAG_SMALL, TAG_BYTES };
 
 struct spill {
@@ -90,7 +92,7 @@ enum sqlstate spill_open(struct world *world, struct scope *scope, const struct 
     char *path = scope_alloc(scope, size);
     uint64_t random[2];
     world_random(world, random, sizeof random);
-    snprintf(path, size, "%s/temporary-%016llx%016llx", options->directory, (unsigned long long)random[0],
+    snprintf(path, size, "%s/" NAME_BEGIN "%016llx%016llx", options->directory, (unsigned long long)random[0],
              (unsigned long long)random[1]);
     spill->world = world;
     spill->scope = scope;
@@ -99,14 +101,35 @@ enum sqlstate spill_open(struct world *world, struct scope *scope, const struct 
     spill->block_bytes = BLOCK_BYTES_MIN;
     while (spill->block_bytes < BLOCK_BYTES_MAX && spill->block_bytes < options->grant / GRANT_SHARE)
         spill->block_bytes *= 2;
+    /* Canceled in between, the name would stay. */
+    fiber_shield_begin(world->scheduler);
     enum sqlstate failed = disk_open(world, scope, path, DISK_CREATE | DISK_EXCLUSIVE, &spill->file, error);
     if (!failed)
         failed = disk_remove(world, path, error);
+    fiber_shield_end(world->scheduler);
     if (failed)
         return failed;
     scope_undo(scope, give_back_account, spill);
     *opened = spill;
     return SQLSTATE_OK;
+}
+
+enum sqlstate spill_clean(struct world *world, const char *directory, struct error *error)
+{
+    struct scope *scope = scope_open(world->scope, "temporary files");
+    const char **names;
+    size_t count = 0;
+    enum sqlstate failed = disk_list(world, scope, directory, &names, &count, error);
+    for (size_t i = 0; i < count && !failed; i++) {
+        size_t size = strlen(directory) + strlen(names[i]) + 2;
+        char *path = scope_alloc(scope, size);
+        if (strncmp(names[i], NAME_BEGIN, strlen(NAME_BEGIN)) != 0)
+            continue;
+        snprintf(path, size, "%s/%s", directory, names[i]);
+        failed = disk_remove(world, path, error);
+    }
+    fiber_close_scope(world->scheduler, scope);
+    return failed;
 }
 
 uint64_t spill_written(const struct spill *spill)

@@ -32,6 +32,8 @@ struct spill_options {
 /* Makes the file; it goes with the scope. 53100, 58030. Yields. */
 enum sqlstate spill_open(struct world *world, struct scope *scope, const struct spill_options *options,
                          struct spill **spill, struct error *error);
+/* Removes names that a crash between making a file and taking its name away has left; nobody spills yet. Yields. */
+enum sqlstate spill_clean(struct world *world, const char *directory, struct error *error);
 /* Bytes in blocks written so far, given back or not. */
 uint64_t spill_written(const struct spill *spill);
 /* Bytes of memory a run takes while it is written, and a reader. */

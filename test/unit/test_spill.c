@@ -138,6 +138,14 @@ static void act_nameless(struct world *world, void *argument)
     open_in(world, scope, &account);
     must(disk_list(world, scope, "/", &names, &count, &error), &error);
     ck_assert_uint_eq(count, 0);
+    /* What a crash has left goes at the next start. */
+    struct file *left, *other;
+    must(disk_open(world, scope, "/temporary-1", DISK_CREATE, &left, &error), &error);
+    must(disk_open(world, scope, "/other", DISK_CREATE, &other, &error), &error);
+    must(spill_clean(world, "/", &error), &error);
+    must(disk_list(world, scope, "/", &names, &count, &error), &error);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(names[0], "other");
     scope_close(scope);
 }
 
