@@ -1,5 +1,8 @@
 /* Requests that are done once: the record (role, key, digest of the request, answer) is written by the transaction that did the
- * work, so either both are there or neither. A second request with the key gets the first one's answer. */
+ * work, so either both are there or neither. A second request with the key gets the first one's answer.
+ *
+ * These queries run with the house's rights in the client's session, whose search path may name the client's own types and
+ * operators first: every name in them has its schema. */
 #include "restgw/api/inside.h"
 
 #include <inttypes.h>
@@ -51,14 +54,16 @@ enum sqlstate idempotency_begin(struct http_call *call, struct rest *rest, struc
     const char *const lock[] = {lock_number(call, rest->role, idempotency->key)};
     const char *const values[] = {rest->role, idempotency->key};
     session_elevate_begin(rest->session);
-    failed = query_run(rest, call->scope, "select pg_catalog.pg_try_advisory_xact_lock($1::bigint)::text",
+    failed = query_run(rest, call->scope,
+                       "select pg_catalog.pg_try_advisory_xact_lock($1::pg_catalog.int8)::pg_catalog.text",
                        lock, 1, &table, error);
     bool mine = !failed && table.rows && table_cell(&table, 0, 0).data[0] == 't';
     if (mine)
-        failed = query_run(
-            rest, call->scope,
-            "select digest, status::text, body from synod_rest.request where role = $1 and key = $2", values,
-            2, &table, error);
+        failed = query_run(rest, call->scope,
+                           "select digest, status::pg_catalog.text, body from synod_rest.request where role "
+                           "operator(pg_catalog.=) $1 and key "
+                           "operator(pg_catalog.=) $2",
+                           values, 2, &table, error);
     session_elevate_end(rest->session);
     struct error second = {0};
     if (failed || !mine) {
@@ -97,10 +102,10 @@ enum sqlstate idempotency_keep(struct rest *rest, struct scope *scope, const str
         return error_set(error, SQLSTATE_INVALID_TRANSACTION_STATE,
                          "a statement with an idempotency key may not begin a transaction");
     session_elevate_begin(rest->session);
-    enum sqlstate failed = query_run(
-        rest, scope,
-        "insert into synod_rest.request (role, key, digest, status, body) values ($1, $2, $3, $4::int, $5)",
-        values, 5, NULL, error);
+    enum sqlstate failed = query_run(rest, scope,
+                                     "insert into synod_rest.request (role, key, digest, status, body) "
+                                     "values ($1, $2, $3, $4::pg_catalog.int4, $5)",
+                                     values, 5, NULL, error);
     session_elevate_end(rest->session);
     return failed;
 }

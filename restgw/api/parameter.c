@@ -127,7 +127,8 @@ enum sqlstate parameters_read(struct rest *rest, struct scope *scope, const stru
             continue;
         struct table table;
         enum sqlstate failed =
-            query_run(rest, scope, "select pg_catalog.to_regtype($1)::oid::text", &name, 1, &table, error);
+            query_run(rest, scope, "select pg_catalog.to_regtype($1)::pg_catalog.oid::pg_catalog.text", &name,
+                      1, &table, error);
         if (failed)
             return failed;
         struct bytes oid = table.rows ? table_cell(&table, 0, 0) : (struct bytes){0};

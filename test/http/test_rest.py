@@ -530,6 +530,17 @@ class Transactions(Case):
         self.expect(self.one.sql("delete from once"), 200)
         self.expect(self.one.post("/v1/statements", body, failing), 200)
 
+    def test_what_is_kept_beside_a_statement_is_not_led_astray_by_its_search_path(self):
+        self.expect(self.one.sql("drop schema if exists evil cascade; create schema evil; create type evil.text as enum ('x'); "
+                                 "create type evil.int4 as enum ('x'); create type evil.int8 as enum ('x')"), 200)
+        self.table("astray")
+        other = self.client().open(settings={"search_path": "evil, public, pg_catalog"})
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        for _ in range(2):
+            self.expect(other.post("/v1/statements", {"sql": "insert into public.astray values (1, 1)"}, key), 200)
+        done = self.expect(other.sql("insert into public.astray values (2, 2)", transaction={"begin": {}, "then": "commit"}), 200)
+        self.assertEqual(done["transaction"], None)
+
     def test_a_second_request_with_a_key_under_way_is_told_so(self):
         key = {"Idempotency-Key": str(uuid.uuid4())}
         self.table("slowly")
