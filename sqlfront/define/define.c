@@ -86,6 +86,7 @@ static enum sqlstate run(struct work *work, const Node *statement, struct error 
             kind_tag(((const AlterOwnerStmt *)statement)->objectType));
         RUN(CreateRoleStmt, define_create_role, "CREATE", "ROLE");
         RUN(AlterRoleStmt, define_alter_role, "ALTER", "ROLE");
+        RUN(ReassignOwnedStmt, define_reassign_owned, "REASSIGN OWNED", "");
         RUN(AlterRoleSetStmt, define_role_setting, "ALTER", "ROLE");
         RUN(AlterDatabaseSetStmt, define_database_setting, "ALTER", "DATABASE");
         RUN(DropRoleStmt, define_drop_role, "DROP", "ROLE");
@@ -126,6 +127,7 @@ bool define_handles(const struct Node *statement)
     case T_DropStmt:
     case T_CreateRoleStmt:
     case T_AlterRoleStmt:
+    case T_ReassignOwnedStmt:
     case T_AlterRoleSetStmt:
     case T_AlterDatabaseSetStmt:
     case T_DropRoleStmt:

@@ -285,6 +285,8 @@ enum sqlstate define_alter_enum(struct work *work, const AlterEnumStmt *statemen
 enum sqlstate define_composite(struct work *work, const CompositeTypeStmt *statement, struct error *error);
 enum sqlstate define_comment(struct work *work, const CommentStmt *statement, struct error *error);
 enum sqlstate define_create_role(struct work *work, const CreateRoleStmt *statement, struct error *error);
+enum sqlstate define_reassign_owned(struct work *work, const ReassignOwnedStmt *statement,
+                                    struct error *error);
 enum sqlstate define_role_setting(struct work *work, const AlterRoleSetStmt *statement, struct error *error);
 enum sqlstate define_database_setting(struct work *work, const AlterDatabaseSetStmt *statement,
                                       struct error *error);

@@ -319,6 +319,45 @@ static enum sqlstate list_owner(struct work *work, struct value *list, uint32_t 
     return failed ? failed : acl_write(work->scope, &acl, list, error);
 }
 
+/* A type and its array. */
+static enum sqlstate type_owner(struct work *work, uint32_t type, struct value owner, struct error *error)
+{
+    const int column = PG_TYPE_TYPOWNER;
+    struct tuple row;
+    enum sqlstate failed = tuple_by_oid(&work->access, work->scope, PG_TYPE, type, &row, error);
+    if (failed || !row.values)
+        return failed;
+    uint32_t array = (uint32_t)row.values[PG_TYPE_TYPARRAY].i;
+    failed = tuple_set(work, PG_TYPE, type, &column, &owner, 1, error);
+    return failed || !array ? failed : tuple_set(work, PG_TYPE, array, &column, &owner, 1, error);
+}
+
+/* Indexes have their table's owner; sequences of its columns go along, too. */
+static enum sqlstate parts_owner(struct work *work, uint32_t table, uint32_t owner, struct error *error)
+{
+    const int column = PG_CLASS_RELOWNER;
+    const struct value value = value_integer(owner);
+    const struct relation *relation, *sequence;
+    struct tuples owned;
+    const struct tuple_match matches[] = {{PG_DEPEND_REFCLASSID, value_integer(PG_CLASS)},
+                                          {PG_DEPEND_REFOBJID, value_integer(table)},
+                                          {PG_DEPEND_CLASSID, value_integer(PG_CLASS)}};
+    enum sqlstate failed = catalog_relation_by_oid(work->view, table, &relation, error);
+    for (uint32_t i = 0; !failed && relation && i < relation->indexes; i++)
+        failed = class_set(work, relation->index[i]->oid, &column, &value, 1, error);
+    if (!failed)
+        failed = tuples_find(&work->access, work->scope, PG_DEPEND, matches, 3, &owned, error);
+    for (uint32_t i = 0; !failed && i < owned.count; i++) {
+        uint32_t oid = (uint32_t)owned.tuple[i].values[PG_DEPEND_OBJID].i;
+        if (!strchr("ai", (char)owned.tuple[i].values[PG_DEPEND_DEPTYPE].i))
+            continue;
+        failed = catalog_relation_by_oid(work->view, oid, &sequence, error);
+        if (!failed && sequence && sequence->kind == RELATION_SEQUENCE)
+            failed = owner_change(work, (struct object){PG_CLASS, oid, 0}, owner, error);
+    }
+    return failed;
+}
+
 enum sqlstate owner_change(struct work *work, struct object object, uint32_t owner, struct error *error)
 {
     static const struct {
@@ -349,10 +388,13 @@ enum sqlstate owner_change(struct work *work, struct object object, uint32_t own
         failed = list_owner(work, &values[1], (uint32_t)row.values[places[i].owner].i, owner, error);
         if (!failed)
             failed = tuple_set(work, object.class, object.oid, columns, values, 2, error);
-        uint32_t type = object.class == PG_CLASS ? (uint32_t)row.values[PG_CLASS_RELTYPE].i : 0;
-        const int type_column = PG_TYPE_TYPOWNER;
+        uint32_t type = object.class == PG_CLASS  ? (uint32_t)row.values[PG_CLASS_RELTYPE].i
+                        : object.class == PG_TYPE ? object.oid
+                                                  : 0;
         if (!failed && type)
-            failed = tuple_set(work, PG_TYPE, type, &type_column, values, 1, error);
+            failed = type_owner(work, type, values[0], error);
+        if (!failed && object.class == PG_CLASS)
+            failed = parts_owner(work, object.oid, owner, error);
     }
     if (!failed)
         failed = owner_forget(work, object, error);

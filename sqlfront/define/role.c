@@ -397,3 +397,62 @@ enum sqlstate define_grant_role(struct work *work, const GrantRoleStmt *statemen
     }
     return work_look_again(work, error);
 }
+
+/* ---- REASSIGN OWNED ---- */
+
+static enum sqlstate member_of(struct work *work, const RoleSpec *spec, uint32_t *role, struct error *error)
+{
+    bool member = true;
+    enum sqlstate failed = role_of_spec(work, spec, role, error);
+    if (!failed)
+        failed = catalog_role_has(work->view, work->session->role, *role, &member, error);
+    return failed || member
+               ? failed
+               : error_set(error, SQLSTATE_INSUFFICIENT_PRIVILEGE, "permission denied to reassign objects");
+}
+
+static enum sqlstate reassign(struct work *work, uint32_t from, uint32_t to, struct error *error)
+{
+    struct tuples found;
+    const char *name;
+    const struct tuple_match matches[] = {{PG_SHDEPEND_REFCLASSID, value_integer(PG_AUTHID)},
+                                          {PG_SHDEPEND_REFOBJID, value_integer(from)},
+                                          {PG_SHDEPEND_DEPTYPE, value_integer('o')}};
+    if (from < OID_USER_FIRST) {
+        enum sqlstate failed = role_name_of(work, from, &name, error);
+        return failed ? failed
+                      : error_set(error, SQLSTATE_DEPENDENT_OBJECTS_STILL_EXIST,
+                                  "cannot reassign ownership of objects owned by role %s because they are "
+                                  "required by the database system",
+                                  name);
+    }
+    enum sqlstate failed = tuples_find(&work->access, work->scope, PG_SHDEPEND, matches, 3, &found, error);
+    for (uint32_t i = 0; !failed && i < found.count; i++) {
+        const struct value *row = found.tuple[i].values;
+        const struct object object = {(uint32_t)row[PG_SHDEPEND_CLASSID].i,
+                                      (uint32_t)row[PG_SHDEPEND_OBJID].i, 0};
+        uint32_t database = (uint32_t)row[PG_SHDEPEND_DBID].i;
+        if (database == 0 || database == work->access.database)
+            failed = owner_change(work, object, to, error);
+    }
+    return failed;
+}
+
+enum sqlstate define_reassign_owned(struct work *work, const ReassignOwnedStmt *statement,
+                                    struct error *error)
+{
+    ListCell *cell;
+    uint32_t from, to;
+    enum sqlstate failed = SQLSTATE_OK;
+    foreach(cell, statement->roles) if (!failed) failed = member_of(work, lfirst(cell), &from, error);
+    if (!failed)
+        failed = member_of(work, statement->newrole, &to, error);
+    foreach(cell, statement->roles)
+    {
+        if (!failed)
+            failed = role_of_spec(work, lfirst(cell), &from, error);
+        if (!failed)
+            failed = reassign(work, from, to, error);
+    }
+    return failed ? failed : work_look_again(work, error);
+}
