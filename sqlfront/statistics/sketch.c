@@ -41,7 +41,7 @@ double sketch_count(const uint8_t *registers)
     double sum = 0;
     uint32_t zeros = 0;
     for (uint32_t i = 0; i < SKETCH_BYTES; i++) {
-        sum += ldexp(1, -registers[i]);
+        sum += 1.0 / (double)(1UL << registers[i]);
         zeros += registers[i] == 0;
     }
     double estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum;
