@@ -127,22 +127,7 @@ static bool run_is_mine(const struct http_call *call, const struct run *run)
 
 void api_list_operations(struct http_call *call)
 {
-    struct json_out out;
-    json_out_open(&out, call->scope);
-    json_out_object(&out);
-    json_out_name(&out, "items");
-    json_out_array(&out);
-    list_each (&call->api->sessions, at)
-        list_each (&container_of(at, struct rest, link)->runs, link) {
-            const struct run *run = container_of(link, struct run, link);
-            if (run->detached && run_is_mine(call, run))
-                operation_write(&out, run);
-        }
-    json_out_array_end(&out);
-    json_out_name(&out, "next_cursor");
-    json_out_null(&out);
-    json_out_object_end(&out);
-    call_answer(call, 200, &out);
+    runs_answer(call, false, true, (struct bytes){0}, operation_write);
 }
 
 static struct run *operation_of(struct http_call *call)

@@ -489,6 +489,9 @@ void run_keep(struct run *run, int status, struct bytes body);
 /* Forgets ended ones that are too many. */
 void runs_trim(struct rest *rest);
 void run_write(struct json_out *out, const struct run *run);
+/* Answers with a list of the statements of all cores. Yields. */
+void runs_answer(struct http_call *call, bool all, bool detached, struct bytes status,
+                 void (*write)(struct json_out *out, const struct run *run));
 
 /* Cursors of the session's transaction end with it. */
 void runs_transaction_over(struct rest *rest);

@@ -342,31 +342,92 @@ void api_close_statement(struct http_call *call)
     call_nothing(call);
 }
 
-void api_list_statements(struct http_call *call)
+/* A core's statements as JSON, separated by commas: its text is lent until the asker has copied it. */
+struct list_mail {
+    struct mail mail;
+    struct api_shared *shared;
+    const char *role;    /* NULL = of all roles */
+    struct bytes status; /* data NULL = any */
+    void (*write)(struct json_out *out, const struct run *run);
+    bool detached; /* only those that go on without a request */
+    struct scope *lent;
+    struct bytes text;
+};
+
+static void list_write(const struct api *api, const struct list_mail *asked, struct json_out *out)
 {
-    struct bytes wanted = http_query(call->exchange, "state");
+    list_each (&api->sessions, at) {
+        const struct rest *rest = container_of(at, struct rest, link);
+        if (asked->role && strcmp(rest->role, asked->role) != 0)
+            continue;
+        list_each (&rest->runs, link) {
+            const struct run *run = container_of(link, struct run, link);
+            struct bytes word = bytes_of_text(status_word(run->status));
+            if ((!asked->detached || run->detached) &&
+                (!asked->status.data || bytes_compare(asked->status, word) == 0))
+                asked->write(out, run);
+        }
+    }
+}
+
+static void list_deliver(struct world *here, struct mail *mail)
+{
+    struct list_mail *asked = container_of(mail, struct list_mail, mail);
+    const struct api *api = asked->shared->core[here->core];
+    if (asked->lent) {
+        scope_close(asked->lent);
+        asked->lent = NULL;
+    } else if (api && !api->draining) {
+        struct json_out out;
+        asked->lent = scope_open(api->scope, "list");
+        json_out_open(&out, asked->lent);
+        list_write(api, asked, &out);
+        asked->text = json_out_bytes(&out);
+    }
+    mail_return(here, mail);
+}
+
+void runs_answer(struct http_call *call, bool all, bool detached, struct bytes status,
+                 void (*write)(struct json_out *out, const struct run *run))
+{
+    struct api *api = call->api;
     struct json_out out;
-    bool all = call_superuser(call, false);
-    if (call->answered)
-        return;
+    enum sqlstate failed = SQLSTATE_OK;
     json_out_open(&out, call->scope);
     json_out_object(&out);
     json_out_name(&out, "items");
     json_out_array(&out);
-    list_each (&call->api->sessions, at) {
-        const struct rest *rest = container_of(at, struct rest, link);
-        if (!all && strcmp(rest->role, call->principal.role) != 0)
+    /* What was lent must be given back, whatever happens to us. */
+    fiber_shield_begin(api->world->scheduler);
+    for (uint32_t core = 0; core < api->shared->cores && !failed; core++) {
+        struct list_mail *mail = scope_alloc_zeroed(call->scope, sizeof *mail);
+        *mail = (struct list_mail){.mail = {.deliver = list_deliver},
+                                   .shared = api->shared,
+                                   .role = all ? NULL : call->principal.role,
+                                   .status = status,
+                                   .write = write,
+                                   .detached = detached};
+        failed = mail_call(api->world, call->scope, core, &mail->mail, &call->error);
+        if (failed || !mail->lent)
             continue;
-        list_each (&rest->runs, link) {
-            const struct run *run = container_of(link, struct run, link);
-            const char *word = status_word(run->status);
-            if (!wanted.data || (wanted.size == strlen(word) && memcmp(wanted.data, word, wanted.size) == 0))
-                run_write(&out, run);
-        }
+        if (mail->text.size)
+            json_out_value(&out, mail->text);
+        failed = mail_call(api->world, call->scope, core, &mail->mail, &call->error);
     }
+    fiber_shield_end(api->world->scheduler);
     json_out_array_end(&out);
     json_out_name(&out, "next_cursor");
     json_out_null(&out);
     json_out_object_end(&out);
-    call_answer(call, 200, &out);
+    if (failed)
+        call_fail(call, &call->error);
+    else
+        call_answer(call, 200, &out);
+}
+
+void api_list_statements(struct http_call *call)
+{
+    bool all = call_superuser(call, false);
+    if (!call->answered)
+        runs_answer(call, all, false, http_query(call->exchange, "state"), run_write);
 }

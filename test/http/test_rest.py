@@ -398,6 +398,16 @@ class Statements(Case):
         while self.one.rows(running):
             self.assertLess(time.monotonic(), began + 30)
 
+    def test_the_statements_of_all_cores_are_listed(self):
+        clients = [self.client().open() for _ in range(4)]
+        started = {self.expect(client.sql("select pg_sleep(60)", wait_ms=0), 202)["statement_id"] for client in clients}
+        for path in ("/v1/statements?state=running", "/v1/operations"):
+            items = self.expect(self.one.get(path), 200)["items"]
+            self.assertLessEqual(started, {item.get("statement_id") or item["operation_id"] for item in items})
+        for client in clients:
+            self.expect(client.post("/v1/sessions/current/close"), 204)
+        self.assertFalse(started & {i["statement_id"] for i in self.expect(self.one.get("/v1/statements"), 200)["items"]})
+
     def test_statements_are_listed(self):
         name = str(uuid.uuid4())
         self.expect(self.one.post("/v1/statements", {"sql": "select 1", "label": "mine"}, {"Synod-Statement-Id": name}), 200)
