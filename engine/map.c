@@ -83,12 +83,9 @@ struct shard_map *shard_map_change(struct scope *parent, const struct shard_map 
     struct shard_map *map = scope_alloc_zeroed(scope, sizeof *map);
     map->scope = scope;
     map->version = old ? old->version + 1 : 1;
-    void *room;
-    struct error error;
     size_t most = (old ? old->count : 0) + added_count;
-    bool failed = scope_alloc_large(scope, (most + 1) * sizeof *map->place, 16, &room, &error);
-    check(!failed, "no memory for a map of %zu shards", most);
-    map->place = room;
+    /* Past any limit: what has committed cannot be undone for want of a map. */
+    map->place = scope_alloc(scope, (most + 1) * sizeof *map->place);
     for (size_t i = 0; old && i < old->count; i++)
         if (!is_gone(old->place[i].shard, gone, gone_count))
             add_place(map, &old->place[i]);

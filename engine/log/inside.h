@@ -21,7 +21,9 @@
 
 #include <stdatomic.h>
 
-#define SEGMENT_BYTES_DEFAULT    (64 * 1024 * 1024)
+#define SEGMENT_BYTES_DEFAULT (64 * 1024 * 1024)
+/* Zeros written at once, and one at a time, to leave the disk to those who commit meanwhile. */
+#define ZEROS_BYTES              (1024 * 1024)
 #define WRITE_BYTES_DEFAULT      (1024 * 1024)
 #define WRITES_IN_FLIGHT_DEFAULT 4
 
@@ -187,6 +189,7 @@ struct node_log {
     struct scope *users; /* the caller's; held while the log ends */
     struct log_options options;
     size_t group_room; /* bytes of a group's buffer */
+    void *zeros;       /* ZEROS_BYTES, aligned: a new segment must not fail for want of memory */
     uint64_t incarnation;
 
     /* As found at opening; immutable, read by replays on all cores. */

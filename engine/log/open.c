@@ -449,14 +449,18 @@ static enum sqlstate make_log(struct world *world, struct scope *scope, const st
     struct node_log *log = memory;
     if (!failed)
         failed = scope_alloc_large(own, world->cores * sizeof(struct lane), 64, &memory, error);
+    void *zeros;
+    if (!failed)
+        failed = scope_alloc_large(own, ZEROS_BYTES, DISK_ALIGNMENT, &zeros, error);
     if (failed) {
         scratch_close(own);
         return failed;
     }
+    memset(zeros, 0, ZEROS_BYTES);
     memset(log, 0, sizeof *log);
     memset(memory, 0, world->cores * sizeof(struct lane));
-    *log =
-        (struct node_log){.world = world, .scope = own, .users = scope, .options = *options, .lane = memory};
+    *log = (struct node_log){
+        .world = world, .scope = own, .users = scope, .options = *options, .lane = memory, .zeros = zeros};
     log->options.directory = scope_copy_text(own, options->directory);
     list_init(&log->segments);
     list_init(&log->segments_free);

@@ -15,9 +15,6 @@
 
 #include <stdio.h>
 
-/* Written at once, and one at a time, to leave the disk to those who commit meanwhile. */
-#define ZEROS_BYTES (1024 * 1024)
-
 void segments_lock(struct node_log *log)
 {
     struct scheduler *scheduler = log->world->scheduler;
@@ -113,17 +110,12 @@ void segment_close(struct segment *segment)
 static enum sqlstate write_zeros(struct node_log *log, struct scope *scope, struct file *file,
                                  struct error *error)
 {
-    void *zeros;
     uint64_t bytes = log->options.segment_bytes;
-    enum sqlstate failed = scope_alloc_large(scope, ZEROS_BYTES, DISK_ALIGNMENT, &zeros, error);
-    if (failed)
-        return failed;
-    memset(zeros, 0, ZEROS_BYTES);
+    enum sqlstate failed = SQLSTATE_OK;
     for (uint64_t at = 0, size; at < bytes && !failed; at += size) {
         size = bytes - at < ZEROS_BYTES ? bytes - at : ZEROS_BYTES;
-        failed = disk_write(log->world, scope, file, zeros, size, at, error);
+        failed = disk_write(log->world, scope, file, log->zeros, size, at, error);
     }
-    scope_free_large(scope, zeros);
     return failed;
 }
 
