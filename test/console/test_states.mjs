@@ -88,7 +88,10 @@ body("sql: the statement at the caret, what is selected, all of them", async (pa
     assert.deepEqual(await tabNames(page), ["1 120 rows", "2 UPDATE", "3 CREATE TABLE"]);
     await page.locator(".editor-text").evaluate((area) => { area.focus(); area.setSelectionRange(0, 9); });
     await page.keyboard.press("Control+Enter");
-    await page.waitForFunction(() => document.querySelectorAll(".result-tabs [role=tab]").length === 1);
+    await page.waitForFunction(() => {
+        const tabs = document.querySelectorAll(".result-tabs [role=tab]");
+        return tabs.length === 1 && !tabs[0].textContent.includes("Running");
+    });
     assert.deepEqual(await tabNames(page), ["120 rows"]);
 });
 
