@@ -50,7 +50,8 @@ struct sessions {
     uint32_t count;
     uint32_t sequence; /* of the last process id */
     struct map_seed seed;
-    int64_t started; /* us since 2000 */
+    int64_t started;   /* us since 2000 */
+    uint64_t commands; /* of all sessions so far */
     /* tend.c */
     struct map watched;
     struct fiber *tending; /* NULL = it has ended */

@@ -649,6 +649,7 @@ static void session_wakes(struct session *session)
 {
     struct scheduler *scheduler = session->world->scheduler;
     session->fiber = fiber_running(scheduler);
+    session->sessions->commands++;
     fiber_timer_clear(scheduler, &session->idle_timer);
     timeout_begin(session);
 }

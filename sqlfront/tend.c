@@ -171,11 +171,14 @@ static void run_tending(void *argument)
 {
     struct sessions *sessions = argument;
     struct scheduler *scheduler = sessions->world->scheduler;
+    uint64_t commands =
+        0; /* until the last look: when nobody asked anything since, nobody waits for statistics */
     while (!sessions->closing) {
         if (fiber_sleep_until(scheduler, sessions->world->now_ns + LOOK_EVERY_NS) == FIBER_CANCELED)
             break;
-        if (!sessions->closing)
+        if (!sessions->closing && sessions->commands != commands)
             look_at_all(sessions);
+        commands = sessions->commands;
     }
     sessions->tending = NULL;
     (void)fiber_wake_all(&sessions->tended);
