@@ -371,3 +371,17 @@ enum sqlstate shard_each(struct world *world, struct engine *engine, uint64_t ta
     scope_close(scope);
     return failed;
 }
+
+static void add_size(void *argument, const struct shard_view *shard)
+{
+    struct table_size *size = argument;
+    size->rows += shard->rows;
+    size->bytes += shard->bytes;
+}
+
+enum sqlstate table_measure(struct world *world, struct engine *engine, uint64_t table,
+                            struct table_size *size, struct error *error)
+{
+    *size = (struct table_size){0};
+    return shard_each(world, engine, table, add_size, size, error);
+}

@@ -309,6 +309,13 @@ enum sqlstate shard_each(struct world *world, struct engine *engine, uint64_t ta
                          void (*visit)(void *argument, const struct shard_view *shard), void *argument,
                          struct error *error);
 
+/* About how many rows a table has, and the bytes they take, over all its shards. Yields. */
+struct table_size {
+    uint64_t rows, bytes;
+};
+enum sqlstate table_measure(struct world *world, struct engine *engine, uint64_t table,
+                            struct table_size *size, struct error *error);
+
 /* Walks everything on disk and in memory; findings name table and key range. Yields. */
 enum sqlstate engine_verify(struct world *world, struct engine *engine, const struct store_findings *findings,
                             struct error *error);

@@ -33,7 +33,7 @@ struct analysis {
     uint16_t *wanted;
     uint32_t cores;
     struct gathering **gathering; /* one per core */
-    double rows, bytes;           /* as the engine counts them */
+    struct table_size size;       /* as the engine counts it */
 };
 
 /* ---- the pass ---- */
@@ -75,13 +75,6 @@ static enum sqlstate run_part(struct branch *branch, struct scope *scope, struct
     return SQLSTATE_OK;
 }
 
-static void add_shard(void *argument, const struct shard_view *shard)
-{
-    struct analysis *analysis = argument;
-    analysis->rows += (double)shard->rows;
-    analysis->bytes += (double)shard->bytes;
-}
-
 static enum sqlstate gather(struct analysis *analysis, struct error *error)
 {
     const struct relation *relation = analysis->relation;
@@ -91,8 +84,8 @@ static enum sqlstate gather(struct analysis *analysis, struct error *error)
         scope_copy(analysis->scope, &analysis->session->environment, sizeof *environment);
     environment->catalog = NULL;
     environment->session = NULL;
-    enum sqlstate failed = shard_each(world, analysis->session->sessions->options.engine, relation->store,
-                                      add_shard, analysis, error);
+    enum sqlstate failed = table_measure(world, analysis->session->sessions->options.engine, relation->store,
+                                         &analysis->size, error);
     struct gathering_request request = {
         .environment = environment,
         .layout = relation->layout,
@@ -101,7 +94,7 @@ static enum sqlstate gather(struct analysis *analysis, struct error *error)
         .wanted_count = analysis->wanted_count,
         .columns = relation->columns,
         .rows_wanted = analysis->target * STATISTICS_ROWS_PER_TARGET,
-        .rows_expected = analysis->rows,
+        .rows_expected = (double)analysis->size.rows,
     };
     world_random(world, &request.seed, sizeof request.seed);
     analysis->cores = world->cores;
@@ -243,17 +236,17 @@ static enum sqlstate write_size(struct analysis *analysis, uint32_t oid, double 
 static enum sqlstate write_sizes(struct analysis *analysis, double rows, struct error *error)
 {
     const struct relation *relation = analysis->relation;
-    double bytes = analysis->bytes;
+    double bytes = (double)analysis->size.bytes;
     enum sqlstate failed = write_size(analysis, relation->oid, rows, bytes, error);
     for (uint32_t i = 0; i < relation->indexes && !failed; i++) {
         const struct index *index = relation->index[i];
-        analysis->rows = analysis->bytes = 0;
-        failed = shard_each(analysis->session->world, analysis->session->sessions->options.engine,
-                            index->store, add_shard, analysis, error);
+        struct table_size size = {0};
+        failed = table_measure(analysis->session->world, analysis->session->sessions->options.engine,
+                               index->store, &size, error);
         if (!failed)
             failed = index->clustered
                          ? write_size(analysis, index->oid, rows, bytes, error)
-                         : write_size(analysis, index->oid, analysis->rows, analysis->bytes, error);
+                         : write_size(analysis, index->oid, (double)size.rows, (double)size.bytes, error);
     }
     return failed;
 }

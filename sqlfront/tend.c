@@ -105,17 +105,13 @@ static const struct session_sink_ops reader_ops = {.shape = reader_shape,
 
 /* ---- looking ---- */
 
-static void add_shard(void *argument, const struct shard_view *shard)
-{
-    *(double *)argument += (double)shard->rows;
-}
-
 static bool has_changed(struct sessions *sessions, struct watched *watched)
 {
-    double rows = 0;
+    struct table_size size;
     struct error error = {0};
-    if (shard_each(sessions->world, sessions->options.engine, watched->store, add_shard, &rows, &error))
+    if (table_measure(sessions->world, sessions->options.engine, watched->store, &size, &error))
         return false;
+    double rows = (double)size.rows;
     double difference = rows > watched->rows ? rows - watched->rows : watched->rows - rows;
     if (difference <= 0.2 * watched->rows + 500)
         return false;

@@ -7,16 +7,15 @@
 #include <string.h>
 #include <strings.h>
 
-static void add_bytes(void *argument, const struct shard_view *shard)
-{
-    *(uint64_t *)argument += shard->bytes;
-}
-
+/* Adds what a store takes. */
 static enum sqlstate store_bytes(struct call *call, uint64_t store, uint64_t *bytes)
 {
     struct catalog *catalog = call->environment->catalog->catalog;
-    return store ? shard_each(catalog->world, catalog->engine, store, add_bytes, bytes, call->error)
-                 : SQLSTATE_OK;
+    struct table_size size = {0};
+    enum sqlstate failed =
+        store ? table_measure(catalog->world, catalog->engine, store, &size, call->error) : SQLSTATE_OK;
+    *bytes += size.bytes;
+    return failed;
 }
 
 static enum sqlstate index_bytes(struct call *call, const struct relation *relation, uint64_t *bytes)

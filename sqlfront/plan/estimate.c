@@ -19,20 +19,15 @@
 
 /* ---- sizes ---- */
 
-static void add_rows(void *argument, const struct shard_view *shard)
-{
-    *(double *)argument += (double)shard->rows;
-}
-
 double relation_rows(struct planner *planner, const struct relation *relation)
 {
     const struct planner_request *request = planner->request;
-    double rows = 0;
+    struct table_size size;
     struct error error = {0};
     if (!request->engine || !relation->store ||
-        shard_each(request->world, request->engine, relation->store, add_rows, &rows, &error))
+        table_measure(request->world, request->engine, relation->store, &size, &error))
         return 1000;
-    return rows < 1 ? 1 : rows;
+    return size.rows < 1 ? 1 : (double)size.rows;
 }
 
 /* ---- the sample ---- */
