@@ -7,8 +7,8 @@
 
 #define LOOK_EVERY_NS 10000000000UL
 /* As PostgreSQL's autovacuum_analyze_scale_factor and _threshold, but that few rows are looked at more seldom. */
-#define CHANGED_SHARE "0.2"
-#define CHANGED_ROWS  "500"
+#define CHANGED_SHARE 0.2
+#define CHANGED_ROWS  500
 /* Tables one core watches at most; those that come later are analyzed by ANALYZE alone. */
 #define WATCHED_MAX 10000
 
@@ -113,7 +113,7 @@ static bool has_changed(struct sessions *sessions, struct watched *watched)
         return false;
     double rows = (double)size.rows;
     double difference = rows > watched->rows ? rows - watched->rows : watched->rows - rows;
-    if (difference <= 0.2 * watched->rows + 500)
+    if (difference <= CHANGED_SHARE * watched->rows + CHANGED_ROWS)
         return false;
     watched->rows = rows;
     return true;
@@ -135,9 +135,9 @@ static void analyze(struct sessions *sessions, const struct watched *watched)
              "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) "
              "c.relnamespace "
              "WHERE c.oid OPERATOR(pg_catalog.=) %u AND c.relkind OPERATOR(pg_catalog.=) 'r' AND "
-             "pg_catalog.abs(%.0f - greatest(c.reltuples, 0)) OPERATOR(pg_catalog.>) " CHANGED_SHARE
-             " * greatest(c.reltuples, 0) + " CHANGED_ROWS,
-             watched->relation, watched->rows);
+             "pg_catalog.abs(%.0f - greatest(c.reltuples, 0)) OPERATOR(pg_catalog.>) %g "
+             "* greatest(c.reltuples, 0) + %d",
+             watched->relation, watched->rows, CHANGED_SHARE, CHANGED_ROWS);
     if (!session_open(sessions, scope, &options, &session, &error)) {
         if (strcmp(settings_get(&session->settings, "autovacuum"), "on") == 0 &&
             !session_query(session, sql, &error) && reader.text[0] &&

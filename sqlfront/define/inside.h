@@ -153,6 +153,11 @@ enum sqlstate expression_store(struct work *work, const Node *tree, const struct
                                const struct type *type, int32_t modifier, const char **text,
                                struct expression **bound, struct error *error);
 
+/* A bound expression over a relation (NULL = none) as SQL; `flags` as expression_deparse() takes them. */
+enum sqlstate bound_text(struct catalog_view *view, struct scope *scope, const struct expression *bound,
+                         const struct relation *relation, unsigned flags, const char **text,
+                         struct error *error);
+
 /* ---- constraints and indexes ---- */
 
 /* Adds a constraint (any kind) to a table that is there; `validate`: look at the rows, too. */

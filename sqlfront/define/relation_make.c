@@ -359,30 +359,10 @@ enum sqlstate expression_store(struct work *work, const Node *tree, const struct
                                struct expression **bound, struct error *error)
 {
     struct binder_request binder = work_binder(work);
-    struct query shell = {0};
-    struct range range = {0};
     enum sqlstate failed =
         bind_expression(&binder, (const struct Node *)tree, relation, type, modifier, bound, error);
-    if (failed)
-        return failed;
-    if (relation) { /* a query of one range, so that columns have their names */
-        struct range_column *columns =
-            scope_alloc_zeroed(work->scope, (relation->columns + 1) * sizeof *columns);
-        for (uint32_t c = 0; c < relation->columns; c++)
-            if (!relation->column[c].dropped)
-                columns[c] = (struct range_column){.name = relation->column[c].name,
-                                                   .type = relation->column[c].type,
-                                                   .modifier = relation->column[c].modifier,
-                                                   .collation = relation->column[c].collation};
-        range = (struct range){.kind = RANGE_RELATION,
-                               .name = relation->name,
-                               .columns = relation->columns,
-                               .column = columns,
-                               .relation = relation};
-        shell.ranges = 1;
-        shell.range = &range;
-    }
-    return expression_deparse(work->view, work->scope, *bound, &shell, false, DEPARSE_STORED, text, error);
+    return failed ? failed
+                  : bound_text(work->view, work->scope, *bound, relation, DEPARSE_STORED, text, error);
 }
 
 /* Relations in a default go by number: `'name'::regclass` becomes `'number'::regclass`. */

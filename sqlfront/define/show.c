@@ -16,21 +16,20 @@ static enum sqlstate query_show(struct binder_request *binder, const struct sql_
     return failed ? failed : query_deparse(binder->view, binder->scope, query, flags, shown, error);
 }
 
-static enum sqlstate expression_show(struct binder_request *binder, const struct sql_kept *kept,
-                                     unsigned flags, const char **shown, struct error *error)
+enum sqlstate bound_text(struct catalog_view *view, struct scope *scope, const struct expression *bound,
+                         const struct relation *relation, unsigned flags, const char **text,
+                         struct error *error)
 {
-    const struct relation *relation = kept->relation;
     struct range range = {0};
     struct query shell = {.range = &range};
-    struct expression *bound;
-    if (relation) {
-        struct range_column *columns =
-            scope_alloc_zeroed(binder->scope, (relation->columns + 1) * sizeof *columns);
+    if (relation) { /* a query of one range, so that columns have their names */
+        struct range_column *columns = scope_alloc_zeroed(scope, (relation->columns + 1) * sizeof *columns);
         for (uint32_t c = 0; c < relation->columns; c++)
             if (!relation->column[c].dropped)
                 columns[c] = (struct range_column){.name = relation->column[c].name,
                                                    .type = relation->column[c].type,
-                                                   .modifier = relation->column[c].modifier};
+                                                   .modifier = relation->column[c].modifier,
+                                                   .collation = relation->column[c].collation};
         range = (struct range){.kind = RANGE_RELATION,
                                .name = relation->name,
                                .columns = relation->columns,
@@ -38,10 +37,16 @@ static enum sqlstate expression_show(struct binder_request *binder, const struct
                                .relation = relation};
         shell.ranges = 1;
     }
-    enum sqlstate failed = bind_expression_text(binder, kept->text, relation, NULL, -1, &bound, error);
-    return failed
-               ? failed
-               : expression_deparse(binder->view, binder->scope, bound, &shell, false, flags, shown, error);
+    return expression_deparse(view, scope, bound, &shell, false, flags, text, error);
+}
+
+static enum sqlstate expression_show(struct binder_request *binder, const struct sql_kept *kept,
+                                     unsigned flags, const char **shown, struct error *error)
+{
+    struct expression *bound;
+    enum sqlstate failed = bind_expression_text(binder, kept->text, kept->relation, NULL, -1, &bound, error);
+    return failed ? failed
+                  : bound_text(binder->view, binder->scope, bound, kept->relation, flags, shown, error);
 }
 
 enum sqlstate define_show(struct environment *environment, struct scope *scope, const struct sql_kept *kept,
