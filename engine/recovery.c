@@ -4,140 +4,103 @@
  * which SCN, and what they took back themselves; and it keeps the few effects on the directory of shards, which are
  * applied first, so that it is known which shards there are. Pass two, on every core at once, applies the committed effects of
  * its shards. Between the passes the book of commits does not change, so all cores read it. */
-#include "base/check.h"
+#include "engine/recovery.h"
+
 #include "base/log.h"
 #include "base/scope.h"
-#include "engine/inside.h"
-#include "engine/record.h"
 #include "engine/row/row.h"
 #include "engine/volume_root.h"
 
-#include <stdio.h>
-
 /* Records between two yields of a pass. */
 #define RECORDS_PER_YIELD 256
-/* Of keys and rows gathered before they are applied: those of short rows. */
-#define WAITING_BYTES (64 * 1024)
-
-struct undone {
-    struct undone *next;
-    uint64_t shard;
-    uint32_t above, upto;
-};
-
-/* A transaction in the book. */
-struct booked {
-    uint64_t scn; /* SCN_NONE: no commit was found */
-    uint64_t effects;
-    struct undone *undone;
-};
+/* Of the node's memory effects may take this share between the passes: they do so while pages and histories are small. */
+#define KEPT_SHARE 4
 
 /* An effect on the directory, kept from pass one. */
-struct kept {
-    struct kept *next;
-    uint64_t transaction;
+struct directory_effect {
+    struct directory_effect *next;
+    const struct booked *booked;
     struct record_effect record;
-};
-
-struct recovery {
-    struct scope *scope;
-    struct map book; /* transaction -> struct booked */
-    struct kept *first_kept, **last_kept;
-    uint64_t from; /* where reading begins */
-    uint64_t last_scn;
-    uint64_t commits;
 };
 
 struct pass {
     struct engine_core *core;
     struct recovery *recovery;
-    uint64_t records;
-    uint64_t applied;
-    uint64_t started_ns, told_ns;
-    const char *name;
-    /* pass two: a row that comes in parts */
-    struct scope *parts_scope;
-    uint64_t parts_transaction, parts_shard;
-    uint32_t parts_number;
-    uint8_t *parts;
-    uint64_t parts_bytes;
-    /* pass two: effects that wait for others, so that all are brought back together */
-    struct row_recovered waiting[ROW_RECOVERED_MAX];
-    size_t waiting_count, waiting_bytes;
-    uint8_t waiting_room[WAITING_BYTES]; /* their keys and rows */
+    struct progress progress;
+    /* the last record's, for the next one is mostly of the same */
+    uint64_t transaction;
+    struct booked *booked;
 };
 
-static enum sqlstate impossible(uint64_t position, const struct log_record *record, struct error *error)
+enum sqlstate recovery_impossible(uint64_t position, uint32_t kind, struct error *error)
 {
     return error_set(error, SQLSTATE_DATA_CORRUPTED,
-                     "log record of kind %u at position %llu holds impossible content", record->kind,
+                     "log record of kind %u at position %llu holds impossible content", kind,
                      (unsigned long long)position);
 }
 
-/* Every few seconds: how far, how fast, how long still. */
-static void tell_progress(struct pass *pass, uint64_t position)
+struct progress progress_begin(struct world *world, const char *name)
 {
-    struct engine_core *core = pass->core;
-    if (++pass->records % RECORDS_PER_YIELD == 0)
-        fiber_yield(core->world->scheduler);
-    uint64_t now = core->world->now_ns;
-    if (now - pass->told_ns < 2000000000ull)
-        return;
-    pass->told_ns = now;
-    uint64_t from = pass->recovery->from, end = core->engine->log_state.end;
-    double done = end > from ? (double)(position - from) / (double)(end - from) : 1;
-    double seconds = (double)(now - pass->started_ns) / 1e9;
-    log_line(core->world, LOG_INFO, "recovery_progress", "%s: %.0f %% of the log, %.0f MB/s, %.0f s left",
-             pass->name, done * 100, (double)(position - from) / 1e6 / seconds,
-             done > 0 ? seconds / done - seconds : 0);
+    return (struct progress){
+        .world = world, .name = name, .started_ns = world->now_ns, .told_ns = world->now_ns};
 }
 
-static struct pass *pass_open(struct engine_core *core, struct scope *scope, const char *name)
+void progress_tell(struct progress *progress, uint64_t bytes, uint64_t bytes_all)
 {
-    struct pass *pass = scope_alloc_zeroed(scope, sizeof *pass);
-    pass->core = core;
-    pass->recovery = core->engine->recovery;
-    pass->name = name;
-    pass->started_ns = pass->told_ns = core->world->now_ns;
-    return pass;
+    struct world *world = progress->world;
+    if (++progress->records % RECORDS_PER_YIELD)
+        return;
+    fiber_yield(world->scheduler);
+    uint64_t now = world->now_ns;
+    if (now - progress->told_ns < 2000000000ull)
+        return;
+    progress->told_ns = now;
+    double done = bytes_all > bytes ? (double)bytes / (double)bytes_all : 1;
+    double seconds = (double)(now - progress->started_ns) / 1e9;
+    log_line(world, LOG_INFO, "recovery_progress", "%s: %.0f %% of the log, %.0f MB/s, %.0f s left",
+             progress->name, done * 100, (double)bytes / 1e6 / seconds,
+             done > 0 ? seconds / done - seconds : 0);
 }
 
 /* ---- pass one ---- */
 
-static struct booked *book(struct recovery *recovery, uint64_t transaction, struct error *error)
+static struct booked *book(struct pass *pass, uint64_t transaction, struct error *error)
 {
+    struct recovery *recovery = pass->recovery;
+    if (pass->booked && pass->transaction == transaction)
+        return pass->booked;
     struct booked *booked = map_find_number(&recovery->book, transaction);
-    if (booked)
-        return booked;
-    booked = scope_alloc_zeroed(recovery->scope, sizeof *booked);
-    return map_put_number(&recovery->book, transaction, booked, NULL, error) ? NULL : booked;
+    if (!booked) {
+        booked = scope_alloc_zeroed(recovery->scope, sizeof *booked);
+        if (map_put_number(&recovery->book, transaction, booked, NULL, error))
+            return NULL;
+    }
+    pass->transaction = transaction;
+    pass->booked = booked;
+    return booked;
 }
 
-static void keep_directory_effect(struct recovery *recovery, const struct log_record *record,
+static void keep_directory_effect(struct recovery *recovery, const struct booked *booked,
                                   const struct record_effect *effect)
 {
-    struct kept *kept = scope_alloc(recovery->scope, sizeof *kept);
-    *kept = (struct kept){.transaction = record->transaction, .record = *effect};
+    struct directory_effect *kept = scope_alloc(recovery->scope, sizeof *kept);
+    *kept = (struct directory_effect){.booked = booked, .record = *effect};
     struct effect *copy = &kept->record.effect;
     if (copy->key.size)
         copy->key.data = scope_copy(recovery->scope, copy->key.data, copy->key.size);
     if (copy->row.size)
         copy->row.data = scope_copy(recovery->scope, copy->row.data, copy->row.size);
-    *recovery->last_kept = kept;
-    recovery->last_kept = &kept->next;
+    *recovery->last_effect = kept;
+    recovery->last_effect = &kept->next;
 }
 
 static enum sqlstate read_commit(struct recovery *recovery, uint64_t position,
-                                 const struct log_record *record, struct error *error)
+                                 const struct log_record *record, struct booked *booked, struct error *error)
 {
     struct record_commit commit;
-    if (!record_commit_read(record->payload, &commit))
-        return impossible(position, record, error);
-    struct booked *booked = book(recovery, record->transaction, error);
-    if (!booked)
-        return error->state;
-    if (booked->scn != SCN_NONE || commit.scn <= recovery->last_scn)
-        return impossible(position, record, error);
+    if (!record_commit_read(record->payload, &commit) || booked->scn != SCN_NONE ||
+        commit.scn <= recovery->last_scn)
+        return recovery_impossible(position, record->kind, error);
     booked->scn = commit.scn;
     booked->effects =
         commit.effects - booked->effects; /* those missing; judged when the checkpoints are known */
@@ -146,58 +109,55 @@ static enum sqlstate read_commit(struct recovery *recovery, uint64_t position,
     return SQLSTATE_OK;
 }
 
-static enum sqlstate visit_one(void *argument, uint64_t position, const struct log_record *record,
-                               struct error *error)
+static enum sqlstate read_effect(struct recovery *recovery, uint64_t position,
+                                 const struct log_record *record, struct booked *booked, struct error *error)
+{
+    struct record_effect effect;
+    booked->effects++;
+    if (record->topic != SHARD_DIRECTORY)
+        return kept_log_add(&recovery->kept, position, record, booked, error);
+    if (!record_effect_read(record->payload, &effect))
+        return recovery_impossible(position, record->kind, error);
+    keep_directory_effect(recovery, booked, &effect);
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate read_undo(struct recovery *recovery, uint64_t position, const struct log_record *record,
+                               struct booked *booked, struct error *error)
+{
+    struct record_undo undo;
+    if (!record_undo_read(record->payload, &undo))
+        return recovery_impossible(position, record->kind, error);
+    struct undone *undone = scope_alloc(recovery->scope, sizeof *undone);
+    *undone = (struct undone){booked->undone, record->topic, undo.above, undo.upto};
+    booked->undone = undone;
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate visit(void *argument, uint64_t position, const struct log_record *record,
+                           struct error *error)
 {
     struct pass *pass = argument;
     struct recovery *recovery = pass->recovery;
-    struct booked *booked;
-    struct record_effect effect;
-    struct record_undo undo;
-    tell_progress(pass, position);
+    progress_tell(&pass->progress, position - recovery->from,
+                  pass->core->engine->log_state.end - recovery->from);
+    struct booked *booked = book(pass, record->transaction, error);
+    if (!booked)
+        return error->state;
     switch (record->kind) {
     case RECORD_COMMIT:
-        return read_commit(recovery, position, record, error);
+        return read_commit(recovery, position, record, booked, error);
     case RECORD_EFFECT:
-        if (!record_effect_read(record->payload, &effect))
-            return impossible(position, record, error);
-        booked = book(recovery, record->transaction, error);
-        if (!booked)
-            return error->state;
-        booked->effects++;
-        if (record->topic == SHARD_DIRECTORY)
-            keep_directory_effect(recovery, record, &effect);
-        return SQLSTATE_OK;
-    case RECORD_UNDO:
-        booked = book(recovery, record->transaction, error);
-        if (!booked)
-            return error->state;
-        if (!record_undo_read(record->payload, &undo))
-            return impossible(position, record, error);
-        struct undone *undone = scope_alloc(recovery->scope, sizeof *undone);
-        *undone = (struct undone){booked->undone, record->topic, undo.above, undo.upto};
-        booked->undone = undone;
-        return SQLSTATE_OK;
+        return read_effect(recovery, position, record, booked, error);
     case RECORD_PART:
+        return kept_log_add(&recovery->kept, position, record, booked, error);
+    case RECORD_UNDO:
+        return read_undo(recovery, position, record, booked, error);
     case RECORD_ABORT:
         return SQLSTATE_OK;
     default:
-        return impossible(position, record, error);
+        return recovery_impossible(position, record->kind, error);
     }
-}
-
-static bool is_undone(const struct booked *booked, uint64_t shard, uint32_t number)
-{
-    for (const struct undone *undone = booked->undone; undone; undone = undone->next)
-        if (undone->shard == shard && number > undone->above && number <= undone->upto)
-            return true;
-    return false;
-}
-
-static enum sqlstate apply(struct engine_core *core, const struct row_recovered *effects, size_t count,
-                           struct error *error)
-{
-    return row_stores_recover(effects, count, core->engine->recovery->last_scn, error);
 }
 
 static enum sqlstate apply_directory(struct engine_core *core, struct error *error)
@@ -205,12 +165,11 @@ static enum sqlstate apply_directory(struct engine_core *core, struct error *err
     struct recovery *recovery = core->engine->recovery;
     struct shard *directory = shard_by_number(core, SHARD_DIRECTORY);
     uint64_t checkpoint = directory->volume->checkpoint_scn;
-    for (const struct kept *kept = recovery->first_kept; kept; kept = kept->next) {
-        const struct booked *booked = map_find_number(&recovery->book, kept->transaction);
-        if (booked->scn <= checkpoint || is_undone(booked, SHARD_DIRECTORY, kept->record.number))
+    for (const struct directory_effect *kept = recovery->first_effect; kept; kept = kept->next) {
+        if (booked_is_void(kept->booked, SHARD_DIRECTORY, kept->record.number, checkpoint))
             continue;
-        const struct row_recovered effect = {directory->store, kept->record.effect, booked->scn};
-        enum sqlstate failed = apply(core, &effect, 1, error);
+        const struct row_recovered effect = {directory->store, kept->record.effect, kept->booked->scn};
+        enum sqlstate failed = row_stores_recover(&effect, 1, recovery->last_scn, error);
         if (failed)
             return failed;
     }
@@ -244,9 +203,10 @@ enum sqlstate recovery_read(struct engine_core *core, struct error *error)
     struct recovery *recovery = scope_alloc_zeroed(scope, sizeof *recovery);
     struct map_seed seed;
     recovery->scope = scope;
-    recovery->last_kept = &recovery->first_kept;
+    recovery->last_effect = &recovery->first_effect;
     world_random(core->world, &seed, sizeof seed);
     map_init(&recovery->book, MAP_OF_NUMBERS, scope, seed);
+    kept_log_init(&recovery->kept, scope, core->options.memory_bytes / KEPT_SHARE, seed);
     recovery->from = engine->log_state.end;
     for (uint32_t i = 0; i < core->world->cores; i++) {
         if (engine->replay_from[i] < recovery->from)
@@ -256,8 +216,9 @@ enum sqlstate recovery_read(struct engine_core *core, struct error *error)
         recovery->from =
             engine->log_state.first; /* a volume that never saw a checkpoint needs all there is */
     engine->recovery = recovery;
-    struct pass *pass = pass_open(core, scope, "reading commits");
-    const struct log_visitor visitor = {.visit = visit_one, .argument = pass};
+    struct pass pass = {
+        .core = core, .recovery = recovery, .progress = progress_begin(core->world, "reading commits")};
+    const struct log_visitor visitor = {.visit = visit, .argument = &pass};
     enum sqlstate failed =
         node_log_replay(core->world, core->scope, engine->log, recovery->from, &visitor, error);
     if (!failed)
@@ -270,149 +231,12 @@ enum sqlstate recovery_read(struct engine_core *core, struct error *error)
     if (!failed)
         log_line(core->world, LOG_INFO, "recovery_read",
                  "the log holds %llu records, %llu commits, up to SCN %llu",
-                 (unsigned long long)pass->records, (unsigned long long)recovery->commits,
+                 (unsigned long long)pass.progress.records, (unsigned long long)recovery->commits,
                  (unsigned long long)recovery->last_scn);
     return failed;
 }
 
-/* ---- pass two ---- */
-
-static enum sqlstate apply_waiting(struct pass *pass, struct error *error)
-{
-    size_t count = pass->waiting_count;
-    pass->waiting_count = pass->waiting_bytes = 0;
-    pass->applied += count;
-    return count ? apply(pass->core, pass->waiting, count, error) : SQLSTATE_OK;
-}
-
-static struct bytes keep_waiting(struct pass *pass, struct bytes bytes)
-{
-    uint8_t *to = pass->waiting_room + pass->waiting_bytes;
-    if (bytes.size)
-        memcpy(to, bytes.data, bytes.size);
-    pass->waiting_bytes += bytes.size;
-    return bytes_of(to, bytes.size);
-}
-
-/* What is too large to wait is applied at once, behind those that do. */
-static enum sqlstate apply_soon(struct pass *pass, struct row_recovered *effect, struct error *error)
-{
-    size_t bytes = effect->effect.key.size + effect->effect.row.size;
-    enum sqlstate failed = SQLSTATE_OK;
-    if (pass->waiting_count == ROW_RECOVERED_MAX || bytes > WAITING_BYTES - pass->waiting_bytes)
-        failed = apply_waiting(pass, error);
-    if (failed)
-        return failed;
-    if (bytes > WAITING_BYTES) {
-        pass->applied++;
-        return apply(pass->core, effect, 1, error);
-    }
-    effect->effect.key = keep_waiting(pass, effect->effect.key);
-    effect->effect.row = keep_waiting(pass, effect->effect.row);
-    pass->waiting[pass->waiting_count++] = *effect;
-    return SQLSTATE_OK;
-}
-
-/* The commit an effect belongs to if it is to be applied to a shard of this core, else NULL. */
-static const struct booked *wanted(struct pass *pass, const struct log_record *record, uint32_t number,
-                                   struct shard **shard)
-{
-    *shard = shard_by_number(pass->core, record->topic);
-    if (!*shard || record->topic == SHARD_DIRECTORY || !(*shard)->volume)
-        return NULL;
-    const struct booked *booked = map_find_number(&pass->recovery->book, record->transaction);
-    if (!booked || booked->scn <= (*shard)->volume->checkpoint_scn ||
-        is_undone(booked, record->topic, number))
-        return NULL;
-    return booked;
-}
-
-static enum sqlstate gather_part(struct pass *pass, uint64_t position, const struct log_record *record,
-                                 struct error *error)
-{
-    struct record_part part;
-    struct shard *shard;
-    if (!record_part_read(record->payload, &part))
-        return impossible(position, record, error);
-    if (!wanted(pass, record, part.number, &shard))
-        return SQLSTATE_OK;
-    bool goes_on = pass->parts_scope && pass->parts_transaction == record->transaction &&
-                   pass->parts_shard == record->topic && pass->parts_number == part.number;
-    if (!goes_on || part.offset == 0) {
-        if (part.offset != 0)
-            return impossible(position, record, error);
-        if (pass->parts_scope)
-            scope_close(pass->parts_scope);
-        pass->parts_scope = scope_open(pass->core->scope, "parts");
-        pass->parts_transaction = record->transaction;
-        pass->parts_shard = record->topic;
-        pass->parts_number = part.number;
-        pass->parts_bytes = 0;
-        pass->parts = NULL;
-    }
-    if (part.offset != pass->parts_bytes)
-        return impossible(position, record, error);
-    /* Grown by doubling: its size is not known before the EFFECT. */
-    uint64_t have = pass->parts ? (uint64_t)LOG_PAYLOAD_BYTES_MAX : 0;
-    while (have && have < pass->parts_bytes)
-        have *= 2;
-    uint64_t need = pass->parts_bytes + part.piece.size;
-    if (need > have) {
-        uint64_t room = have ? have : LOG_PAYLOAD_BYTES_MAX;
-        while (room < need)
-            room *= 2;
-        void *grown;
-        enum sqlstate failed = scope_alloc_large(pass->parts_scope, room, 16, &grown, error);
-        if (failed)
-            return failed;
-        if (pass->parts) {
-            memcpy(grown, pass->parts, pass->parts_bytes);
-            scope_free_large(pass->parts_scope, pass->parts);
-        }
-        pass->parts = grown;
-    }
-    memcpy(pass->parts + pass->parts_bytes, part.piece.data, part.piece.size);
-    pass->parts_bytes = need;
-    return SQLSTATE_OK;
-}
-
-static enum sqlstate apply_record(struct pass *pass, uint64_t position, const struct log_record *record,
-                                  struct error *error)
-{
-    struct record_effect effect;
-    struct shard *shard;
-    if (!record_effect_read(record->payload, &effect))
-        return impossible(position, record, error);
-    const struct booked *booked = wanted(pass, record, effect.number, &shard);
-    if (!booked)
-        return SQLSTATE_OK;
-    if (effect.row_bytes > effect.effect.row.size) {
-        if (!pass->parts_scope || pass->parts_transaction != record->transaction ||
-            pass->parts_shard != record->topic || pass->parts_number != effect.number ||
-            pass->parts_bytes != effect.row_bytes)
-            return impossible(position, record, error);
-        effect.effect.row = bytes_of(pass->parts, pass->parts_bytes);
-    }
-    struct row_recovered recovered = {shard->store, effect.effect, booked->scn};
-    return apply_soon(pass, &recovered, error);
-}
-
-static enum sqlstate visit_two(void *argument, uint64_t position, const struct log_record *record,
-                               struct error *error)
-{
-    struct pass *pass = argument;
-    struct shard *shard = shard_by_number(pass->core, record->topic);
-    tell_progress(pass, position);
-    if (!shard)
-        return SQLSTATE_OK;
-    if (record->sequence > shard->sequence)
-        shard->sequence = record->sequence;
-    if (record->kind == RECORD_EFFECT)
-        return apply_record(pass, position, record, error);
-    if (record->kind == RECORD_PART)
-        return gather_part(pass, position, record, error);
-    return SQLSTATE_OK;
-}
+/* ---- the shards of a core ---- */
 
 /* Roots of shards that the directory does not know: of tables dropped since, or loaded by a transaction that never committed.
  * Their pages go back. */
@@ -525,25 +349,10 @@ static enum sqlstate open_shards(struct engine_core *core, struct error *error)
 
 enum sqlstate recovery_apply(struct engine_core *core, struct error *error)
 {
-    struct engine *engine = core->engine;
     enum sqlstate failed = open_shards(core, error);
     for (uint32_t i = 0; i < core->volumes && !failed; i++)
         failed = drop_orphans(core, &core->volume[i], error);
-    if (failed)
-        return failed;
-    struct scope *scope = scope_open(core->scope, "applying effects");
-    struct pass *pass = pass_open(core, scope, "applying effects");
-    const struct log_visitor visitor = {.visit = visit_two, .argument = pass};
-    failed = node_log_replay(core->world, core->scope, engine->log, engine->recovery->from, &visitor, error);
-    if (!failed)
-        failed = apply_waiting(pass, error);
-    if (pass->parts_scope)
-        scope_close(pass->parts_scope);
-    if (!failed)
-        log_line(core->world, LOG_INFO, "recovery_applied", "%llu effects were applied in %.1f s",
-                 (unsigned long long)pass->applied, (double)(core->world->now_ns - pass->started_ns) / 1e9);
-    scope_close(scope);
-    return failed;
+    return failed ? failed : reapply(core, error);
 }
 
 void recovery_end(struct engine_core *core)

@@ -201,13 +201,13 @@ MUTATIONS = [
     # ---- recovery
     Mutation(
         'a replay that begins one commit too late',
-        [('engine/recovery.c', '''    if (!booked || booked->scn <= (*shard)->volume->checkpoint_scn ||
-''', '''    if (!booked || booked->scn <= (*shard)->volume->checkpoint_scn + 1 ||
+        [('engine/recovery.h', '''    if (booked->scn <= checkpoint_scn)
+''', '''    if (booked->scn <= checkpoint_scn + 1)
 ''')],
         [('append-mixed', 1, 300, []), ('bank', 1, 300, [])], r'lost|garbage|sum|G|is not there', few=True),
     Mutation(
         'a replay that forgets what was taken back',
-        [('engine/recovery.c', '''        if (undone->shard == shard && number > undone->above && number <= undone->upto)
+        [('engine/recovery.h', '''        if (undone->shard == shard && number > undone->above && number <= undone->upto)
             return true;
 ''', '''        if (undone->shard == shard && number > undone->upto)
             return true;
@@ -215,10 +215,17 @@ MUTATIONS = [
         [('append-committed', 1, 200, []), ('append-mixed', 1, 200, [])], r'.'),
     Mutation(
         'a replay without deletions',
-        [('engine/recovery.c', '''    return apply_soon(''', '''    if (effect.effect.kind == EFFECT_DELETE)
+        [('engine/reapply.c', '''    newest_add(''', '''    if (effect.effect.kind == EFFECT_DELETE)
         return SQLSTATE_OK;
-    return apply_soon(''')],
+    newest_add(''')],
         [('queue', 1, 200, [])], r'queue'),
+    Mutation(
+        'a replay of the first version of a row instead of the last',
+        [('engine/newest.c', '''    bool read = record_effect_read(bytes_of(entry->record->payload''', '''    while (entry > newest->entry && entry[-1].head == entry->head &&
+           bytes_compare(key_of(entry[-1].record), key) == 0)
+        entry--;
+    bool read = record_effect_read(bytes_of(entry->record->payload''')],
+        [('append-mixed', 1, 200, []), ('bank', 1, 200, [])], r'.', few=True),
     # ---- checkpoints and pages
     Mutation(
         'a checkpoint that forgets deletions',

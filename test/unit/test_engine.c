@@ -687,6 +687,76 @@ START_TEST(rows_larger_than_pages_and_records_come_back_whole)
 }
 END_TEST
 
+/* ---- a log larger than what recovery keeps of it ---- */
+
+#define LONG_ROUNDS 20
+#define LONG_BYTES  600000
+#define SHORT_ROWS  300
+
+static void put_long(struct transaction *t, uint64_t table, uint64_t number, int content)
+{
+    struct error error;
+    uint8_t room[8];
+    bool done;
+    uint8_t *row = malloc(LONG_BYTES);
+    memset(row, content, LONG_BYTES);
+    must(row_insert(t, table, number_key(number, room), bytes_of(row, LONG_BYTES), &done, &error), &error);
+    ck_assert(done);
+    free(row);
+}
+
+/* The log gets ten times what recovery keeps in memory, with long rows everywhere, so that one lies across the limit. */
+static void long_log(struct stage *stage, struct world *world, struct scope *scope)
+{
+    create(stage, world, scope, 1, TABLE_ROW);
+    create(stage, world, scope, 2, TABLE_ROW);
+    for (uint64_t i = 0; i < LONG_ROUNDS; i++) {
+        struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+        char row[40];
+        put_long(t, 1 + i % 2, i, 'a' + (int)i);
+        for (uint64_t n = 1000; n < 1000 + SHORT_ROWS; n++) {
+            snprintf(row, sizeof row, "%llu of round %llu", (unsigned long long)n, (unsigned long long)i);
+            ck_assert(i ? update(t, 1 + n % 2, n, row) : insert(t, 1 + n % 2, n, row));
+        }
+        if (i % 3 == 2)
+            ck_assert(delete_row(t, 1 + (i - 1) % 2, i - 1));
+        commit(t);
+    }
+}
+
+static void long_log_after(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    char row[40];
+    for (uint64_t i = 0; i < LONG_ROUNDS; i++) {
+        const char *found = get(t, scope, 1 + i % 2, i);
+        bool deleted = i % 3 == 1 && i + 1 < LONG_ROUNDS;
+        ck_assert_uint_eq(strlen(found), deleted ? 0 : LONG_BYTES);
+        ck_assert(deleted || (found[0] == 'a' + (int)i && found[LONG_BYTES - 1] == 'a' + (int)i));
+    }
+    for (uint64_t n = 1000; n < 1000 + SHORT_ROWS; n++) {
+        snprintf(row, sizeof row, "%llu of round %d", (unsigned long long)n, LONG_ROUNDS - 1);
+        ck_assert_str_eq(get(t, scope, 1 + n % 2, n), row);
+    }
+    commit(t);
+    verify(stage, world);
+}
+
+START_TEST(a_log_larger_than_what_recovery_keeps_of_it_comes_back_whole)
+{
+    for (uint32_t cores = 1; cores <= 2; cores++) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        stage.options.memory_bytes = 6 << 20;
+        stage.options.checkpoint_log_bytes = 1 << 30;
+        play(&stage, long_log, true);
+        play(&stage, long_log_after, true);
+        play(&stage, long_log_after, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
 /* ---- waiting ---- */
 
 struct rival {
@@ -957,6 +1027,7 @@ int main(void)
     tcase_add_test(tests, locks_of_rows_that_have_left_memory_still_hold);
     tcase_add_test(tests, a_table_loaded_in_bulk_is_there_after_its_commit_and_only_then);
     tcase_add_test(tests, rows_larger_than_pages_and_records_come_back_whole);
+    tcase_add_test(tests, a_log_larger_than_what_recovery_keeps_of_it_comes_back_whole);
     tcase_add_test(tests, a_deadlock_over_cores_ends_within_50_ms_with_one_victim);
     tcase_add_test(tests, shards_are_moved_and_split_while_money_moves_through_them);
     return unit_run(tests);
