@@ -2,25 +2,15 @@
 
 import json
 import os
-import shutil
 import subprocess
 
+from . import node
 from .servers import Subject
-
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "duckdb")
 
 
 def install():
     """Whether DuckDB is there, or could be installed."""
-    if os.path.isdir(os.path.join(HERE, "node_modules", "@duckdb", "node-api")):
-        return True
-    if not shutil.which("npm"):
-        subprocess.run([os.path.join(HERE, "..", "..", "tool", "install"), "npm"], check=False)
-    if not shutil.which("npm"):
-        return False
-    done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=False, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL)
-    return done.returncode == 0
+    return node.install("duckdb", "@duckdb/node-api")
 
 
 class DuckDB(Subject):
@@ -31,7 +21,7 @@ class DuckDB(Subject):
     def __init__(self, directory, options):
         self.database = os.path.join(directory, "duck.db")
         self.process = subprocess.Popen(
-            ["node", os.path.join(HERE, "duck.mjs"), self.database, str(options.cores), f"{options.memory}MB"],
+            ["node", os.path.join(node.folder("duckdb"), "duck.mjs"), self.database, str(options.cores), f"{options.memory}MB"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, statement):

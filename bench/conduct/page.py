@@ -7,7 +7,7 @@ from . import figures
 from .rounds import OURS
 from .table import NAMES
 
-COLOURS = {"synod": "#0072b2", "postgresql": "#d55e00", "duckdb": "#009e73", "sqlite": "#cc79a7"}
+COLOURS = {"synod": "#0072b2", "postgresql": "#d55e00", "duckdb": "#009e73", "sqlite": "#cc79a7", "fastify": "#e69f00"}
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #8884}h3{font-size:1rem;margin-bottom:.2rem}
 table{border-collapse:collapse;font-size:13px}td,th{padding:.15rem .6rem;text-align:right;border-bottom:1px solid #8883}

@@ -1,9 +1,10 @@
 """The REST interface: point statements over HTTP/1.1 and HTTP/2 inside TLS, and an export as lines of JSON.
 
-PostgreSQL has no such door. Beside it stand its own protocol with prepared statements (pgbench) and COPY TO STDOUT (psql), inside
-TLS as well: what an application would use there."""
+PostgreSQL has no such door. Beside it stand a service as applications write it (service.py: fastify and pg, the same requests),
+PostgreSQL's own protocol with prepared statements (pgbench) and COPY TO STDOUT (psql), all inside TLS."""
 
 import base64
+import contextlib
 import copy
 import json
 import os
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 
-from . import pgbench, servers
+from . import pgbench, servers, service
 from .rounds import Bench, Case
 
 POINT = "select abalance from pgbench_accounts where aid = $1"
@@ -84,17 +85,22 @@ def microseconds(said, part):
     return float(found[1]) * {"us": 1, "ms": 1e3, "s": 1e6}[found[2]]
 
 
-def by_h2load(server, clients, seconds, directory, key):
-    """The same statement with each request: h2load sends one body."""
-    body = os.path.join(directory, "body.json")
+def by_h2load(server, clients, streams, seconds, directory, key, statement):
+    """The same statement with each request: h2load sends one body. `streams` at once on each connection."""
+    body, log = (os.path.join(directory, name) for name in ("body.json", "h2load.log"))
     with open(body, "w", encoding="ascii") as file:
-        json.dump({"sql": POINT, "params": [4711]}, file)
-    said = run(["h2load", "-t", str(min(2, clients)), "-c", str(clients), "-m", "1", "-D", str(max(1, round(seconds))),
+        json.dump({**statement, "params": [4711]}, file)
+    if os.path.exists(log):
+        os.remove(log)
+    said = run(["h2load", "-t", str(min(2, clients)), "-c", str(clients), "-m", str(streams), "-D", str(max(1, round(seconds))),
                 "-d", body, "-H", "content-type: application/json", "-H", f"authorization: Bearer {key}",
-                address(server) + "/v1/statements"])
+                f"--log-file={log}", address(server) + "/v1/statements"])
     if number(r"status codes: \d+ 2xx, \d+ 3xx, (\d+) 4xx", said) or number(r"4xx, (\d+) 5xx", said):
         raise RuntimeError(f"h2load: {said[-500:]}")
-    return {"value": number(r"finished in [\d.]+m?s, ([\d.]+) req/s", said), "operations": number(r"status codes: (\d+) 2xx", said)}
+    with open(log, encoding="ascii") as file:
+        took = sorted(int(line.split()[2]) for line in file)
+    return {"value": number(r"finished in [\d.]+m?s, ([\d.]+) req/s", said), "operations": number(r"status codes: (\d+) 2xx", said),
+            "p50_us": took[len(took) // 2], "p99_us": took[len(took) * 99 // 100]}
 
 
 def served(server):
@@ -118,31 +124,73 @@ def work(bench):
                 if not served(synod):
                     return bench.leave_out("rest", "this build does not serve it")
         inside.each(started, lambda server: pgbench.fill(server, options.scale))
-        key = None
+        keys = {}
         if synod:
             with inside.awake(synod):
-                key = ask(synod, "/v1/api-keys", {"name": "bench"})["api_key"]
-        points(inside, started, directory, key)
-        export(inside, started, key)
+                keys["synod"] = ask(synod, "/v1/api-keys", {"name": "bench"})["api_key"]
+        with beside(inside, started, directory) as subjects:
+            keys.update((subject.name, subject.token) for subject in subjects if subject.name == "fastify")
+            points(inside, subjects, directory, keys)
+        export(inside, started, keys.get("synod"))
     bench.noisy += inside.noisy
     bench.wrong += inside.wrong
     return None
 
 
-def points(bench, started, directory, key):
+@contextlib.contextmanager
+def beside(bench, started, directory):
+    """The servers, and the service in front of PostgreSQL where its packages can be had."""
+    postgres = next((server for server in started if server.name == "postgresql"), None)
+    if not postgres:
+        yield started
+        return
+    if not service.install():
+        bench.leave_out("rest", "the service in front of PostgreSQL: its npm packages are not there")
+        yield started
+        return
+    with bench.awake(postgres):
+        other = service.Service(directory, bench.options, postgres)
+    other.pause()
+    try:
+        yield [*started, other]
+    finally:
+        other.close()
+
+
+# Program, connections, streams of each; how the case is called.
+SHAPES = [
+    ("wrk", 8, 1, "HTTP/1.1 by wrk, 8 connections"),
+    ("wrk", 32, 1, "HTTP/1.1 by wrk, 32 connections"),
+    ("h2load", 1, 1, "HTTP/2 by h2load, 1 stream"),
+    ("h2load", 32, 1, "HTTP/2 by h2load, 32 connections"),
+    ("h2load", 16, 16, "HTTP/2 by h2load, 16 connections x 16 streams"),
+]
+
+
+def points(bench, subjects, directory, keys):
     seconds, rows = bench.options.seconds, bench.options.scale * 100_000
-    for program, said in (("wrk", "HTTP/1.1 by wrk"), ("h2load", "HTTP/2 by h2load")):
+    statements = {subject.name: {"sql": POINT} for subject in subjects}
+    answers = {}
+    for subject in subjects:
+        if subject.name in keys:
+            with bench.awake(subject):
+                if subject.name == "synod":
+                    statements["synod"] = {"prepared": ask(subject, "/v1/prepared", {"sql": POINT}, keys["synod"])["prepared_id"]}
+                given = ask(subject, "/v1/statements", {**statements[subject.name], "params": [4711]}, keys[subject.name])
+                answers[subject.name] = str(given["rows"])
+    bench.same("REST: a point SELECT", answers)
+    for program, clients, streams, said in SHAPES:
         if not shutil.which(program):
             continue
-        for clients in (8, 32):
-            def measure(server, program=program, clients=clients):
-                if server.name != "synod":
-                    return pgbench.play(server, "select-only", clients, "prepared", seconds)
-                if program == "wrk":
-                    return by_wrk(server, clients, seconds, directory, key, rows)
-                return by_h2load(server, clients, seconds, directory, key)
-            bench.compare(Case("rest", f"point SELECT, {said}, {clients} connections (PostgreSQL: its own protocol, TLS)", "/s",
-                               axes={"script": program, "clients": clients}), started, measure)
+
+        def measure(subject, program=program, clients=clients, streams=streams):
+            if subject.name not in keys:
+                return pgbench.play(subject, "select-only", clients * streams, "prepared", seconds)
+            if program == "wrk":
+                return by_wrk(subject, clients, seconds, directory, keys[subject.name], rows)
+            return by_h2load(subject, clients, streams, seconds, directory, keys[subject.name], statements[subject.name])
+        bench.compare(Case("rest", f"point SELECT, {said} (fastify: pg before PostgreSQL; PostgreSQL: its own protocol, TLS)", "/s",
+                           axes={"script": program, "clients": clients * streams}), subjects, measure)
 
 
 def export(bench, started, key):

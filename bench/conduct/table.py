@@ -4,7 +4,7 @@ from . import figures, summary
 from .rounds import OURS
 
 LOST_BELOW = 0.97  # of a ratio; what lies between is alike
-NAMES = {"synod": "Synod", "postgresql": "PostgreSQL", "duckdb": "DuckDB", "sqlite": "SQLite"}
+NAMES = {"synod": "Synod", "postgresql": "PostgreSQL", "duckdb": "DuckDB", "sqlite": "SQLite", "fastify": "fastify + pg + PostgreSQL"}
 
 
 def markdown(found):
