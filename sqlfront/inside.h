@@ -204,6 +204,7 @@ struct session {
     struct known_role *known_roles; /* those that settings have named */
     struct environment environment;
     struct settings settings;
+    uint64_t new_as_of; /* settings.changes when they were as at the start */
     struct choices choices;
     struct scope *zone_scope; /* of a time zone made of a rule; NULL = none */
     /* work_mem, the same times hash_mem_multiplier, temp_file_limit (0 = none), in bytes */
@@ -232,7 +233,8 @@ struct session {
 
     /* statement.c */
     struct map prepared, portals, kept_statements;
-    struct list kept; /* statement.link, longest unused first */
+    uint32_t prepared_from_sql; /* of the prepared ones, those of PREPARE */
+    struct list kept;           /* statement.link, longest unused first */
     uint32_t kept_count;
     uint32_t seen[STATEMENTS_SEEN]; /* checksums of texts that came lately, at their places */
     struct list portals_made;       /* portal.link */

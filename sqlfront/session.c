@@ -536,6 +536,7 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
         return failed;
     }
     session->options.parameters = NULL;
+    session->new_as_of = session->settings.changes;
     settings_report_all(&session->settings);
     *opened = session;
     return SQLSTATE_OK;

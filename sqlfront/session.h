@@ -152,6 +152,10 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
 /* Rolls back what is open and ends the session. Yields. */
 void session_close(struct session *session);
 
+/* Whether DISCARD ALL would change nothing that another client could see: plans are kept, and so is what was prepared by
+ * session_prepare(), which the caller knows of. */
+bool session_is_new(const struct session *session);
+
 /* What a client needs to cancel its statements. */
 void session_identity(const struct session *session, uint32_t *process, uint32_t *key);
 

@@ -619,6 +619,7 @@ enum sqlstate prepared_check(const struct prepared *prepared, const struct recip
 void prepared_drop(struct session *session, struct prepared *prepared)
 {
     map_remove(&session->prepared, bytes_of_text(prepared->name));
+    session->prepared_from_sql -= prepared->from_sql;
     statement_release(session, prepared->statement);
     scope_close(prepared->scope);
 }
@@ -695,6 +696,7 @@ enum sqlstate prepared_make(struct session *session, const char *name, struct st
         scope_close(scope);
         return failed;
     }
+    session->prepared_from_sql += from_sql;
     statement_hold(statement);
     return SQLSTATE_OK;
 }

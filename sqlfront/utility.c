@@ -283,6 +283,12 @@ static enum sqlstate close_run(struct session *session, const ClosePortalStmt *c
     return SQLSTATE_OK;
 }
 
+static void sequences_forget(struct session *session)
+{
+    struct sequence_memory *memory = session->identity.sequences;
+    memory->count = memory->last = 0;
+}
+
 static enum sqlstate discard_run(struct session *session, const DiscardStmt *discard, const char **tag,
                                  struct error *error)
 {
@@ -294,6 +300,7 @@ static enum sqlstate discard_run(struct session *session, const DiscardStmt *dis
         return SQLSTATE_OK;
     case DISCARD_SEQUENCES:
         *tag = "DISCARD SEQUENCES";
+        sequences_forget(session);
         return SQLSTATE_OK;
     case DISCARD_TEMP:
         *tag = "DISCARD TEMP";
@@ -309,10 +316,20 @@ static enum sqlstate discard_run(struct session *session, const DiscardStmt *dis
     failed = settings_set(&session->settings, "session_authorization", NULL, SET_SESSION, error);
     if (!failed)
         failed = settings_reset_all(&session->settings, error);
+    session->new_as_of = failed ? 0 : session->settings.changes;
     prepared_drop_all(session);
+    sequences_forget(session);
     advisory_release_all(session);
     statements_forget(session);
     return failed ? failed : temporary_drop(session, error);
+}
+
+bool session_is_new(const struct session *session)
+{
+    return session->state == TRANSACTION_NONE && session->settings.changes == session->new_as_of &&
+           !session->prepared_from_sql && list_empty(&session->portals_made) &&
+           !session->identity.sequences->count && list_empty(&session->advisory_locks) &&
+           !session->identity.temporary_schema;
 }
 
 enum sqlstate temporary_drop(struct session *session, struct error *error)

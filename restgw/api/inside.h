@@ -536,6 +536,9 @@ enum sqlstate ready_describe(struct rest *rest, struct scope *scope, const char 
 
 /* prepared.c: the statement of that id, prepared in the session: 26000 when nobody here knows the id. Yields. */
 enum sqlstate ready_find(struct rest *rest, const char *id, struct ready **ready, struct error *error);
+/* It could not be bound: when that is because its columns have changed, or the session has none of the name (DEALLOCATE), it
+ * goes, and the client is told to prepare it again. Gives the error to answer with. Does not yield. */
+enum sqlstate ready_lost(struct rest *rest, struct ready *ready, struct error *error);
 void readies_drop(struct rest *rest);
 void commons_drop(struct api *api);
 void parameters_write(struct json_out *out, struct environment *environment, const uint32_t *types,

@@ -9,8 +9,9 @@
 #define REST_WAITING_MAX 256
 /* How long nobody may use a session: what is taken when the client does not say, and the shortest and longest it may say. */
 #define REST_IDLE_DEFAULT_MS (10 * 60 * 1000)
-/* Sessions kept for requests without one, on each core; they end when nobody wanted them for this long. */
-#define ONE_OFF_KEPT    32
+/* Sessions kept for requests without one, on each core: as many as there may be requests on two full connections, since
+ * opening one costs more than a statement. They end when nobody wanted them for this long. */
+#define ONE_OFF_KEPT    256
 #define ONE_OFF_IDLE_MS 60000
 /* How often a core looks for sessions and cursors nobody uses any more. */
 #define REST_TICK_MS 500

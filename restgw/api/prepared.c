@@ -193,6 +193,20 @@ enum sqlstate ready_find(struct rest *rest, const char *id, struct ready **ready
     return SQLSTATE_OK;
 }
 
+enum sqlstate ready_lost(struct rest *rest, struct ready *ready, struct error *error)
+{
+    if (error->state != STATE_NO_STATEMENT && error->state != SQLSTATE_FEATURE_NOT_SUPPORTED)
+        return error->state;
+    const char *why = error->state == STATE_NO_STATEMENT ? "does not exist" : "gives other columns now";
+    struct scope *scope = ready->scope;
+    scope_hold(scope);
+    ready_drop(rest, ready);
+    enum sqlstate failed =
+        error_set(error, STATE_NO_STATEMENT, "prepared statement \"%s\" %s", ready->name, why);
+    scope_release(scope);
+    return failed;
+}
+
 /* ---- handlers ---- */
 
 void parameters_write(struct json_out *out, struct environment *environment, const uint32_t *types,

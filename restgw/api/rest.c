@@ -279,7 +279,8 @@ void one_off_give(struct rest *rest)
     fiber_shield_begin(api->world->scheduler);
     if (!rest_is_new(rest) || api->one_off_count >= ONE_OFF_KEPT || rest->ending || api->draining)
         failed = SQLSTATE_TOO_MANY_CONNECTIONS;
-    if (!failed) {
+    /* Those with the same role may find what one of them has prepared: it is found by its content alone. */
+    if (!failed && !session_is_new(rest->session)) {
         readies_drop(rest);
         failed = session_query(rest->session, "discard all", &error);
     }
@@ -292,7 +293,7 @@ void one_off_give(struct rest *rest)
     }
     rest->result = NULL;
     rest->used_ns = api->world->now_ns;
-    list_append(&api->one_offs, &rest->link);
+    list_prepend(&api->one_offs, &rest->link); /* the warmest is taken first, the others may grow old */
     api->one_off_count++;
 }
 

@@ -115,7 +115,7 @@ static enum sqlstate text_prepare(struct rest *rest, struct scope *scope, const 
 }
 
 static enum sqlstate portal_bind(struct rest *rest, struct scope *scope, const char *portal,
-                                 const struct ready *ready, const struct parameters *parameters,
+                                 struct ready *ready, const struct parameters *parameters,
                                  struct error *error)
 {
     if (parameters->count != ready->parameters)
@@ -131,7 +131,8 @@ static enum sqlstate portal_bind(struct rest *rest, struct scope *scope, const c
         return failed;
     const struct session_bind bind = {
         .portal = portal, .statement = ready->name, .parameters = parameters->count, .values = forms};
-    return session_bind(rest->session, &bind, error);
+    failed = session_bind(rest->session, &bind, error);
+    return failed && *ready->name ? ready_lost(rest, ready, error) : failed;
 }
 
 /* ---- running ---- */
@@ -168,7 +169,7 @@ struct outcome_of {
 };
 
 static enum sqlstate sets_run(struct rest *rest, struct statement_request *request, struct result *result,
-                              const struct ready *ready, const char *portal, struct outcome_of *outcome,
+                              struct ready *ready, const char *portal, struct outcome_of *outcome,
                               struct error *error)
 {
     const struct json *sets = request->param_sets;

@@ -612,7 +612,20 @@ class Prepared(Case):
         self.expect(self.one.sql("insert into followed values (1, 5)"), 200)
         self.expect(self.one.post("/v1/statements", {"prepared": made["prepared_id"], "params": ["1"]}), 200)
         self.expect(self.one.sql("alter table followed alter n type text"), 200)
-        self.expect(self.one.post("/v1/statements", {"prepared": made["prepared_id"], "params": ["1"]}), 501, sqlstate="0A000")
+        again = {"prepared": made["prepared_id"], "params": ["1"]}
+        self.expect(self.one.post("/v1/statements", again), 400, "unknown-prepared-statement", retry="statement")
+        self.assertEqual(self.one.post("/v1/prepared", {"sql": "select id, n from followed where id = $1"}).json["columns"][1]["type"], "text")
+        self.assertEqual(self.expect(self.one.post("/v1/statements", again), 200)["rows"], [["1", "5"]])
+
+    def test_one_that_sql_has_deallocated_is_prepared_again(self):
+        for client in (self.one, self.client()):
+            made = self.expect(client.post("/v1/prepared", {"sql": "select 1 + $1::int as more"}), 200)
+            again = {"prepared": made["prepared_id"], "params": [1]}
+            self.assertEqual(self.expect(client.post("/v1/statements", again), 200)["rows"], [[2]])
+            self.expect(client.sql("deallocate all"), 200)
+            if client is self.one:
+                self.expect(client.post("/v1/statements", again), 400, "unknown-prepared-statement", retry="statement")
+            self.assertEqual(self.expect(client.post("/v1/statements", again), 200)["rows"], [[2]])
 
 
 class Loads(Case):
@@ -835,6 +848,22 @@ class Roles(Case):
         self.expect(plain.sql("select 1", transaction={"begin": {}}), 401, "session-missing")
         plain.sql("set timezone = 'Asia/Tokyo'")
         self.assertEqual(plain.rows("show timezone"), [["Etc/UTC"]])
+
+    def test_requests_without_a_session_leave_nothing_to_the_next(self):
+        plain = self.client()
+        self.table("left_by_others", "id serial primary key, n int")
+        for left in ("set search_path = pg_catalog", "select set_config('my.own', 'secret', false)", "create temp table left_over (a int)",
+                     "prepare left_over as select 1", "select pg_advisory_lock(4711)", "insert into left_by_others (n) values (1)",
+                     "set session authorization default", "begin; declare left_over cursor with hold for select 1; commit"):
+            self.expect(plain.sql(left), 200)
+            for _ in range(2):  # the node has two cores, and a session of each may be taken
+                self.assertEqual(plain.rows("show search_path"), [['"$user", public']], left)
+                self.assertIn(plain.rows("select current_setting('my.own', true)"), ([[None]], [[""]]), left)
+                self.expect(plain.sql("select * from left_over"), 400, sqlstate="42P01")
+                self.expect(plain.sql("execute left_over"), 400, sqlstate="26000")
+                self.expect(plain.sql("select lastval()"), 409, sqlstate="55000")
+                self.assertEqual(plain.rows("select count(*) from pg_cursors where name = 'left_over'"), [["0"]], left)
+        self.assertEqual(self.one.rows("select pg_try_advisory_lock(4711)"), [[True]])
 
     def test_administrative_acts_are_written_down(self):
         self.expect(self.one.sql("drop role if exists written"), 200)
