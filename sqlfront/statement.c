@@ -635,6 +635,32 @@ void prepared_drop_all(struct session *session)
     }
 }
 
+/* A type that outlives the recipe it was found for: types of the catalog go with their generation, those of rows without a
+ * name with the recipe. */
+static const struct type *type_keep(struct scope *scope, const struct type *type)
+{
+    if (type_builtin(type->oid) == type)
+        return type;
+    struct type *kept = scope_copy(scope, type, sizeof *kept);
+    kept->name = scope_copy_text(scope, type->name);
+    if (type->labels) {
+        struct enum_label *labels = scope_alloc(scope, (type->label_count + 1) * sizeof *labels);
+        for (uint32_t i = 0; i < type->label_count; i++)
+            labels[i] = (struct enum_label){type->labels[i].oid, type->labels[i].position,
+                                            scope_copy_text(scope, type->labels[i].label)};
+        kept->labels = labels;
+    }
+    if (type->fields) {
+        struct row_field *fields = scope_alloc(scope, (type->field_count + 1) * sizeof *fields);
+        for (uint32_t i = 0; i < type->field_count; i++) {
+            fields[i] = type->fields[i];
+            fields[i].name = scope_copy_text(scope, fields[i].name);
+        }
+        kept->fields = fields;
+    }
+    return kept;
+}
+
 /* Parameters and the shape of its rows; what the client is told must stay true. */
 static enum sqlstate prepared_describe(struct session *session, struct prepared *prepared,
                                        struct error *error)
@@ -661,8 +687,10 @@ static enum sqlstate prepared_describe(struct session *session, struct prepared 
     if (!failed && shape) {
         struct session_column *columns =
             scope_copy(prepared->scope, shape->columns, (shape->count ? shape->count : 1) * sizeof *columns);
-        for (uint32_t c = 0; c < shape->count; c++)
+        for (uint32_t c = 0; c < shape->count; c++) {
             columns[c].name = scope_copy_text(prepared->scope, columns[c].name);
+            columns[c].type = type_keep(prepared->scope, columns[c].type);
+        }
         prepared->shape = (struct session_shape){.count = shape->count, .columns = columns};
     }
     if (!failed && parameters) {
