@@ -154,8 +154,10 @@ static enum sqlstate column_default(struct alter *alter, struct error *error)
         failed =
             error_set(error, SQLSTATE_SYNTAX_ERROR, "column \"%s\" of relation \"%s\" is an identity column",
                       column->name, alter->relation->name);
+    if (failed)
+        return failed;
     alter->work->column = column->name;
-    if (!failed && alter->command->def)
+    if (alter->command->def)
         failed = expression_store(alter->work, alter->command->def, NULL, column->type, column->modifier,
                                   &text, &bound, error);
     alter->work->column = NULL;

@@ -75,3 +75,8 @@ drop schema nope;
 drop index nope;
 drop sequence nope;
 drop view nope;
+
+ALTER TABLE no_such_column_here ALTER COLUMN zz SET DEFAULT 1;
+CREATE TABLE no_such_column (a int);
+ALTER TABLE no_such_column ALTER COLUMN zz SET DEFAULT 1;
+ALTER TABLE no_such_column ALTER COLUMN zz DROP DEFAULT;
