@@ -209,7 +209,7 @@ static enum sqlstate address_values(struct call *call, const char *address, stru
     bool v6 = *address == '[';
     snprintf(text, sizeof text, "%.*s", (int)(colon - address) - 2 * v6, address + v6);
     *port = value_integer(number);
-    if (!type || !type->ops || !type->ops->in)
+    if (!type || type->ops == &unsupported_ops)
         return SQLSTATE_OK; /* there are no addresses as values yet */
     return type->ops->in(call->environment, call->scope, type, -1, bytes_of_text(text), host, call->error);
 }

@@ -26,7 +26,7 @@ static const char *text_of(const struct call *call, const struct value *value)
 static enum sqlstate by_text(struct call *call, uint32_t oid, const char *text, struct value *result)
 {
     const struct type *type = type_builtin(oid);
-    if (!type || !type->ops || !type->ops->in)
+    if (!type)
         return error_set(call->error, SQLSTATE_FEATURE_NOT_SUPPORTED, "values of type %u are not supported",
                          oid);
     return type->ops->in(call->environment, call->scope, type, -1, bytes_of_text(text), result, call->error);

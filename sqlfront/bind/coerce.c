@@ -359,9 +359,6 @@ static struct expression *coerce_literal(struct level *level, const struct expre
     made->constant = value_null();
     if (from->constant.null)
         return made;
-    if (!type->ops || !type->ops->in)
-        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, expression_position(from),
-                    "input of type %s is not supported", type_name(binder, type));
     int32_t in_modifier = type->oid == TYPE_INTERVAL ? modifier : -1;
     made->modifier = in_modifier;
     if (type->ops->in(binder->environment, binder->scope, type, in_modifier, value_view(&from->constant),

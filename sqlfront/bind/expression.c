@@ -37,9 +37,6 @@ static struct expression *literal_read(struct binder *binder, uint32_t oid, cons
 {
     const struct type *type = builtin(oid);
     struct value value = value_null();
-    if (!type->ops || !type->ops->in)
-        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, position, "input of type %s is not supported",
-                    type_name(binder, type));
     if (type->ops->in(binder->environment, binder->scope, type, -1, bytes_of_text(text), &value,
                       binder->error)) {
         fail_at(binder, position);
@@ -669,11 +666,6 @@ struct expression *cast_bind(struct level *level, const TypeCast *cast)
     }
     if (!from)
         return NULL;
-    if (type->type_type == 'p' && type->oid != TYPE_RECORD && type->oid != TYPE_VOID &&
-        type->oid != TYPE_CSTRING && from->type->oid == TYPE_UNKNOWN && from->kind == EXPRESSION_CONSTANT &&
-        !type->ops)
-        return fail(binder, SQLSTATE_FEATURE_NOT_SUPPORTED, cast->location,
-                    "cannot accept a value of type %s", type_name(binder, type));
     int32_t position = cast->location >= 0 ? cast->location : cast->typeName->location;
     if (!coerce_to_target(level, from, type, modifier, COERCE_EXPLICITLY, FORM_EXPLICIT, position, &to))
         return NULL;

@@ -186,8 +186,6 @@ static enum sqlstate read_value(struct filling *filling, const struct type *type
         *value = value_bytes(text.data, text.size);
         return SQLSTATE_OK;
     }
-    if (!type->ops)
-        return error_set(error, SQLSTATE_INTERNAL_ERROR, "type %s cannot be read", type->name);
     if (type->kind == VALUE_INTEGER && type->width == 4 && type->category == 'N') {
         *value = value_integer(strtoll((const char *)text.data, NULL, 10));
         return SQLSTATE_OK;

@@ -75,6 +75,7 @@ static enum sqlstate describe(struct catalog_view *view, struct reading *reading
     type->type_type = kind;
     type->preferred = row[PG_TYPE_TYPISPREFERRED].i;
     type->kind = VALUE_BYTES;
+    type->ops = &unsupported_ops;
     type->array = (uint32_t)row[PG_TYPE_TYPARRAY].i;
     type->relation = (uint32_t)row[PG_TYPE_TYPRELID].i;
     *described = type;

@@ -402,7 +402,8 @@ enum sqlstate node_make_build(struct program *program, struct node *node, struct
         return make_time(program, node, error);
     default:
         node->run = run_text_cast;
-        if (expression->type->ops == NULL || expression->argument[0]->type->ops == NULL)
+        if (expression->type->ops == &unsupported_ops ||
+            expression->argument[0]->type->ops == &unsupported_ops)
             return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "cast from %s to %s is not supported",
                              expression->argument[0]->type->name, expression->type->name);
         return SQLSTATE_OK;

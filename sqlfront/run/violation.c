@@ -14,7 +14,7 @@ static void append_value(struct execution *execution, struct scope *scope, struc
         text_append(text, "null");
         return;
     }
-    if (type->ops == NULL || type->ops->out(execution->environment, scope, type, value, &shown, &unused))
+    if (type->ops->out(execution->environment, scope, type, value, &shown, &unused))
         return;
     size_t size = shown.size;
     if (size > most) {

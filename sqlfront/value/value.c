@@ -149,3 +149,20 @@ enum sqlstate value_copy(struct scope *scope, const struct type *type, const str
     to->p = memory;
     return SQLSTATE_OK;
 }
+
+static enum sqlstate unsupported_in(struct environment *environment, struct scope *scope,
+                                    const struct type *type, int32_t modifier, struct bytes form,
+                                    struct value *value, struct error *error)
+{
+    return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "input of type %s is not supported", type->name);
+}
+
+static enum sqlstate unsupported_out(struct environment *environment, struct scope *scope,
+                                     const struct type *type, const struct value *value, struct bytes *form,
+                                     struct error *error)
+{
+    return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "output of type %s is not supported", type->name);
+}
+
+const struct type_ops unsupported_ops = {
+    .in = unsupported_in, .out = unsupported_out, .receive = unsupported_in, .send = unsupported_out};

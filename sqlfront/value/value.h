@@ -157,6 +157,9 @@ struct type_ops {
     uint64_t (*hash)(struct environment *environment, const struct type *type, const struct value *value);
 };
 
+/* Of types whose values can be named, not used: everything fails with 0A000. No type is without operations. */
+extern const struct type_ops unsupported_ops;
+
 /* Three-way order, equality and hash of two values that are not null. Equal values hash alike (1.0 and 1.00 do).
  * Requires type->order != ORDER_NONE. */
 int value_compare(struct environment *environment, const struct type *type, const struct value *a,

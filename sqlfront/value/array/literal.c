@@ -293,12 +293,6 @@ static enum sqlstate read_elements(struct literal *literal, const struct reading
     return failed;
 }
 
-static enum sqlstate cannot_read(const struct type *element, struct error *error)
-{
-    return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "values of type %s are not supported",
-                     element->name);
-}
-
 static enum sqlstate array_in(struct environment *environment, struct scope *scope, const struct type *type,
                               int32_t modifier, struct bytes text, struct value *value, struct error *error)
 {
@@ -306,8 +300,6 @@ static enum sqlstate array_in(struct environment *environment, struct scope *sco
     enum sqlstate failed = type_of_oid(environment, type->element, &reading.element, error);
     if (failed)
         return failed;
-    if (!reading.element->ops)
-        return cannot_read(reading.element, error);
     struct literal literal = {.at = text.data,
                               .end = text.data + text.size,
                               .whole = text,
@@ -497,8 +489,6 @@ static enum sqlstate array_receive(struct environment *environment, struct scope
     enum sqlstate failed = type_of_oid(environment, type->element, &reading.element, error);
     if (failed)
         return failed;
-    if (!reading.element->ops)
-        return cannot_read(reading.element, error);
     int32_t dimensions = (int32_t)read_u32(&in), flags = (int32_t)read_u32(&in);
     uint32_t oid = read_u32(&in);
     if (in.failed)

@@ -196,8 +196,6 @@ static enum sqlstate read_fields(struct environment *environment, struct scope *
             continue;
         if (!read_field(row, room, &size))
             return malformed(row, "Unexpected end of input.", error);
-        if (!types[i]->ops)
-            return anonymous(error);
         failed = types[i]->ops->in(environment, scope, types[i], type->fields[i].modifier,
                                    bytes_of(room, size), &values[i], error);
     }
@@ -321,8 +319,6 @@ static enum sqlstate receive_field(struct environment *environment, struct scope
     struct bytes piece = codec_read_view(in, size);
     if (in->failed)
         return error_set(error, SQLSTATE_INVALID_BINARY_REPRESENTATION, "insufficient data left in message");
-    if (!(*type)->ops)
-        return anonymous(error);
     return (*type)->ops->receive(environment, scope, *type, field->modifier, piece, value, error);
 }
 

@@ -284,9 +284,6 @@ static enum sqlstate populate(struct call *call, const struct source *source, co
                           is_array(source) ? "an array" : "a scalar");
     struct bytes text;
     failed = source_text(call, source, &text);
-    if (!failed && !type->ops)
-        return error_set(call->error, SQLSTATE_FEATURE_NOT_SUPPORTED, "values of type %s are not supported",
-                         type->name);
     return failed ? failed
                   : type->ops->in(call->environment, call->scope, type, modifier, text, result, call->error);
 }
