@@ -126,6 +126,7 @@ static enum fiber_wake wait(struct scheduler *scheduler, struct fiber_queue *que
     if (self->cancel_state && !self->shields)
         return FIBER_CANCELED;
     fiber_move(self, FIBER_WAITING);
+    share_leave(self);
     if (queue)
         list_append(&queue->waiting, &self->link);
     if (deadline_ns != FIBER_NO_DEADLINE)
@@ -152,6 +153,7 @@ void fiber_yield(struct scheduler *scheduler)
 {
     struct fiber *self = yielding(scheduler);
     self->yielded = true;
+    share_yields(self);
     fiber_move(self, FIBER_READY);
     scheduler_enqueue(self);
     scheduler_suspend(self);

@@ -56,6 +56,35 @@ const char *fiber_name(const struct fiber *fiber);
 /* Lets every other ready fiber run before this one goes on. Yields; not a cancellation point. */
 void fiber_yield(struct scheduler *scheduler);
 
+/* ---- shares: short work before long work (share.c) ---- */
+
+/* Whose work a fiber does. */
+enum fiber_share {
+    FIBER_OWN = 0, /* the node's: it goes on beside short work, and paces itself. Every fiber at its start. */
+    FIBER_SHORT,   /* a client's. Becomes long by itself when it has used FIBER_SHORT_NS of the core. */
+    FIBER_LONG,    /* a client's that has used much: gives way to short work, down to a share of the core */
+};
+
+/* The running fiber ends its piece of work, if it had one, and begins another: OWN, or a client's, which is SHORT at first.
+ * Does not yield. */
+void fiber_share_begin(struct scheduler *scheduler, enum fiber_share share);
+
+/* Between the two, the running fiber, whose work was OWN, does a part of what another fiber does for a client: `share` is
+ * fiber_share_now() there, and what the end gives (ns of the core, as far as they were measured) is to be told to
+ * fiber_share_add() there. Do not yield. */
+void fiber_share_help_begin(struct scheduler *scheduler, enum fiber_share share);
+uint64_t fiber_share_help_end(struct scheduler *scheduler);
+
+/* Of the running fiber's work by now; FIBER_OWN outside any fiber. */
+enum fiber_share fiber_share_now(const struct scheduler *scheduler);
+
+/* Others used `ns` of their cores for the running fiber's piece of work. */
+void fiber_share_add(struct scheduler *scheduler, uint64_t ns);
+
+/* Between two stretches of work: yields when the running fiber has had the core for FIBER_STRETCH_NS, by the scheduler's
+ * clock; without a clock it never does. Costs a look at the clock. Not a cancellation point. */
+void fiber_breathe(struct scheduler *scheduler);
+
 /* Waits in the queue until woken, the deadline, or cancellation. A fiber that is already canceled does not
  * wait; a deadline that has passed is noticed at the scheduler's next tick. Yields. */
 enum fiber_wake fiber_wait(struct scheduler *scheduler, struct fiber_queue *queue, uint64_t deadline_ns);

@@ -13,6 +13,14 @@
 /* Recursion over a user's input stops with 54001 when less than this is left: room for whatever it calls that does not
  * look. */
 #define FIBER_STACK_ROOM_MIN (96 * 1024)
+/* Core time after which a statement counts as long: a hundred point statements, or one that reads ten thousand rows. */
+#define FIBER_SHORT_NS (2 * 1000 * 1000)
+/* Work that a fiber does in one turn of the loop: a short statement on this core waits for it two or three times. A turn
+ * without news costs less than 1 us. */
+#define FIBER_STRETCH_NS (50 * 1000)
+/* What long work gets of a core at least while short work wants all of it, unless it is set otherwise. */
+#define FIBER_LONG_PERCENT 20
+
 /* Stack for foreign recursive code, one per core, committed when touched and given back after a deep call. */
 #define FIBER_BIG_STACK_BYTES (256UL * 1024 * 1024)
 /* Fibers of one core. Each costs at most two kernel mappings, and the kernel's default is 65,530 per process.

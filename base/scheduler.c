@@ -28,6 +28,7 @@ enum sqlstate scheduler_open(struct scope *scope, const struct scheduler_options
         return failed;
     list_init(&scheduler->ready);
     list_init(&scheduler->everyone);
+    shares_open(&scheduler->shares);
     if (options)
         scheduler->options = *options;
     timers_open(&scheduler->timers, scope);
@@ -57,6 +58,11 @@ void fiber_move(struct fiber *fiber, enum fiber_state to)
 void scheduler_enqueue(struct fiber *fiber)
 {
     struct scheduler *scheduler = fiber->scheduler;
+    if (fiber->share == FIBER_LONG && scheduler->options.clock) {
+        list_append(&scheduler->shares.ready, &fiber->link);
+        scheduler->shares.ready_count++;
+        return;
+    }
     list_append(&scheduler->ready, &fiber->link);
     scheduler->ready_count++;
 }
@@ -76,18 +82,29 @@ static struct list_link *chosen(struct scheduler *scheduler)
     return at;
 }
 
-/* Takes the fiber that runs next out of the ready list and makes it the running one. Requires a ready one. */
-static struct fiber *pick(struct scheduler *scheduler)
+static struct list_link *take_next(struct scheduler *scheduler)
 {
+    if (scheduler->shares.ready_count && shares_long_is_next(scheduler)) {
+        scheduler->shares.ready_count--;
+        return list_take_first(&scheduler->shares.ready);
+    }
     struct list_link *link = scheduler->options.choose && scheduler->ready_count > 1
                                  ? chosen(scheduler)
                                  : scheduler->ready.head.next;
     list_remove(link);
     scheduler->ready_count--;
+    return link;
+}
+
+/* Takes the fiber that runs next out of its ready list and makes it the running one. Requires scheduler_ready(). */
+static struct fiber *pick(struct scheduler *scheduler)
+{
+    struct list_link *link = take_next(scheduler);
     scheduler->turns_left--;
     scheduler->totals.switches++;
     struct fiber *next = container_of(link, struct fiber, link);
     next->yielded = false;
+    next->began_ns = shares_measure(scheduler) ? scheduler->shares.now_ns : 0;
     fiber_move(next, FIBER_RUNNING);
     scheduler->running = next;
     return next;
@@ -96,7 +113,7 @@ static struct fiber *pick(struct scheduler *scheduler)
 void scheduler_suspend(struct fiber *self)
 {
     struct scheduler *scheduler = self->scheduler;
-    if (scheduler->ready_count && scheduler->turns_left) {
+    if (scheduler->turns_left && !scheduler->hears && scheduler_ready(scheduler)) {
         struct fiber *next = pick(scheduler);
         if (next != self)
             context_switch(&self->context, &next->context);
@@ -109,6 +126,7 @@ void scheduler_suspend(struct fiber *self)
 void scheduler_leave(struct fiber *self)
 {
     struct scheduler *scheduler = self->scheduler;
+    share_end(self);
     fiber_move(self, FIBER_ENDED);
     scheduler->ended = self;
     scheduler->running = NULL;
@@ -133,7 +151,10 @@ uint32_t scheduler_run(struct scheduler *scheduler, uint32_t turns_max)
     check(!scheduler->running && !scheduler->gone, "scheduler_run() within a fiber or within its own turn");
     context_adopt(&scheduler->loop);
     uint32_t turns_left = turns_max;
-    while (turns_left && scheduler->ready_count) {
+    if (shares_measure(scheduler))
+        scheduler->shares.now_ns = scheduler->options.clock(scheduler->options.clock_argument);
+    scheduler->hears = false;
+    while (turns_left && !scheduler->hears && scheduler_ready(scheduler)) {
         scheduler->turns_left = turns_left;
         struct fiber *next = pick(scheduler);
         context_switch(&scheduler->loop, &next->context);
@@ -146,7 +167,7 @@ uint32_t scheduler_run(struct scheduler *scheduler, uint32_t turns_max)
 
 bool scheduler_ready(const struct scheduler *scheduler)
 {
-    return scheduler->ready_count > 0;
+    return scheduler->ready_count > 0 || shares_ready(scheduler);
 }
 
 uint32_t scheduler_ready_count(const struct scheduler *scheduler)
@@ -159,13 +180,16 @@ uint32_t scheduler_ready_count(const struct scheduler *scheduler)
 void scheduler_tick(struct scheduler *scheduler, uint64_t now_ns)
 {
     check(!scheduler->running, "scheduler_tick() within a fiber");
+    scheduler_set_now(scheduler, now_ns);
     timers_tick(&scheduler->timers, now_ns);
     big_stack_trim(scheduler);
 }
 
 uint64_t scheduler_next_deadline(const struct scheduler *scheduler)
 {
-    return timers_next(&scheduler->timers);
+    uint64_t next_ns = timers_next(&scheduler->timers);
+    const struct shares *shares = &scheduler->shares;
+    return shares->ready_count && shares->resting && shares->free_ns < next_ns ? shares->free_ns : next_ns;
 }
 
 /* ---- the end ---- */
@@ -183,6 +207,7 @@ void scheduler_abandon(struct scheduler *scheduler)
     big_stack_close(scheduler);
     list_init(&scheduler->ready);
     scheduler->ready_count = 0;
+    shares_open(&scheduler->shares);
     scheduler->fibers = 0;
     timers_open(&scheduler->timers, scheduler->timers.scope);
 }

@@ -10,6 +10,9 @@ struct scheduler_options {
      * draws. */
     uint32_t (*choose)(void *argument, uint32_t ready);
     void *choose_argument;
+    /* Nanoseconds as scheduler_tick() is told them, now. NULL = nobody's time is measured, and all fibers are equal. */
+    uint64_t (*clock)(void *argument);
+    void *clock_argument;
 };
 
 /* Opens a scheduler; its memory is the scope's, its stacks the system's. The scope's end closes it (every
@@ -18,18 +21,24 @@ struct scheduler_options {
 enum sqlstate scheduler_open(struct scope *scope, const struct scheduler_options *options,
                              struct scheduler **scheduler, struct error *error);
 
-/* Runs the fibers that are ready now and those they make ready, at most `turns_max` turns. Gives the turns
- * taken. */
+/* Runs the fibers that are ready now and those they make ready, at most `turns_max` turns; comes back earlier when a fiber
+ * has had the core for a whole stretch (fiber_breathe()) and only long work is ready. Gives the turns taken. */
 uint32_t scheduler_run(struct scheduler *scheduler, uint32_t turns_max);
 
-/* Whether a fiber is ready to run. */
+/* Whether a fiber is ready to run and may: long work that has had its share rests until scheduler_next_deadline(). */
 bool scheduler_ready(const struct scheduler *scheduler);
 
-/* How many are. */
+/* How many are, those of long work not counted. */
 uint32_t scheduler_ready_count(const struct scheduler *scheduler);
 
 /* Says what time it is: fires timers and ends waits whose deadline has come. */
 void scheduler_tick(struct scheduler *scheduler, uint64_t now_ns);
+
+/* Says what time it is without firing anything: before scheduler_run(), by whoever does not tick. */
+void scheduler_set_now(struct scheduler *scheduler, uint64_t now_ns);
+
+/* Per cent of the core that long work gets at least, however much short work there is: 1 .. 100; 100 = it never rests. */
+void scheduler_set_long_share(struct scheduler *scheduler, uint32_t percent);
 
 /* Earliest deadline anyone waits for, or FIBER_NO_DEADLINE. */
 uint64_t scheduler_next_deadline(const struct scheduler *scheduler);
@@ -47,6 +56,8 @@ struct scheduler_totals {
     uint64_t switches; /* into fibers */
     uint64_t fibers_started;
     uint64_t stack_high_water; /* bytes, the largest seen at the end of a fiber (sampled: 1 of 64) */
+    uint64_t long_ns;          /* that long work had the core */
+    uint64_t turned_long;      /* pieces of work that became long */
 };
 void scheduler_totals(const struct scheduler *scheduler, struct scheduler_totals *totals);
 

@@ -39,6 +39,22 @@ uint64_t timers_next(const struct timers *timers);
 
 /* ---- fibers (fiber.c) ---- */
 
+/* ---- shares (share.c) ---- */
+
+struct shares {
+    struct list ready; /* fibers of long work, the longest ready first */
+    uint32_t ready_count;
+    uint32_t measured; /* fibers whose time is measured; while there is one, everybody's is */
+    bool resting;      /* long work waits for free_ns, although nobody else is ready */
+    uint32_t percent;  /* long work gets at least */
+    uint64_t now_ns;   /* the last time the clock was read, or told */
+    uint64_t due_ns;   /* then long work goes before others: its least share wants it */
+    uint64_t free_ns;  /* until then it has used what is not kept free for short work */
+    /* What short work uses: a window's sum, and of the windows before in 1/1024 of the core. */
+    uint64_t window_ns, window_short_ns;
+    uint32_t short_part;
+};
+
 enum fiber_state { FIBER_READY, FIBER_RUNNING, FIBER_WAITING, FIBER_ENDED };
 
 /* Lies at the upper end of its own stack, so that an idle fiber has touched one page or two. */
@@ -47,8 +63,13 @@ struct fiber {
     struct context context;
     struct scheduler *scheduler;
     enum fiber_state state;
-    enum fiber_wake wake;       /* how its last wait ended */
-    uint32_t shields;           /* nested fiber_shield_begin() */
+    enum fiber_wake wake; /* how its last wait ended */
+    uint32_t shields;     /* nested fiber_shield_begin() */
+    bool measured;        /* counts in shares.measured */
+    enum fiber_share share;
+    bool helps;                 /* its work is part of another fiber's */
+    uint64_t began_ns;          /* RUNNING: since then; 0 = nobody looked */
+    uint64_t used_ns;           /* of the core, by its present piece of work, as far as it was measured */
     bool yielded;               /* READY by fiber_yield(): those who were ready before it go first */
     enum sqlstate cancel_state; /* why it was canceled; SQLSTATE_OK = it was not */
     const char *cancel_message;
@@ -74,11 +95,13 @@ struct scheduler {
     struct list ready;     /* the longest ready first */
     uint32_t ready_count;
     uint32_t turns_left;  /* of this scheduler_run() */
+    bool hears;           /* this scheduler_run() is to come back: others may have become ready outside */
     uint32_t stills;      /* nested fiber_still_begin() */
     uint32_t fibers;      /* that have not ended */
     struct fiber *ended;  /* has just left for good; the loop takes it apart */
     struct list everyone; /* all fibers that have not ended */
     struct scheduler_options options;
+    struct shares shares;
     struct timers timers;
     struct stack_pool stacks;
     char *big_stack;             /* FIBER_BIG_STACK_BYTES */
@@ -102,6 +125,34 @@ void scheduler_suspend(struct fiber *self);
 
 /* Leaves the running fiber for good. */
 _Noreturn void scheduler_leave(struct fiber *self);
+
+/* ---- shares (share.c) ---- */
+
+void shares_open(struct shares *shares);
+
+/* Whether times are to be read at every switch. */
+static inline bool shares_measure(const struct scheduler *scheduler)
+{
+    return scheduler->shares.measured > 0;
+}
+
+/* The running fiber leaves the core: what it used is its own, and its share's. */
+void share_leave(struct fiber *fiber);
+
+/* The running fiber would yield: its time is measured from now on, and it may turn out to be long. */
+void share_yields(struct fiber *fiber);
+
+/* It ended. */
+void share_end(struct fiber *fiber);
+
+/* Whether the next fiber to run is one of long work. Requires a ready one of either kind. */
+bool shares_long_is_next(struct scheduler *scheduler);
+
+/* Whether one of long work is ready and may run when nobody else is. */
+static inline bool shares_ready(const struct scheduler *scheduler)
+{
+    return scheduler->shares.ready_count > 0 && !scheduler->shares.resting;
+}
 
 /* ---- the big stack (big_stack.c) ---- */
 

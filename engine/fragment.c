@@ -84,7 +84,9 @@ static void work_on(struct worker *worker, struct fragment *fragment)
     fragment->worker = worker->fiber;
     if (fragment->canceled)
         fiber_cancel(worker->fiber, fragment->canceled_state, fragment->canceled_message);
+    fiber_share_help_begin(core->world->scheduler, fragment->share);
     fragment->failed = fragment_do(core, fragment, fragment->error);
+    fragment->used_ns = fiber_share_help_end(core->world->scheduler);
     fragment->worker = NULL;
     if (!core->closing)
         fiber_cancel_clear(worker->fiber);
@@ -181,6 +183,8 @@ void fragment_send(struct engine_core *core, uint32_t to, struct fragment *fragm
     fragment->back = false;
     fragment->worker = NULL;
     fragment->canceled = false;
+    fragment->share = fiber_share_now(core->world->scheduler);
+    fragment->used_ns = 0;
     list_link_init(&fragment->link);
     fiber_queue_init(&fragment->own);
     if (!fragment->came_back)
@@ -246,6 +250,7 @@ enum sqlstate fragment_wait(struct engine_core *core, uint32_t to, struct fragme
     while (!fragment->back)
         (void)!fiber_wait(scheduler, fragment->came_back, FIBER_NO_DEADLINE);
     fiber_shield_end(scheduler);
+    fiber_share_add(scheduler, fragment->used_ns);
     return fragment->failed;
 }
 

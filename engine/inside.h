@@ -227,6 +227,8 @@ struct fragment {
     bool all;
     struct error *error;
     enum sqlstate failed;
+    enum fiber_share share; /* of the sender's work */
+    uint64_t used_ns;       /* of the owner's core, as far as it was measured */
     /* on the owner's core */
     struct list_link link;
     struct fiber *worker;

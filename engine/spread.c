@@ -224,6 +224,7 @@ static void take_back(struct spread *spread, struct task *task)
 {
     list_remove(&task->link);
     spread->running--;
+    fiber_share_add(spread->transaction->core->world->scheduler, task->fragment.used_ns);
     transaction_note(spread->transaction, task->to, &task->terms);
     settle(spread, task, task->fragment.failed);
 }

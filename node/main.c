@@ -117,6 +117,7 @@ static int serve(struct scope *scope, const struct options *options)
                  : processors < CORES_MAX ? processors
                                           : CORES_MAX,
         .pin = options->pin,
+        .long_share = options->long_share,
         .io = options->io,
         .flush = options->flush,
         .memory_bytes = memory,

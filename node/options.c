@@ -68,6 +68,8 @@ static const struct option table[] = {
      .offset = VALUE(flush), .choices = flush_choices},
     {"pin", "on|off", "bind each core to a processor of its own", "off", OPTION_CHOICE, .offset = VALUE(pin),
      .choices = switch_choices},
+    {"long-share", "PERCENT", "of each core, what long statements get at least beside short ones", "20",
+     OPTION_NUMBER, .offset = VALUE(long_share), .least = 1, .most = 100},
     {"config", "FILE", "file with lines NAME = VALUE, # starts a comment", NULL, OPTION_TEXT,
      .command_only = true, .offset = VALUE(config)},
 };

@@ -47,6 +47,7 @@ struct options {
     enum linux_io io;
     enum linux_flush flush;
     bool pin;
+    uint32_t long_share; /* per cent */
     enum log_level log_level;
     const char *tls_cert; /* NULL = self-made */
     const char *tls_key;

@@ -70,7 +70,7 @@ static enum sqlstate run_part(struct branch *branch, struct scope *scope, struct
             failed = fiber_check_canceled(world->scheduler, error);
         if (failed)
             return failed;
-        fiber_yield(world->scheduler);
+        fiber_breathe(world->scheduler);
     }
     return SQLSTATE_OK;
 }

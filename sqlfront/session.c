@@ -651,6 +651,8 @@ static void session_wakes(struct session *session)
     struct scheduler *scheduler = session->world->scheduler;
     session->fiber = fiber_running(scheduler);
     session->sessions->commands++;
+    if (fiber_share_now(scheduler) == FIBER_OWN)
+        fiber_share_begin(scheduler, FIBER_SHORT);
     fiber_timer_clear(scheduler, &session->idle_timer);
     timeout_begin(session);
 }
@@ -683,8 +685,10 @@ static enum sqlstate command_end(struct session *session, enum sqlstate failed, 
     error_clear(&canceled);
     if (session->fiber && fiber_check_canceled(scheduler, &canceled) == SQLSTATE_QUERY_CANCELED)
         fiber_cancel_clear(session->fiber);
-    if (idle)
+    if (idle) {
         settings_report(&session->settings);
+        fiber_share_begin(scheduler, FIBER_SHORT);
+    }
     session->fiber = NULL;
     const struct choices *choices = session_choices(session);
     uint64_t timeout_ms = !idle                                ? 0

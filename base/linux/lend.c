@@ -131,6 +131,7 @@ bool linux_borrow(struct linux_core *borrower, struct linux_core *core)
     core->wanted_home = false;
     mailbox_sleep_end(world);
     world->now_ns = borrower->world.now_ns;
+    scheduler_set_now(world->scheduler, world->now_ns);
     for (int round = 0; round < LEND_ROUNDS && !core->wanted_home; round++) {
         if (!mailbox_drain(world, LEND_MAIL) && !scheduler_ready(world->scheduler))
             break;

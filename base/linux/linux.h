@@ -20,8 +20,9 @@ enum linux_flush {
 };
 
 struct linux_options {
-    uint32_t cores; /* 1 .. CORES_MAX */
-    bool pin;       /* core i runs on the i-th processor this process may use */
+    uint32_t cores;      /* 1 .. CORES_MAX */
+    bool pin;            /* core i runs on the i-th processor this process may use */
+    uint32_t long_share; /* per cent of a core that long work gets at least; 0 = FIBER_LONG_PERCENT */
     enum linux_io io;
     enum linux_flush flush;
     size_t memory_bytes;      /* limit of the cores' root budgets together */

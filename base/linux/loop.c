@@ -184,7 +184,8 @@ void linux_run_fibers(struct linux_core *core, uint32_t fibers, uint64_t most_ns
         more = scheduler_ready_count(scheduler);
         more = more < AT_LEAST ? AT_LEAST : more;
         more = more < fibers - run ? more : fibers - run;
-        scheduler_run(scheduler, more);
+        if (scheduler_run(scheduler, more) < more)
+            return; /* who has had the core for a whole stretch is alone: time to hear of others */
     }
 }
 
@@ -237,16 +238,24 @@ static void end_phase(void *argument)
     core->phase_over = true;
 }
 
+static uint64_t read_monotonic(void *argument)
+{
+    (void)argument;
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
 enum sqlstate linux_core_open(struct linux_core *core, struct error *error)
 {
     struct world *world = &core->world;
-    struct scheduler_options scheduling = {0};
+    struct scheduler_options scheduling = {.clock = read_monotonic};
     core->scope = scope_open_root("core", &core->budget);
     if (!core->scope)
         return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     enum sqlstate failed = scheduler_open(core->scope, &scheduling, &world->scheduler, error);
     if (failed)
         return failed;
+    if (core->node->options.long_share)
+        scheduler_set_long_share(world->scheduler, core->node->options.long_share);
     core->calls = scope_open(core->scope, "calls");
     scope_undo(core->calls, end_phase, core);
     world->scope = scope_open(core->scope, "world");

@@ -99,14 +99,9 @@ static void note_batch(struct operation *step, const struct batch *batch, uint64
         figures->rows += batch->count;
 }
 
-/* Work that a fiber does in one turn of the loop: a short statement on this core waits for it two or three times. A turn
- * without news costs less than 1 us. */
-#define BREATH_NS (50 * 1000)
-
 enum sqlstate operation_breathe(struct world *world, struct error *error)
 {
-    if (world_now(world) - world->now_ns > BREATH_NS)
-        fiber_yield(world->scheduler);
+    fiber_breathe(world->scheduler);
     return fiber_check_canceled(world->scheduler, error);
 }
 

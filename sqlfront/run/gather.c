@@ -32,7 +32,7 @@ struct gather {
     bool cannot; /* an owner could not compile the steps: written by them, so atomic */
     struct row_list *rows;
     struct row_reader reader;
-    struct intake *intake;
+    uint64_t used_ns; /* by its parts, of their cores */
 };
 
 /* A batch on its way. Its memory is the sender's, who waits until it is back. */
@@ -55,6 +55,8 @@ struct intake {
     struct fiber_queue taken; /* senders of this core wait */
     bool closed;              /* nobody takes what comes */
     bool ended;
+    enum fiber_share share; /* of the gather's work */
+    uint64_t *used_ns;      /* by the parts: in the gather, which is there longer */
     enum sqlstate failed;
     struct error error;
 };
@@ -220,6 +222,7 @@ static void run_parts(void *argument)
     struct intake *intake = argument;
     struct gather *gather = intake->gather;
     struct bound_ranges ranges;
+    fiber_share_help_begin(intake->world->scheduler, intake->share);
     intake->failed = scan_ranges(gather->leaf, intake->scope, &ranges, &intake->error);
     if (!intake->failed) {
         struct range_run run = {.table = gather->leaf->plan->relation->store,
@@ -229,6 +232,7 @@ static void run_parts(void *argument)
         intake->failed =
             transaction_run_range(gather->step.execution->request.transaction, &run, &intake->error);
     }
+    *intake->used_ns = fiber_share_help_end(intake->world->scheduler);
     intake->ended = true;
     fiber_wake_one(&intake->comes);
 }
@@ -296,7 +300,12 @@ static enum sqlstate spread(struct gather *gather, struct error *error)
         return failed;
     struct scope *scope = scope_open(step->memory, "gather");
     struct intake *intake = scope_alloc_zeroed(scope, sizeof *intake);
-    *intake = (struct intake){.gather = gather, .world = world, .scope = scope};
+    *intake = (struct intake){.gather = gather,
+                              .world = world,
+                              .scope = scope,
+                              .share = fiber_share_now(world->scheduler),
+                              .used_ns = &gather->used_ns};
+    gather->used_ns = 0;
     list_init(&intake->arrived);
     fiber_queue_init(&intake->comes);
     fiber_queue_init(&intake->taken);
@@ -309,6 +318,7 @@ static enum sqlstate spread(struct gather *gather, struct error *error)
         failed = take_all(gather, intake, error);
     /* Nothing is under way when this gives. */
     fiber_close_scope(world->scheduler, scope);
+    fiber_share_add(world->scheduler, gather->used_ns);
     step->figures.spilled_bytes = row_list_spilled(gather->rows);
     gather->here = gather->cannot;
     return failed;

@@ -90,10 +90,10 @@ static void file_refused(const char *text, const char *sentence)
 
 START_TEST(a_full_command_line_is_taken)
 {
-    ck_assert(
-        !read_line("--data /var/lib/synod --sql-listen 10.0.0.1:5433 --https-listen [::1]:0 --cores 3 "
-                   "--memory 2GB --connections 77 --io classic --flush thread --pin on --log-level debug "
-                   "--tls-cert a.pem --tls-key b.pem"));
+    ck_assert(!read_line("--data /var/lib/synod --sql-listen 10.0.0.1:5433 --https-listen [::1]:0 --cores 3 "
+                         "--memory 2GB --connections 77 --io classic --flush thread --pin on --long-share 35 "
+                         "--log-level debug "
+                         "--tls-cert a.pem --tls-key b.pem"));
     ck_assert_int_eq(options.action, OPTIONS_SERVE);
     ck_assert_str_eq(options.data, "/var/lib/synod");
     ck_assert_str_eq(options.sql_listen.host, "10.0.0.1");
@@ -106,6 +106,7 @@ START_TEST(a_full_command_line_is_taken)
     ck_assert_int_eq(options.io, LINUX_IO_CLASSIC);
     ck_assert_int_eq(options.flush, LINUX_FLUSH_THREAD);
     ck_assert(options.pin);
+    ck_assert_uint_eq(options.long_share, 35);
     ck_assert_int_eq(options.log_level, LOG_DEBUG);
     ck_assert_str_eq(options.tls_cert, "a.pem");
     ck_assert_str_eq(options.tls_key, "b.pem");
@@ -126,6 +127,7 @@ START_TEST(what_is_not_said_has_its_default)
     ck_assert_int_eq(options.io, LINUX_IO_AUTO);
     ck_assert_int_eq(options.flush, LINUX_FLUSH_AUTO);
     ck_assert(!options.pin);
+    ck_assert_uint_eq(options.long_share, 20);
     ck_assert_int_eq(options.log_level, LOG_INFO);
     ck_assert_ptr_null(options.tls_cert);
 }
@@ -163,6 +165,7 @@ START_TEST(help_names_every_option_and_its_default)
                                         "--io WAY",
                                         "--flush WAY",
                                         "--pin on|off",
+                                        "--long-share PERCENT",
                                         "--config FILE",
                                         "--help",
                                         "--version",
