@@ -578,6 +578,11 @@ uint64_t session_commit_scn(const struct session *session)
     return session->commit_scn;
 }
 
+const char *sessions_server_version(void)
+{
+    return setting_find("server_version")->preset;
+}
+
 const char *session_setting(const struct session *session, const char *name)
 {
     return settings_get(&session->settings, name);

@@ -165,6 +165,9 @@ char session_status(const struct session *session);
 /* The system change number of the last commit, 0 when it wrote nothing. */
 uint64_t session_commit_scn(const struct session *session);
 
+/* PostgreSQL's version that all sessions say they are (server_version). */
+const char *sessions_server_version(void);
+
 /* What a setting says now, in its unit; NULL when there is none of the name. Valid until it is set. */
 const char *session_setting(const struct session *session, const char *name);
 

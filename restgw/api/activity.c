@@ -120,52 +120,43 @@ static void operation_write(struct json_out *out, const struct run *run)
     json_out_object_end(out);
 }
 
-static bool run_is_mine(const struct http_call *call, const struct run *run)
-{
-    return strcmp(run->rest->role, call->principal.role) == 0;
-}
-
 void api_list_operations(struct http_call *call)
 {
     runs_answer(call, false, true, (struct bytes){0}, operation_write);
 }
 
-static struct run *operation_of(struct http_call *call)
+/* Writes the operation the path names. False after an answer was given. Yields. */
+static bool operation_show(struct http_call *call, struct json_out *out, bool *running)
 {
     const char *id = scope_text(call->scope, http_path(call->exchange, "operation_id"));
-    struct run *run = run_find(call->api, id);
-    if (run && run_is_mine(call, run))
-        return run;
-    call_problem(call, 404, "operation-unknown", "Unknown operation", "there is no such operation here");
-    return NULL;
+    if (run_show(call, call->scope, id, out, running, operation_write))
+        call_fail(call, &call->error);
+    else if (!out->used)
+        call_problem(call, 404, "operation-unknown", "Unknown operation", "there is no such operation here");
+    return !call->answered;
 }
 
 void api_get_operation(struct http_call *call)
 {
-    const struct run *run = operation_of(call);
     struct json_out out;
-    if (!run)
-        return;
+    bool running;
     json_out_open(&out, call->scope);
-    operation_write(&out, run);
-    call_answer(call, 200, &out);
+    if (operation_show(call, &out, &running))
+        call_answer(call, 200, &out);
 }
 
 void api_cancel_operation(struct http_call *call)
 {
-    struct run *run = operation_of(call);
-    struct json_out out;
-    if (!run)
+    const char *id = scope_text(call->scope, http_path(call->exchange, "operation_id"));
+    struct json_out shown, out;
+    bool running;
+    json_out_open(&shown, call->scope);
+    if (!operation_show(call, &shown, &running))
         return;
-    bool told = run->status == RUN_RUNNING;
-    if (told) {
-        run->stop = true;
-        session_interrupt(run->rest->session);
-    }
     json_out_open(&out, call->scope);
     json_out_object(&out);
     json_out_name(&out, "told");
-    json_out_boolean(&out, told);
+    json_out_boolean(&out, running && run_stop(call, id));
     json_out_object_end(&out);
     call_answer(call, 202, &out);
 }
@@ -184,32 +175,35 @@ static enum sqlstate event_send(struct http_call *call, const char *event, struc
     return failed ? failed : http_stream_flush(call->exchange, error);
 }
 
+/* Its core is asked again and again: a message there and back. The client hears of it once a second, and of the end. */
 void api_watch_operation(struct http_call *call)
 {
-    struct run *run = operation_of(call);
-    enum sqlstate failed = SQLSTATE_OK;
-    if (!run)
+    const char *id = scope_text(call->scope, http_path(call->exchange, "operation_id"));
+    struct json_out out;
+    bool running;
+    json_out_open(&out, call->scope);
+    if (!operation_show(call, &out, &running))
         return;
-    struct scope *scope = run->scope;
-    scope_hold(scope);
     call->answered = true;
     call->status = 200;
     http_stream_begin(call->exchange, "text/event-stream", NULL, 0);
-    for (bool ended = false; !ended && !failed && !scope_closing(scope) && !call->api->draining;) {
+    enum sqlstate failed = event_send(call, running ? "progress" : "end", json_out_bytes(&out));
+    for (uint32_t looks = 1; running && !failed && !call->api->draining; looks++) {
+        if (fiber_sleep_until(call->world->scheduler, call->world->now_ns + OPERATION_LOOK_MS * NS_PER_MS) ==
+            FIBER_CANCELED)
+            break;
         struct scope *work = scope_open(call->scope, "event");
-        struct json_out out;
-        ended = run->status != RUN_RUNNING;
         json_out_open(&out, work);
-        operation_write(&out, run);
-        failed = event_send(call, ended ? "end" : "progress", json_out_bytes(&out));
+        failed = run_show(call, work, id, &out, &running, operation_write);
+        if (!failed && !out.used)
+            running = false; /* forgotten: its session is gone */
+        else if (!failed && (!running || looks % OPERATION_LOOKS_A_SECOND == 0))
+            failed = event_send(call, running ? "progress" : "end", json_out_bytes(&out));
         scope_close(work);
-        if (!ended && !failed &&
-            fiber_wait(call->world->scheduler, &run->ended, call->world->now_ns + 1000 * NS_PER_MS) ==
-                FIBER_CANCELED)
+        if (!failed && http_gone(call->exchange))
             break;
     }
     http_stream_end(call->exchange, !failed);
-    scope_release(scope);
 }
 
 /* What the sessions do, as the list that /v1/activity gives. */

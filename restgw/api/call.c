@@ -167,6 +167,14 @@ void relation_write(struct text *text, struct http_call *call, const char *name)
 
 /* ---- answers ---- */
 
+void versions_write(struct json_out *out)
+{
+    json_out_name(out, "version");
+    json_out_text(out, SYNOD_VERSION);
+    json_out_name(out, "server_version");
+    json_out_text(out, sessions_server_version());
+}
+
 void call_reply(struct http_call *call, int status, const char *type, const char *name, const char *value,
                 struct bytes body)
 {

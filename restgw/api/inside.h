@@ -277,6 +277,8 @@ void call_reply(struct http_call *call, int status, const char *type, const char
                 struct bytes body);
 void call_body(struct http_call *call, int status, struct bytes body, bool replayed);
 void call_nothing(struct http_call *call); /* 204 */
+/* The node's own version and PostgreSQL's, as members of an object. */
+void versions_write(struct json_out *out);
 
 /* The problem an error is, with the state of the session's transaction. */
 struct problem call_problem_of(struct http_call *call, const struct rest *rest, const struct error *error);
@@ -489,6 +491,11 @@ void run_keep(struct run *run, int status, struct bytes body);
 /* Forgets ended ones that are too many. */
 void runs_trim(struct rest *rest);
 void run_write(struct json_out *out, const struct run *run);
+/* Writes one of the caller's role, on whichever core it is, and whether it is running; nothing when there is none. Yields. */
+enum sqlstate run_show(struct http_call *call, struct scope *scope, const char *id, struct json_out *out,
+                       bool *running, void (*write)(struct json_out *out, const struct run *run));
+/* Has it cancelled likewise; whether there is one. Yields. */
+bool run_stop(struct http_call *call, const char *id);
 /* Answers with a list of the statements of all cores. Yields. */
 void runs_answer(struct http_call *call, bool all, bool detached, struct bytes status,
                  void (*write)(struct json_out *out, const struct run *run));

@@ -48,6 +48,10 @@
 #define THROTTLE_SLOTS     1024
 #define THROTTLE_BURST     10
 #define THROTTLE_REFILL_MS 6000
+/* How often an operation that is watched is looked at, for its end; its progress is told once a second. */
+#define OPERATION_LOOK_MS        100
+#define OPERATION_LOOKS_A_SECOND 10
+
 /* Requests a core remembers for GET /v1/requests. */
 #define REQUESTS_KEPT 2048
 /* Loads of a session under way. */

@@ -294,8 +294,7 @@ void api_get_capabilities(struct http_call *call)
     json_out_object(&out);
     json_out_name(&out, "server");
     json_out_text(&out, "synod");
-    json_out_name(&out, "version");
-    json_out_text(&out, "15.0");
+    versions_write(&out);
     json_out_name(&out, "api");
     json_out_text(&out, "v1");
     json_out_name(&out, "capabilities");

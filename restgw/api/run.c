@@ -349,13 +349,22 @@ struct list_mail {
     const char *role;    /* NULL = of all roles */
     struct bytes status; /* data NULL = any */
     void (*write)(struct json_out *out, const struct run *run);
-    bool detached; /* only those that go on without a request */
+    bool detached;  /* only those that go on without a request */
+    const char *id; /* only this one; NULL = all */
+    bool running;   /* it is */
     struct scope *lent;
     struct bytes text;
 };
 
-static void list_write(const struct api *api, const struct list_mail *asked, struct json_out *out)
+static void list_write(struct api *api, struct list_mail *asked, struct json_out *out)
 {
+    const struct run *one = asked->id ? run_find(api, asked->id) : NULL;
+    if (one && strcmp(one->rest->role, asked->role) == 0) {
+        asked->running = one->status == RUN_RUNNING;
+        asked->write(out, one);
+    }
+    if (asked->id)
+        return;
     list_each (&api->sessions, at) {
         const struct rest *rest = container_of(at, struct rest, link);
         if (asked->role && strcmp(rest->role, asked->role) != 0)
@@ -373,7 +382,7 @@ static void list_write(const struct api *api, const struct list_mail *asked, str
 static void list_deliver(struct world *here, struct mail *mail)
 {
     struct list_mail *asked = container_of(mail, struct list_mail, mail);
-    const struct api *api = asked->shared->core[here->core];
+    struct api *api = asked->shared->core[here->core];
     if (asked->lent) {
         scope_close(asked->lent);
         asked->lent = NULL;
@@ -387,6 +396,47 @@ static void list_deliver(struct world *here, struct mail *mail)
     mail_return(here, mail);
 }
 
+/* What a core has of them, added to `out`. Yields. */
+static enum sqlstate list_take(struct http_call *call, struct scope *scope, uint32_t core,
+                               struct list_mail *mail, struct json_out *out)
+{
+    /* What was lent must be given back, whatever happens to us. */
+    fiber_shield_begin(call->world->scheduler);
+    enum sqlstate failed = mail_call(call->world, scope, core, &mail->mail, &call->error);
+    if (!failed && mail->lent) {
+        if (mail->text.size)
+            json_out_value(out, mail->text);
+        failed = mail_call(call->world, scope, core, &mail->mail, &call->error);
+    }
+    fiber_shield_end(call->world->scheduler);
+    return failed;
+}
+
+enum sqlstate run_show(struct http_call *call, struct scope *scope, const char *id, struct json_out *out,
+                       bool *running, void (*write)(struct json_out *out, const struct run *run))
+{
+    const struct api *api = call->api;
+    enum sqlstate failed = SQLSTATE_OK;
+    size_t before = out->used;
+    *running = false;
+    for (uint32_t core = 0; core < api->shared->cores && !failed && out->used == before; core++) {
+        struct list_mail *mail = scope_alloc_zeroed(scope, sizeof *mail);
+        *mail = (struct list_mail){.mail = {.deliver = list_deliver},
+                                   .shared = api->shared,
+                                   .role = call->principal.role,
+                                   .write = write,
+                                   .id = id};
+        failed = list_take(call, scope, core, mail, out);
+        *running = mail->running;
+    }
+    return failed;
+}
+
+bool run_stop(struct http_call *call, const char *id)
+{
+    return run_ask(call, id, call->principal.role, true) != UINT32_MAX;
+}
+
 void runs_answer(struct http_call *call, bool all, bool detached, struct bytes status,
                  void (*write)(struct json_out *out, const struct run *run))
 {
@@ -397,8 +447,6 @@ void runs_answer(struct http_call *call, bool all, bool detached, struct bytes s
     json_out_object(&out);
     json_out_name(&out, "items");
     json_out_array(&out);
-    /* What was lent must be given back, whatever happens to us. */
-    fiber_shield_begin(api->world->scheduler);
     for (uint32_t core = 0; core < api->shared->cores && !failed; core++) {
         struct list_mail *mail = scope_alloc_zeroed(call->scope, sizeof *mail);
         *mail = (struct list_mail){.mail = {.deliver = list_deliver},
@@ -407,14 +455,8 @@ void runs_answer(struct http_call *call, bool all, bool detached, struct bytes s
                                    .status = status,
                                    .write = write,
                                    .detached = detached};
-        failed = mail_call(api->world, call->scope, core, &mail->mail, &call->error);
-        if (failed || !mail->lent)
-            continue;
-        if (mail->text.size)
-            json_out_value(&out, mail->text);
-        failed = mail_call(api->world, call->scope, core, &mail->mail, &call->error);
+        failed = list_take(call, call->scope, core, mail, &out);
     }
-    fiber_shield_end(api->world->scheduler);
     json_out_array_end(&out);
     json_out_name(&out, "next_cursor");
     json_out_null(&out);

@@ -51,8 +51,7 @@ static void session_members(struct http_call *call, struct json_out *out, struct
     json_out_array_end(out);
     json_out_name(out, "server");
     json_out_object(out);
-    json_out_name(out, "version");
-    json_out_text(out, session_setting(rest->session, "server_version"));
+    versions_write(out);
     json_out_name(out, "node");
     json_out_text(out, "1");
     json_out_name(out, "view");

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import subprocess
 import threading
 import time
 import unittest
@@ -55,7 +57,12 @@ class Meta(Case):
         nobody = self.client(role=None)
         self.assertEqual(self.expect(nobody.get("/healthz"), 200)["status"], "ok")
         self.assertEqual(self.expect(nobody.get("/readyz"), 200)["status"], "ready")
-        self.assertIn("ndjson", self.expect(nobody.get("/v1"), 200)["capabilities"])
+        told = self.expect(nobody.get("/v1"), 200)
+        self.assertIn("ndjson", told["capabilities"])
+        said = subprocess.run([os.environ["SYNODD"], "--version"], capture_output=True, text=True, check=True).stdout
+        self.assertEqual((told["version"], [[told["server_version"]]]), (said.split()[1], self.one.rows("show server_version")))
+        server = self.expect(self.one.get("/v1/sessions/current"), 200)["server"]
+        self.assertEqual((server["version"], server["server_version"]), (told["version"], told["server_version"]))
         self.assertEqual(self.expect(nobody.get("/v1/openapi.json"), 200)["openapi"], "3.1.0")
 
     def test_metrics_are_openmetrics_when_asked_and_prometheus_text_otherwise(self):
@@ -914,6 +921,23 @@ class Activity(Case):
         ended = self.expect(self.one.get(f"/v1/statements/{slow['statement_id']}?wait_ms=60000"), 200)
         self.assertEqual((ended["status"], ended["problem"]["sqlstate"]), ("cancelled", "57014"))
         self.expect(self.one.get("/v1/operations/nosuch"), 404, "operation-unknown")
+
+    def test_an_operation_is_seen_from_every_core(self):
+        slow = self.expect(self.one.sql("select pg_sleep(60)", wait_ms=0), 202)
+        path = f"/v1/operations/{slow['statement_id']}"
+        others = [self.client().open() for _ in range(4)] + [self.client()]  # sessions go to the cores in turn
+        for other in others:
+            self.expect(other.get(path), 200, state="running")
+            self.assertIn(slow["statement_id"], [item["operation_id"] for item in self.expect(other.get("/v1/operations"), 200)["items"]])
+        told = []
+        watching = threading.Thread(target=lambda: told.append(others[0].get(path + "/events").body))
+        watching.start()
+        self.expect(others[1].post(path + "/cancel"), 202, told=True)
+        watching.join()
+        self.assertIn(b'"state":"cancelled"', told[0].split(b"event: end")[1])
+        for other in others[1:]:
+            self.expect(other.get(path), 200, state="cancelled")
+            self.expect(other.post(path + "/cancel"), 202, told=False)
 
 
 class Ending(unittest.TestCase):
