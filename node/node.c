@@ -417,11 +417,13 @@ static void reload_fiber(void *argument)
     if (!failed)
         failed =
             http_reload_certificate(reload->node->http, certificate.chain_pem, certificate.key_pem, &error);
+    if (!failed && reload->node->sql)
+        failed = node_sql_renew(reload->node->sql, world, reload->scope, certificate.chain_pem,
+                                certificate.key_pem, &error);
     if (failed)
         log_error(world, LOG_WARN, "certificate_kept", &error, "the new certificate is not used");
     else
-        log_line(world, LOG_INFO, "certificate_reloaded",
-                 "HTTPS connections to come see the new certificate");
+        log_line(world, LOG_INFO, "certificate_reloaded", "connections to come see the new certificate");
     scope_close(reload->scope);
 }
 

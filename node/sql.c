@@ -3,6 +3,7 @@
 #include "node/sql.h"
 
 #include "base/log.h"
+#include "base/mailbox.h"
 #include "base/scope.h"
 #include "engine/engine.h"
 #include "node/datadir.h"
@@ -25,6 +26,7 @@ struct node_sql {
     bool started[CORES_MAX];              /* each slot is its own core's, like those below */
     struct sessions *sessions[CORES_MAX]; /* NULL = not open */
     struct pgwire *door[CORES_MAX];
+    struct scope *serving[CORES_MAX]; /* that the door lives in */
     void *api_shared;
     struct api *api[CORES_MAX];
 };
@@ -164,7 +166,7 @@ enum sqlstate node_sql_serve(struct node_sql *sql, struct world *world, struct s
         failed = sessions_open(world, scope, &options, &door.sessions, error);
     if (!failed) {
         sql->sessions[world->core] = door.sessions;
-        sql->door[world->core] = pgwire_open(world, scope, &door);
+        sql->door[world->core] = pgwire_open(world, sql->serving[world->core] = scope, &door);
     }
     const struct api_options rest = {
         .sessions = door.sessions, .shared = sql->api_shared, .database = "synod"};
@@ -172,6 +174,53 @@ enum sqlstate node_sql_serve(struct node_sql *sql, struct world *world, struct s
         failed = api_open(world, scope, &rest, &sql->api[world->core], error);
     if (!failed)
         error_clear(error);
+    return failed;
+}
+
+/* To another core and back; it opens its context in a fiber, since OpenSSL wants a big stack. */
+struct renewal {
+    struct mail mail;
+    struct node_sql *sql;
+    struct world *here;
+    struct bytes certificate_pem, key_pem;
+    struct error error;
+};
+
+static void renewal_fiber(void *argument)
+{
+    struct renewal *renewal = argument;
+    struct world *here = renewal->here;
+    (void)pgwire_renew(renewal->sql->door[here->core], renewal->certificate_pem, renewal->key_pem,
+                       &renewal->error);
+    mail_return(here, &renewal->mail);
+}
+
+static void renewal_deliver(struct world *here, struct mail *mail)
+{
+    struct renewal *renewal = container_of(mail, struct renewal, mail);
+    renewal->here = here;
+    struct scope *scope = renewal->sql->serving[here->core]; /* NULL = this core has stopped */
+    if (!scope ||
+        fiber_start(here->scheduler, scope, "renewal", renewal_fiber, renewal, NULL, &renewal->error))
+        mail_return(here, mail);
+}
+
+enum sqlstate node_sql_renew(struct node_sql *sql, struct world *world, struct scope *scope,
+                             struct bytes certificate_pem, struct bytes key_pem, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t core = 0; core < world->cores && !failed; core++) {
+        struct renewal *renewal = scope_alloc_zeroed(scope, sizeof *renewal);
+        *renewal = (struct renewal){.mail = {.deliver = renewal_deliver},
+                                    .sql = sql,
+                                    .certificate_pem = certificate_pem,
+                                    .key_pem = key_pem};
+        failed = mail_call(world, scope, core, &renewal->mail, error);
+        if (!failed && renewal->error.state) {
+            *error = renewal->error;
+            failed = error->state;
+        }
+    }
     return failed;
 }
 
@@ -207,6 +256,7 @@ void node_sql_stop(struct node_sql *sql, struct world *world)
     if (!sql->started[world->core])
         return;
     sql->started[world->core] = false;
+    sql->serving[world->core] = NULL;
     if (sql->sessions[world->core])
         sessions_close(sql->sessions[world->core]);
     if (engine_close(world, sql->engine, &error))

@@ -41,6 +41,11 @@ void node_sql_rest_drain(struct node_sql *sql, struct world *world);
 enum sqlstate node_sql_serve(struct node_sql *sql, struct world *world, struct scope *scope,
                              struct tls_context *tls, struct bytes certificate_pem, struct error *error);
 
+/* On core 0, when all cores serve: the doors of all cores take another certificate for connections to come; what is
+ * borrowed, until it returns. The first failure; a core that could not keeps the old one. Yields. */
+enum sqlstate node_sql_renew(struct node_sql *sql, struct world *world, struct scope *scope,
+                             struct bytes certificate_pem, struct bytes key_pem, struct error *error);
+
 /* This core's door. */
 struct pgwire *node_sql_door(struct node_sql *sql, const struct world *world);
 

@@ -10,11 +10,18 @@
 #include "restgw/pgwire/pgwire.h"
 #include "sqlfront/session.h"
 
+/* Who the door says it is. Connections hold the one they began with. */
+struct identity {
+    struct scope *scope;
+    struct tls_context *tls;
+    struct bytes binding; /* tls-server-end-point: the certificate's digest; empty = no channel binding */
+};
+
 struct pgwire {
     struct world *world;
     struct scope *scope;
     struct pgwire_options options;
-    struct bytes binding;    /* tls-server-end-point: the certificate's digest; empty = no channel binding */
+    struct identity *identity;
     struct list connections; /* connection.link */
     uint32_t count;          /* in that list */
     bool stopping;
@@ -34,6 +41,7 @@ struct connection {
     struct pgwire *pgwire;
     struct pgwire_visit *visit;
     struct scope *scope;
+    struct identity *identity;
     struct fiber *fiber;
     struct stream *stream; /* what the client's bytes come through; NULL while opening */
     struct session *session;

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "base/tls/tls.h"
 #include "restgw/pgwire/scram.h"
 
 #include <stdio.h>
@@ -42,6 +43,30 @@ static struct bytes channel_binding(struct scope *scope, struct bytes pem)
     return bytes_of(digest, SHA256_BYTES);
 }
 
+static struct identity *identity_open(struct pgwire *pgwire, struct bytes certificate_pem)
+{
+    struct scope *scope = scope_open(pgwire->scope, "identity");
+    struct identity *identity = scope_alloc(scope, sizeof *identity);
+    *identity = (struct identity){.scope = scope, .binding = channel_binding(scope, certificate_pem)};
+    return identity;
+}
+
+enum sqlstate pgwire_renew(struct pgwire *pgwire, struct bytes certificate_pem, struct bytes key_pem,
+                           struct error *error)
+{
+    const struct tls_options options = {
+        .server = true, .certificate_pem = certificate_pem, .key_pem = key_pem, .tls12 = true};
+    struct identity *identity = identity_open(pgwire, certificate_pem);
+    enum sqlstate failed = tls_context_open(pgwire->world, identity->scope, &options, &identity->tls, error);
+    if (failed) {
+        scope_close(identity->scope);
+        return failed;
+    }
+    scope_close(pgwire->identity->scope);
+    pgwire->identity = identity;
+    return SQLSTATE_OK;
+}
+
 struct pgwire *pgwire_open(struct world *world, struct scope *scope, const struct pgwire_options *options)
 {
     struct pgwire *pgwire = scope_alloc_zeroed(scope, sizeof *pgwire);
@@ -52,7 +77,8 @@ struct pgwire *pgwire_open(struct world *world, struct scope *scope, const struc
         pgwire->options.send_timeout_ms = WIRE_SEND_TIMEOUT_MS;
     if (!pgwire->options.startup_timeout_ms)
         pgwire->options.startup_timeout_ms = WIRE_STARTUP_TIMEOUT_MS;
-    pgwire->binding = channel_binding(scope, options->certificate_pem);
+    pgwire->identity = identity_open(pgwire, options->certificate_pem);
+    pgwire->identity->tls = options->tls;
     pgwire->buffers = (struct output_pool){.world = world, .scope = scope};
     list_init(&pgwire->connections);
     fiber_queue_init(&pgwire->gone);
@@ -72,6 +98,8 @@ void pgwire_serve(struct pgwire *pgwire, struct pgwire_visit *visit)
     connection->pgwire = pgwire;
     connection->visit = visit;
     connection->scope = scope;
+    connection->identity = pgwire->identity;
+    scope_hold(connection->identity->scope);
     connection->sink.ops = &connection_sink_ops;
     connection->output = (struct output){.pool = &pgwire->buffers,
                                          .send_timeout_ms = pgwire->options.send_timeout_ms,
@@ -95,6 +123,7 @@ static void connection_gone(void *argument)
     struct pgwire *pgwire = connection->pgwire;
     list_remove(&connection->link);
     pgwire->count--;
+    scope_release(connection->identity->scope);
     fiber_wake_all(&pgwire->gone);
     connection->visit->ended(pgwire->world, connection->visit);
 }

@@ -12,7 +12,7 @@ struct pgwire; /* one core's */
 
 struct pgwire_options {
     struct sessions *sessions;    /* this core's */
-    struct tls_context *tls;      /* this core's; NULL = clients are told that there is no TLS */
+    struct tls_context *tls;      /* this core's, until pgwire_renew(); NULL = clients are told that there is no TLS */
     struct bytes certificate_pem; /* that context's chain, for channel binding; empty = none */
     /* The node's secret, the same for all cores: unknown roles get a salt made of it, so that they look like known ones. */
     uint8_t secret[32];
@@ -30,6 +30,11 @@ struct pgwire_visit {
 
 /* Opens this core's door; gone with the scope, to be closed after pgwire_drain() only. Does not yield. */
 struct pgwire *pgwire_open(struct world *world, struct scope *scope, const struct pgwire_options *options);
+
+/* Connections to come see another certificate; those that are open keep theirs. F0000 when it is unusable: then the old one
+ * stays. In a fiber of this core. Does not yield. */
+enum sqlstate pgwire_renew(struct pgwire *pgwire, struct bytes certificate_pem, struct bytes key_pem,
+                           struct error *error);
 
 /* Serves a connection, which is the door's from now on, until the client or pgwire_drain() ends it. It always comes to
  * `ended`, possibly within this call. Does not yield. */

@@ -75,7 +75,7 @@ static enum sqlstate answer_byte(struct connection *connection, char byte)
 /* Answers an SSLRequest, and puts TLS over the stream. */
 static enum sqlstate tls_start(struct connection *connection, uint64_t deadline_ns)
 {
-    struct tls_context *context = connection->pgwire->options.tls;
+    struct tls_context *context = connection->identity->tls;
     /* Whatever came behind the request was not protected: somebody may have put it there. */
     if (connection->view.size > 0) {
         enum sqlstate failed = error_set(&connection->error, SQLSTATE_PROTOCOL_VIOLATION,
@@ -131,7 +131,7 @@ static enum sqlstate mechanism_read(struct connection *connection, struct bytes 
 {
     const uint8_t *zero = memchr(body->data, 0, body->size);
     const char *name = (const char *)body->data;
-    bool offered = connection->tls && connection->pgwire->binding.size > 0;
+    bool offered = connection->tls && connection->identity->binding.size > 0;
     if (!zero || (size_t)(zero + 5 - body->data) > body->size)
         return error_set(&connection->error, SQLSTATE_PROTOCOL_VIOLATION, "invalid message format");
     *bound = offered && strcmp(name, "SCRAM-SHA-256-PLUS") == 0;
@@ -148,7 +148,7 @@ static enum sqlstate scram_talk(struct connection *connection, struct scram *scr
     static const char with_binding[] = "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0";
     static const char without[] = "SCRAM-SHA-256\0";
     struct pgwire *pgwire = connection->pgwire;
-    bool offered = connection->tls && pgwire->binding.size > 0, bound = false;
+    bool offered = connection->tls && connection->identity->binding.size > 0, bound = false;
     char answer[SCRAM_MESSAGE_BYTES];
     struct bytes body;
     authentication_write(connection, 10,
@@ -163,7 +163,7 @@ static enum sqlstate scram_talk(struct connection *connection, struct scram *scr
         return failed;
     authentication_write(connection, 11, bytes_of_text(answer));
     failed = password_receive(connection, &body);
-    return failed ? failed : scram_final(scram, body, pgwire->binding, proved, final, &connection->error);
+    return failed ? failed : scram_final(scram, body, connection->identity->binding, proved, final, &connection->error);
 }
 
 static enum sqlstate role_prove(struct connection *connection, struct scope *work, const char *role)

@@ -6,6 +6,10 @@ import json
 import os
 import shutil
 import signal
+import socket
+import ssl
+import struct
+import subprocess
 import tempfile
 import time
 import unittest
@@ -95,12 +99,30 @@ class Certificates(NodeTest):
         def shown():
             return self.client().socket.getpeercert(binary_form=True)
 
+        def shown_by_postgres():
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with socket.create_connection(self.node.server.sql, timeout=door.DEADLINE) as plain:
+                plain.sendall(struct.pack("!ii", 8, 80877103))
+                self.assertEqual(plain.recv(1), b"S")
+                with context.wrap_socket(plain) as inside:
+                    return inside.getpeercert(binary_form=True)
+
         before, kept = shown(), self.client()
+        self.assertEqual(shown_by_postgres(), before)
         door.make_certificate(folder, "another")
         self.node.server.process.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + door.DEADLINE
         while shown() == before:
             self.assertLess(time.monotonic(), deadline, self.node.server.said())
+        # The cores take it one after the other; connections go to each of them.
+        while any(shown_by_postgres() == before for _ in range(8)):
+            self.assertLess(time.monotonic(), deadline, self.node.server.said())
+        self.assertEqual(shown_by_postgres(), shown())
+        host, port = self.node.server.sql
+        said = subprocess.run(["psql", "-XAtc", "select 1", f"host={host} port={port} user=synod dbname=synod channel_binding=require"],
+                              env={**os.environ, "PGPASSWORD": rest.PASSWORD}, capture_output=True, text=True, check=False)
+        self.assertEqual(said.stdout, "1\n", said.stderr)  # bound to the new one
         self.assertEqual(kept.ask("GET", "/healthz").status, 200)
         with open(key, "w", encoding="utf-8") as file:
             file.write("no key")
