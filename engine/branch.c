@@ -141,7 +141,8 @@ static enum sqlstate ask(struct branch *branch, const struct lock_call *call,
     return SQLSTATE_INTERNAL_ERROR;
 }
 
-/* Locks of rows whose versions have left memory went with them. They come back when somebody else asks. */
+/* Locks that are not in the lock table: of rows that were inserted where none was (insert_bare), and of rows whose versions
+ * have left memory. Whose they are stands in the store, and they come into the table when somebody else asks. */
 struct uncovering {
     struct engine_core *core;
     const struct shard *shard;
@@ -160,13 +161,26 @@ static void uncover_one(void *argument, uint64_t holder, struct bytes key)
     check(false, "transaction %llu has written and is not here", (unsigned long long)holder);
 }
 
+/* There are too many rows to look at all of them: everybody who has inserted some holds one key of the range. So the asker waits
+ * for all of them, for some perhaps without need. */
+static void uncover_all(struct uncovering *uncovering, const struct branch *asker, struct bytes key)
+{
+    list_each (&uncovering->core->branches, at) {
+        struct branch *branch = container_of(at, struct branch, of_core);
+        const struct branch_writer *writer = branch == asker ? NULL : writer_at(branch, uncovering->shard);
+        if (writer && writer->bare)
+            lock_row_regain(uncovering->core->locks, &branch->owner, uncovering->shard->shard, key,
+                            LOCK_UPDATE);
+    }
+}
+
 static enum sqlstate uncover(struct branch *branch, const struct lock_call *call, struct error *error)
 {
     struct uncovering uncovering = {.core = branch->core, .shard = call->shard};
     uint8_t behind[STORE_KEY_BYTES_MAX + 1];
     struct key_range range = {.from = call->key, .to = call->to, .to_open = call->to_open};
     bool again = call->shard && call->shard->volume && row_store_spilled(call->shard->store, SCN_NEWEST);
-    if (again && call->kind == OF_ROW) {
+    if ((again || (call->shard && call->shard->bare)) && call->kind == OF_ROW) {
         if (call->key.size)
             memcpy(behind, call->key.data, call->key.size);
         behind[call->key.size] = 0;
@@ -176,7 +190,11 @@ static enum sqlstate uncover(struct branch *branch, const struct lock_call *call
     while (again && !failed)
         failed = row_store_holders(call->shard->store, branch->owner.transaction, &range, uncover_one,
                                    &uncovering, &again, error);
-    return failed;
+    if (failed || !call->shard || !call->shard->bare)
+        return failed;
+    if (!row_store_inserters(call->shard->store, branch->owner.transaction, &range, uncover_one, &uncovering))
+        uncover_all(&uncovering, branch, range.from);
+    return SQLSTATE_OK;
 }
 
 void branch_row_left(struct writer *writer, struct bytes key)
@@ -558,28 +576,57 @@ static enum lock_strength strength_of(enum effect_kind kind)
     return kind == EFFECT_UPDATE ? LOCK_NO_KEY_UPDATE : LOCK_UPDATE;
 }
 
-static enum sqlstate write_row(struct branch *branch, struct shard *shard, const struct effect *effect,
-                               bool *done, struct error *error)
+/* Logs and applies. Neither yields nor fails. */
+static struct branch_writer *put_row(struct branch *branch, struct shard *shard, const struct effect *effect)
 {
-    struct store_newest newest;
-    enum lock_outcome outcome;
-    enum sqlstate failed = make_room(branch, shard, effect, error);
-    if (!failed)
-        failed = lock_and_look(branch, shard, effect->key, strength_of(effect->kind), LOCK_WAIT, &newest,
-                               &outcome, error);
-    if (failed)
-        return failed;
-    *done = newest.exists == (effect->kind != EFFECT_INSERT);
-    if (!*done)
-        return SQLSTATE_OK;
-    struct scheduler *scheduler = branch->core->world->scheduler;
-    fiber_still_begin(scheduler);
     struct branch_writer *writer = writer_open(branch, shard);
     if (shard->volume)
         log_effect(branch, shard, effect, writer->writer.effects + 1);
     shard->store->ops->apply(shard->store, &writer->writer, effect);
     branch->terms.wrote = true;
     branch->owner.work++;
+    return writer;
+}
+
+/* Inserts a row where surely none is and nobody has a lock or waits for one: then the version itself stands for the lock, as
+ * long as its writer is open (uncover), and there is one hash table less to keep up for each row of a load. Nothing yields
+ * between the looks and the writing. False: it must be locked first. */
+static bool insert_bare(struct branch *branch, struct shard *shard, const struct effect *effect)
+{
+    if (effect->kind != EFFECT_INSERT || !shard->volume ||
+        !lock_row_idle(branch->core->locks, shard->shard, effect->key) ||
+        !row_store_absent(shard->store, effect->key))
+        return false;
+    note_lock(branch);
+    struct branch_writer *writer = put_row(branch, shard, effect);
+    shard->bare += !writer->bare;
+    writer->bare = true;
+    return true;
+}
+
+static enum sqlstate write_row(struct branch *branch, struct shard *shard, const struct effect *effect,
+                               bool *done, struct error *error)
+{
+    struct store_newest newest;
+    enum lock_outcome outcome;
+    struct scheduler *scheduler = branch->core->world->scheduler;
+    enum sqlstate failed = make_room(branch, shard, effect, error);
+    if (failed)
+        return failed;
+    fiber_still_begin(scheduler);
+    *done = insert_bare(branch, shard, effect);
+    fiber_still_end(scheduler);
+    if (*done)
+        return SQLSTATE_OK;
+    failed = lock_and_look(branch, shard, effect->key, strength_of(effect->kind), LOCK_WAIT, &newest,
+                           &outcome, error);
+    if (failed)
+        return failed;
+    *done = newest.exists == (effect->kind != EFFECT_INSERT);
+    if (!*done)
+        return SQLSTATE_OK;
+    fiber_still_begin(scheduler);
+    (void)put_row(branch, shard, effect);
     fiber_still_end(scheduler);
     return SQLSTATE_OK;
 }
@@ -604,12 +651,21 @@ enum sqlstate branch_write(struct branch *branch, uint64_t table, const struct e
 
 /* ---- the end ---- */
 
+/* Nothing that the writer has inserted stands for a lock any more. */
+static void writer_covered(struct branch_writer *writer)
+{
+    if (writer->shard && writer->bare)
+        writer->shard->bare--;
+    writer->bare = false;
+}
+
 bool branch_stamp(struct branch *branch, uint64_t scn)
 {
     struct engine_core *core = branch->core;
     for (struct list_link *link; (link = list_take_first(&branch->writers));) {
         struct branch_writer *writer = container_of(link, struct branch_writer, link);
         check(scn, "a transaction that wrote ends without an SCN");
+        writer_covered(writer);
         if (writer->shard)
             writer->shard->store->ops->commit(writer->shard->store, &writer->writer, scn);
         list_append(&core->settling, link);
@@ -653,6 +709,7 @@ static void rollback_all(struct branch *branch)
         struct branch_writer *writer = container_of(link, struct branch_writer, link);
         undo_writer(branch, writer, 0, true);
         check(writer->writer.versions == 0);
+        writer_covered(writer);
         list_remove(link);
         slab_free(core->pool, writer, sizeof *writer);
     }
@@ -759,6 +816,7 @@ void branch_forget_shard(struct branch *branch, const struct shard *shard)
     if (!writer)
         return;
     check(writer->writer.versions == 0);
+    writer_covered(writer);
     writer->shard = NULL;
 }
 

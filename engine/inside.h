@@ -80,6 +80,7 @@ struct shard {
     bool dropped;             /* and the log has that for good: checkpoints need not merge it */
     bool drop_later;          /* there was no room for dropping it */
     uint32_t users;           /* fibers inside */
+    uint32_t bare;            /* open writers that have inserted rows here without locking them (branch.c) */
     bool gate;                /* closed to those who are not in yet: the shard is about to be replaced */
     struct fiber_queue opened;
     bool reshaping;
@@ -100,6 +101,7 @@ struct branch_writer {
     struct list_link link; /* of the branch; then of core->settling */
     struct shard *shard;   /* NULL once the shard was dropped */
     struct writer writer;
+    bool bare;               /* counted in shard->bare */
     uint32_t statement_mark; /* effects when the present statement began */
     uint64_t floor;          /* log position at or below its first effect */
 };

@@ -355,18 +355,14 @@ static enum sqlstate source_open(struct call *call, const struct value *argument
     return SQLSTATE_OK;
 }
 
-static enum sqlstate source_next(struct call *call, struct value *results, bool *end)
+static enum sqlstate source_next(struct call *call, struct value *const *results, uint32_t most,
+                                 uint32_t *count)
 {
-    /* The caller copies what it is given before it asks again: one row's memory is enough. */
-    struct copy *copy = call->memory;
-    if (copy->row)
-        scope_close(copy->row);
-    copy->row = scope_open(copy->scope, "row");
-    return copy_in_row(copy, copy->row, results, end, call->error);
+    return copy_in_rows(call->memory, call->scope, results, most, count, call->error);
 }
 
 static const struct set_function source_function = {
-    .name = "copy_source", .open = source_open, .next = source_next};
+    .name = "copy_source", .open = source_open, .next_rows = source_next};
 
 static const struct procedure source_procedure = {
     .name = "copy",
@@ -388,12 +384,25 @@ struct replacing {
     const char *missing;
 };
 
+/* Whether it makes $n fit the column's modifier (numeric(15,2), char(10)): reading the value did that. */
+static bool is_fitted(const struct copy *copy, const struct expression *node)
+{
+    if (node->kind != EXPRESSION_CALL || node->arguments < 2 || node->modifier < 0 ||
+        node->argument[0]->kind != EXPRESSION_PARAMETER)
+        return false;
+    const struct copy_column *column = &copy->column[node->argument[0]->number - 1];
+    return node->type->oid == column->type->oid && node->modifier == column->modifier &&
+           node->argument[0]->type->oid == column->type->oid;
+}
+
 /* $n, or a column of the table, as a column of the source. */
 static struct expression *source_column(void *argument, const struct expression *node, uint32_t level)
 {
     struct replacing *replacing = argument;
     const struct copy *copy = replacing->copy;
     int32_t number = -1;
+    if (!replacing->of_relation && is_fitted(copy, node))
+        number = node->argument[0]->number;
     if (!replacing->of_relation && node->kind == EXPRESSION_PARAMETER)
         number = node->number;
     for (uint32_t c = 0; replacing->of_relation && c < copy->columns; c++)
@@ -638,10 +647,12 @@ static enum sqlstate from_run(struct copy *copy, struct portal *portal, const Co
     session->copy = before;
     /* Rows that nobody asked for (a table without columns, say) are still to be taken from the client. */
     while (!failed && !copy->finished) {
-        bool end;
+        uint32_t count;
         struct scope *work = scope_open(copy->scope, "rest");
-        failed = copy_in_row(copy, work, scope_alloc(work, (copy->columns + 1) * sizeof(struct value)), &end,
-                             error);
+        struct value **values = scope_alloc(work, (copy->columns + 1) * sizeof values[0]);
+        for (uint32_t c = 0; c < copy->columns; c++)
+            values[c] = scope_alloc(work, sizeof values[c][0]);
+        failed = copy_in_rows(copy, work, values, 1, &count, error);
         scope_close(work);
     }
     return failed;

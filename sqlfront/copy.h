@@ -31,7 +31,6 @@ struct copy {
     uint32_t columns;
     struct copy_column *column;
     uint64_t rows;
-    struct scope *row; /* of the last row read */
 
     /* copy_in.c */
     struct bytes data; /* what the client sent and nobody has read */
@@ -47,8 +46,9 @@ struct copy {
 /* copy_out.c: runs the portal and gives its rows to the client. Yields. */
 enum sqlstate copy_out(struct copy *copy, struct portal *source, struct error *error);
 
-/* copy_in.c: the next row as values (of the scope); *end = there is none. Yields. */
-enum sqlstate copy_in_row(struct copy *copy, struct scope *scope, struct value *values, bool *end,
-                          struct error *error);
+/* copy_in.c: the next rows, at most `most`, into values[column][0 .. *count-1], whose bytes are the scope's; none at the end.
+ * Yields. */
+enum sqlstate copy_in_rows(struct copy *copy, struct scope *scope, struct value *const *values, uint32_t most,
+                           uint32_t *count, struct error *error);
 
 #endif

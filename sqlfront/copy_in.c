@@ -1,8 +1,6 @@
 /* COPY FROM: what the client sends, cut into lines, fields and values. A line that came in one piece is read where it lies. */
 #include "sqlfront/copy.h"
 
-#include "base/utf8.h"
-
 #include <string.h>
 
 #define BAD_COPY SQLSTATE_PACK('2', '2', 'P', '0', '4')
@@ -65,6 +63,13 @@ struct line_state {
 static const uint8_t *line_end(const struct copy *copy, struct line_state *state, struct bytes bytes)
 {
     const uint8_t *at = bytes.data, *end = bytes.data + bytes.size;
+    if (!state->quoted && !state->escaped) {
+        /* Nothing before the newline that could make it another thing: nearly always. */
+        const uint8_t *newline = memchr(at, '\n', bytes.size);
+        size_t size = newline ? (size_t)(newline - at) : bytes.size;
+        if (!memchr(at, copy->format == COPY_TEXT ? '\\' : copy->quote, size))
+            return newline;
+    }
     for (; at < end; at++) {
         if (copy->format == COPY_TEXT) {
             if (state->escaped)
@@ -92,6 +97,15 @@ static const uint8_t *line_end(const struct copy *copy, struct line_state *state
     return NULL;
 }
 
+/* Where something was wrong with a line: the whole line is shown. */
+static enum sqlstate line_wrong(const struct copy *copy, struct bytes line, struct error *error)
+{
+    error_add(error, ERROR_CONTEXT, "COPY %s, line %lu: \"%.*s%s\"", copy->name, (unsigned long)copy->number,
+              (int)(line.size > 100 ? 100 : line.size), (const char *)line.data,
+              line.size > 100 ? "..." : "");
+    return error->state;
+}
+
 /* The next line without its end; *end when there is none. It is valid until the next bytes are asked for. Yields. */
 static enum sqlstate line_next(struct copy *copy, struct bytes *line, bool *end, struct error *error)
 {
@@ -105,8 +119,11 @@ static enum sqlstate line_next(struct copy *copy, struct bytes *line, bool *end,
         if (copy->at_end) {
             *end = copy->line_size == 0;
             *line = bytes_of(copy->line, copy->line_size);
-            if (state.quoted)
-                return error_set(error, BAD_COPY, "unterminated CSV quoted field");
+            if (state.quoted) {
+                (void)error_set(error, BAD_COPY, "unterminated CSV quoted field");
+                copy->number++;
+                return line_wrong(copy, *line, error);
+            }
             break;
         }
         const uint8_t *newline = line_end(copy, &state, copy->data);
@@ -165,6 +182,27 @@ static size_t escape_read(struct bytes in, uint8_t *byte)
     } else
         *byte = first;
     return size;
+}
+
+/* Fields up to here are looked through byte by byte, for most are short; then memchr() is faster. */
+#define FIELD_SHORT 16
+
+/* Takes a field off a line in which nothing is escaped or quoted. It stays where it is. */
+static struct bytes field_plain(const struct copy *copy, struct bytes *line, bool *null, bool *last)
+{
+    const uint8_t *start = line->data, *end = start + line->size, *at = start;
+    const uint8_t *near = line->size < FIELD_SHORT ? end : start + FIELD_SHORT;
+    while (at < near && *at != (uint8_t)copy->delimiter)
+        at++;
+    if (at == near && at < end) {
+        const uint8_t *found = memchr(at, copy->delimiter, (size_t)(end - at));
+        at = found ? found : end;
+    }
+    size_t size = (size_t)(at - start);
+    *last = at == end;
+    *null = size == copy->null_size && memcmp(start, copy->null, size) == 0;
+    *line = *last ? bytes_of(at, 0) : bytes_of(at + 1, line->size - size - 1);
+    return bytes_of(start, size);
 }
 
 /* Takes a field off a line of text format; `room` has the line's size. */
@@ -241,76 +279,80 @@ static void context_add(const struct copy *copy, const struct copy_column *colum
                   (const char *)field.data, field.size > 100 ? "..." : "");
 }
 
-static enum sqlstate text_check(struct bytes text, struct error *error)
-{
-    for (size_t at = 0; at < text.size;) {
-        uint32_t point;
-        if (text.data[at] < 0x80 && text.data[at]) {
-            at++;
-            continue;
-        }
-        size_t size = text.data[at] ? utf8_read(bytes_of(text.data + at, text.size - at), &point) : 0;
-        if (size == 0)
-            return error_set(error, SQLSTATE_PACK('2', '2', '0', '2', '1'),
-                             "invalid byte sequence for encoding \"UTF8\": 0x%02x", text.data[at]);
-        at += size;
-    }
-    return SQLSTATE_OK;
-}
-
 static enum sqlstate value_read(struct copy *copy, struct scope *scope, const struct copy_column *column,
                                 struct bytes field, bool null, struct value *value, struct error *error)
 {
     *value = value_null();
     if (null)
         return SQLSTATE_OK;
-    enum sqlstate failed = text_check(field, error);
-    if (!failed)
-        failed = column->type->ops->in(&copy->session->environment, scope, column->type, column->modifier,
-                                       field, value, error);
+    enum sqlstate failed = column->type->ops->in(&copy->session->environment, scope, column->type,
+                                                 column->modifier, field, value, error);
     if (failed)
         context_add(copy, column, field, false, error);
     return failed;
 }
 
-/* What was wrong with the number of fields: the whole line is shown. */
-static enum sqlstate line_wrong(const struct copy *copy, struct bytes line, struct error *error)
+/* A field where something is escaped or quoted: written anew into `room`. Escapes may write what is no text. */
+static enum sqlstate field_special(struct copy *copy, struct bytes *line, uint8_t *room, struct bytes *field,
+                                   bool *null, bool *last, struct error *error)
 {
-    error_add(error, ERROR_CONTEXT, "COPY %s, line %lu: \"%.*s%s\"", copy->name, (unsigned long)copy->number,
-              (int)(line.size > 100 ? 100 : line.size), (const char *)line.data,
-              line.size > 100 ? "..." : "");
-    return error->state;
+    bool quoted;
+    if (copy->format == COPY_CSV) {
+        *field = field_csv(copy, line, room, null, last, &quoted);
+        return SQLSTATE_OK;
+    }
+    *field = field_text(copy, line, room, null, last);
+    return *null ? SQLSTATE_OK : characters_check(*field, error);
+}
+
+/* Room for a line's fields when they cannot stay where they are; *room NULL when they can. */
+static enum sqlstate line_room(const struct copy *copy, struct scope *scope, struct bytes line,
+                               uint8_t **room, struct error *error)
+{
+    *room = NULL;
+    if (line.size == 0 || !memchr(line.data, copy->format == COPY_TEXT ? '\\' : copy->quote, line.size))
+        return SQLSTATE_OK;
+    if (line.size >= SCOPE_SMALL_BYTES)
+        return scope_alloc_large(scope, line.size + 1, 16, (void **)room, error);
+    *room = scope_alloc(scope, line.size + 1);
+    return SQLSTATE_OK;
 }
 
 static enum sqlstate line_read(struct copy *copy, struct scope *scope, struct bytes line,
-                               struct value *values, struct error *error)
+                               struct value *const *values, uint32_t row, struct error *error)
 {
     const struct bytes whole = line;
     uint8_t *room;
     bool last = false;
-    enum sqlstate failed = SQLSTATE_OK;
-    if (line.size < SCOPE_SMALL_BYTES)
-        room = scope_alloc(scope, line.size + 1);
-    else if ((failed = scope_alloc_large(scope, line.size + 1, 16, (void **)&room, error)))
+    enum sqlstate failed = characters_check(line, error);
+    if (failed)
+        context_add(copy, NULL, (struct bytes){0}, false, error);
+    else
+        failed = line_room(copy, scope, line, &room, error);
+    if (failed)
         return failed;
     for (uint32_t c = 0; c < copy->columns; c++) {
         const struct copy_column *column = &copy->column[c];
-        bool null, quoted = false;
+        struct bytes field;
+        bool null;
         if (last) {
             (void)error_set(error, BAD_COPY, "missing data for column \"%s\"", column->name);
             return line_wrong(copy, whole, error);
         }
-        struct bytes field = copy->format == COPY_CSV ? field_csv(copy, &line, room, &null, &last, &quoted)
-                                                      : field_text(copy, &line, room, &null, &last);
+        if (!room)
+            field = field_plain(copy, &line, &null, &last);
+        else if ((failed = field_special(copy, &line, room, &field, &null, &last, error)))
+            return line_wrong(copy, whole, error);
         if (null && column->force_not_null)
             null = false;
         if (!null && column->force_null && field.size == copy->null_size &&
             memcmp(field.data, copy->null, field.size) == 0)
             null = true;
-        failed = value_read(copy, scope, column, field, null, &values[c], error);
+        failed = value_read(copy, scope, column, field, null, &values[c][row], error);
         if (failed)
             return failed;
-        room += field.size;
+        if (room)
+            room += field.size;
     }
     if (!last && (copy->columns > 0 || whole.size > 0)) {
         (void)error_set(error, BAD_COPY, "extra data after last expected column");
@@ -327,23 +369,28 @@ static enum sqlstate header_read(struct copy *copy, struct scope *scope, struct 
     bool null, quoted, last = false;
     if (copy->header != HEADER_MATCH || line.size >= SCOPE_SMALL_BYTES)
         return SQLSTATE_OK;
+    const struct bytes whole = line;
     for (uint32_t c = 0; c < copy->columns; c++) {
         const char *name = copy->column[c].name;
-        if (last)
-            return error_set(error, BAD_COPY, "wrong number of fields in header line: got %u, expected %u", c,
-                             copy->columns);
+        if (last) {
+            (void)error_set(error, BAD_COPY, "wrong number of fields in header line: got %u, expected %u", c,
+                            copy->columns);
+            return line_wrong(copy, whole, error);
+        }
         struct bytes field = copy->format == COPY_CSV ? field_csv(copy, &line, room, &null, &last, &quoted)
                                                       : field_text(copy, &line, room, &null, &last);
-        if (bytes_compare(field, bytes_of_text(name)) != 0)
-            return error_set(error, BAD_COPY,
-                             "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"",
-                             c + 1, (int)field.size, (const char *)field.data, name);
+        if (bytes_compare(field, bytes_of_text(name)) != 0) {
+            (void)error_set(error, BAD_COPY,
+                            "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"",
+                            c + 1, (int)field.size, (const char *)field.data, name);
+            return line_wrong(copy, whole, error);
+        }
     }
     return SQLSTATE_OK;
 }
 
-static enum sqlstate lines_row(struct copy *copy, struct scope *scope, struct value *values, bool *end,
-                               struct error *error)
+static enum sqlstate lines_row(struct copy *copy, struct scope *scope, struct value *const *values,
+                               uint32_t row, bool *end, struct error *error)
 {
     struct bytes line;
     enum sqlstate failed = line_next(copy, &line, end, error);
@@ -368,7 +415,7 @@ static enum sqlstate lines_row(struct copy *copy, struct scope *scope, struct va
         }
         *end = true;
     }
-    return failed || *end ? failed : line_read(copy, scope, line, values, error);
+    return failed || *end ? failed : line_read(copy, scope, line, values, row, error);
 }
 
 /* ---- binary ---- */
@@ -478,8 +525,8 @@ static enum sqlstate field_binary(struct copy *copy, struct scope *scope, const 
     return failed;
 }
 
-static enum sqlstate binary_row(struct copy *copy, struct scope *scope, struct value *values, bool *end,
-                                struct error *error)
+static enum sqlstate binary_row(struct copy *copy, struct scope *scope, struct value *const *values,
+                                uint32_t row, bool *end, struct error *error)
 {
     int32_t fields = 0;
     enum sqlstate failed = copy->begun ? SQLSTATE_OK : signature_read(copy, error);
@@ -503,18 +550,25 @@ static enum sqlstate binary_row(struct copy *copy, struct scope *scope, struct v
         return failed;
     }
     for (uint32_t c = 0; c < copy->columns && !failed; c++)
-        failed = field_binary(copy, scope, &copy->column[c], &values[c], error);
+        failed = field_binary(copy, scope, &copy->column[c], &values[c][row], error);
     return failed;
 }
 
-enum sqlstate copy_in_row(struct copy *copy, struct scope *scope, struct value *values, bool *end,
-                          struct error *error)
+/* Bytes after which a batch of rows is given, however few they are. */
+#define ROWS_BYTES (1024UL * 1024)
+
+enum sqlstate copy_in_rows(struct copy *copy, struct scope *scope, struct value *const *values, uint32_t most,
+                           uint32_t *count, struct error *error)
 {
-    *end = copy->finished;
-    if (copy->finished)
-        return SQLSTATE_OK;
-    enum sqlstate failed = copy->format == COPY_BINARY ? binary_row(copy, scope, values, end, error)
-                                                       : lines_row(copy, scope, values, end, error);
-    copy->finished = *end;
+    enum sqlstate failed = SQLSTATE_OK;
+    uint64_t until = copy->bytes + ROWS_BYTES;
+    *count = 0;
+    while (*count < most && copy->bytes < until && !copy->finished && !failed) {
+        bool end = false;
+        failed = copy->format == COPY_BINARY ? binary_row(copy, scope, values, *count, &end, error)
+                                             : lines_row(copy, scope, values, *count, &end, error);
+        copy->finished = end;
+        *count += !failed && !end;
+    }
     return failed;
 }

@@ -169,6 +169,7 @@ void history_apply(struct history *history, struct writer *writer, const struct 
     version->writer = writer;
     version->number = ++writer->effects;
     version->exists = effect->kind != EFFECT_DELETE;
+    version->inserted = effect->kind == EFFECT_INSERT;
     version->written_before = writer->written;
     if (writer->written)
         ((struct version *)writer->written)->written_after = version;
@@ -229,6 +230,15 @@ bool history_rollback(struct history *history, struct writer *writer, uint32_t e
 struct writer *history_open_writer(struct history_row *row)
 {
     return version_settle(row->newest) == SCN_NONE ? row->newest->writer : NULL;
+}
+
+struct writer *history_inserter(struct history_row *row)
+{
+    for (struct version *version = row->newest; version && version_settle(version) == SCN_NONE;
+         version = version->older)
+        if (version->inserted)
+            return version->writer;
+    return NULL;
 }
 
 void history_take_out(struct history *history, struct history_row *row)

@@ -29,8 +29,9 @@ struct version {
     struct history_row *of;
     uint32_t number; /* of the effect, from 1 */
     uint32_t row_bytes;
-    bool exists; /* a row; false = deleted */
-    bool merged; /* the tree below holds this version */
+    bool exists;   /* a row; false = deleted */
+    bool inserted; /* the key was absent before */
+    bool merged;   /* the tree below holds this version */
     uint8_t row[];
 };
 
@@ -111,6 +112,9 @@ bool history_rollback(struct history *history, struct writer *writer, uint32_t e
 
 /* The open writer that has versions of this row, or NULL. They are the newest. */
 struct writer *history_open_writer(struct history_row *row);
+
+/* The open writer that has inserted this row, or NULL. */
+struct writer *history_inserter(struct history_row *row);
 
 /* Takes the open writer's versions of a row out: they are kept elsewhere now. The row goes when nothing else is in it. */
 void history_take_out(struct history *history, struct history_row *row);

@@ -640,6 +640,12 @@ enum sqlstate lock_row(struct lock_table *table, struct lock_owner *owner, uint6
     return ask(table, &request, options, outcome, error);
 }
 
+bool lock_row_idle(const struct lock_table *table, uint64_t shard, struct bytes key)
+{
+    const struct lock_shard *there = *shard_place(table, shard);
+    return !there || (!shard_ranged(there) && !find_row(table, shard, key));
+}
+
 bool lock_row_shed(struct lock_table *table, struct lock_owner *owner, uint64_t shard, struct bytes key)
 {
     struct lock *lock = find_row(table, shard, key);

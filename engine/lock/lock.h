@@ -103,6 +103,9 @@ enum sqlstate lock_object(struct lock_table *table, struct lock_owner *owner,
 uint32_t lock_row_held(const struct lock_table *table, const struct lock_owner *owner, uint64_t shard,
                        struct bytes key);
 
+/* Whether nobody holds or wants the row, nor a range of its shard. */
+bool lock_row_idle(const struct lock_table *table, uint64_t shard, struct bytes key);
+
 /* Gives up the owner's locks on a row without anybody noticing, for something else answers for the row from now on; who asks
  * for it must look there first (lock_row_regain). False when it stays: others hold it, too, or somebody waits for it, or for
  * a range of the shard. */

@@ -14,6 +14,8 @@
 
 /* Rows looked at in one call of collect: about 100 us. */
 #define COLLECT_ROWS 1000
+/* Rows looked at for who has inserted them: the same. */
+#define INSERTERS_LOOKS 4096
 
 void row_account(struct row_store *rows)
 {
@@ -228,6 +230,37 @@ static enum sqlstate row_newest(struct store *store, uint64_t transaction, struc
     if (scope)
         scope_close(scope);
     return failed;
+}
+
+bool row_store_absent(const struct store *store, struct bytes key)
+{
+    const struct row_store *rows = row_store_of((struct store *)store);
+    struct tree_value value;
+    uint64_t missing;
+    if (history_find(rows->history, key) || tree_find(rows->tree, key, &value, &missing) != TREE_ABSENT)
+        return false;
+    list_each (&rows->spills, at)
+        if (tree_find(container_of(at, struct spill, link)->tree, key, &value, &missing) != TREE_ABSENT)
+            return false;
+    return true;
+}
+
+bool row_store_inserters(const struct store *store, uint64_t transaction, const struct key_range *range,
+                         void (*found)(void *argument, uint64_t holder, struct bytes key), void *argument)
+{
+    const struct row_store *rows = row_store_of((struct store *)store);
+    struct history_place place;
+    struct history_row *row = history_seek(rows->history, range->from, false, false, false, &place);
+    for (size_t looked = 0; row; row = history_step(&place, false)) {
+        if (!range->to_open && bytes_compare(history_key(row), range->to) >= 0)
+            return true;
+        if (looked++ == INSERTERS_LOOKS)
+            return false;
+        const struct writer *writer = history_inserter(row);
+        if (writer && writer->transaction != transaction)
+            found(argument, writer->transaction, history_key(row));
+    }
+    return true;
 }
 
 /* ---- scanning: a merge of history, spills and tree, one leaf at a time ---- */

@@ -54,6 +54,15 @@ enum sqlstate row_store_holders(struct store *store, uint64_t transaction, const
                                 void (*found)(void *argument, uint64_t holder, struct bytes key),
                                 void *argument, bool *again, struct error *error);
 
+/* Whether there is no row of that key and no version of one, and never a page had to be read to know it. What is in doubt counts as
+ * there. Does not yield. */
+bool row_store_absent(const struct store *store, struct bytes key);
+
+/* Tells of rows in the range, in memory, that open writers but `transaction` have inserted: of all, or gives false after a good
+ * many looks. Does not yield. */
+bool row_store_inserters(const struct store *store, uint64_t transaction, const struct key_range *range,
+                         void (*found)(void *argument, uint64_t holder, struct bytes key), void *argument);
+
 /* A key that cuts the rows at rest about in half, in `key` (STORE_KEY_BYTES_MAX); *found false when there is none. Yields. */
 enum sqlstate row_store_middle(struct store *store, uint8_t *key, size_t *size, bool *found,
                                struct error *error);

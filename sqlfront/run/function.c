@@ -22,16 +22,12 @@ static enum sqlstate open_function(struct operation *step, struct error *error)
     return failed;
 }
 
-static enum sqlstate next_function(struct operation *step, const struct batch **batch, struct error *error)
+/* Rows side by side, one after the other; gives how many in *count. */
+static enum sqlstate gather_rows(struct function_step *function, uint32_t *given, struct error *error)
 {
-    struct function_step *function = (struct function_step *)step;
+    struct operation *step = &function->step;
     const struct plan *plan = step->plan;
     enum sqlstate failed = SQLSTATE_OK;
-    operation_clear_scratch(step);
-    for (uint32_t i = 0; i < plan->functions && !function->begun && !failed; i++)
-        failed = set_call_open(step, &function->call[i], NULL, 0, error);
-    function->begun = true;
-    operation_want_room(step, BATCH_ROWS);
     uint32_t count = 0;
     while (!failed && !function->ended && count < BATCH_ROWS) {
         uint32_t at = 0;
@@ -56,6 +52,25 @@ static enum sqlstate next_function(struct operation *step, const struct batch **
             step->room[c][count] = c < at ? function->row[c] : value_null();
         count++;
     }
+    *given = count;
+    return failed;
+}
+
+static enum sqlstate next_function(struct operation *step, const struct batch **batch, struct error *error)
+{
+    struct function_step *function = (struct function_step *)step;
+    const struct plan *plan = step->plan;
+    enum sqlstate failed = SQLSTATE_OK;
+    uint32_t count = 0;
+    operation_clear_scratch(step);
+    for (uint32_t i = 0; i < plan->functions && !function->begun && !failed; i++)
+        failed = set_call_open(step, &function->call[i], NULL, 0, error);
+    function->begun = true;
+    operation_want_room(step, BATCH_ROWS);
+    if (!failed && set_call_by_batches(&function->call[0]))
+        failed = set_call_next_rows(step, &function->call[0], step->room, BATCH_ROWS, &count, error);
+    else if (!failed)
+        failed = gather_rows(function, &count, error);
     step->batch.count = count;
     if (!failed && count)
         *batch = &step->batch;

@@ -40,6 +40,24 @@ static enum lock_strength strength_of(const struct relation *relation, struct ex
     return LOCK_NO_KEY_UPDATE;
 }
 
+/* Whether rows may be under way while the next ones are read: those come from a client, so reading them has nothing to do with
+ * the transaction, and nobody wants to see a batch once it is written. */
+static bool reads_on(const struct plan *plan)
+{
+    const struct plan *input = plan->input[0];
+    bool plain = plan->modify == QUERY_INSERT && plan->conflict == CONFLICT_NONE && plan->returnings == 0;
+    while (plain && (input->kind == PLAN_PROJECT || input->kind == PLAN_FILTER)) {
+        plain = !input->condition || !(expression_facts(input->condition) & FACT_SESSION);
+        for (uint32_t i = 0; i < input->expressions && plain; i++)
+            plain = !(expression_facts(input->expression[i]) & FACT_SESSION);
+        input = input->input[0];
+    }
+    return plain && input->kind == PLAN_FUNCTION && input->functions == 1 &&
+           input->function[0].call->kind == EXPRESSION_SET_CALL &&
+           input->function[0].call->procedure->set_function &&
+           input->function[0].call->procedure->set_function->next_rows;
+}
+
 static enum sqlstate open_merge(struct modify *modify, struct error *error)
 {
     struct operation *step = &modify->step;
@@ -64,6 +82,7 @@ static enum sqlstate open_modify(struct operation *step, struct error *error)
     uint32_t columns = relation->columns;
     step->execution->modifies = true;
     modify->slots = plan->input[0]->columns;
+    modify->reads_on = reads_on(plan);
     modify->may_repeat = plan->modify == QUERY_MERGE || plan->conflict == CONFLICT_UPDATE ||
                          (plan->modify != QUERY_INSERT && !is_scan_of_one(plan->input[0]));
     modify->strength = plan->modify == QUERY_DELETE ? LOCK_UPDATE : strength_of(relation, target->set);
@@ -183,12 +202,18 @@ static enum sqlstate insert(struct modify *modify, struct program **set, struct 
     struct change change = {.kind = QUERY_INSERT,
                             .count = count,
                             .scope = step->scratch,
-                            .new = columns_room(step->scratch, relation->columns, count)};
+                            .new =
+                                scope_alloc(step->scratch, (relation->columns + 1) * sizeof(struct value *))};
     enum sqlstate failed = SQLSTATE_OK;
     for (uint32_t c = 0; c < relation->columns && !failed; c++) {
-        if (set && set[c])
-            failed = program_run(set[c], &batch, step->scratch, change.new[c], error);
-        for (uint32_t i = 0; i < count && !(set && set[c]); i++)
+        const struct value *values;
+        if (set && set[c]) {
+            failed = program_view(set[c], &batch, step->scratch, &values, error);
+            change.new[c] = (struct value *)(uintptr_t)values; /* read only from here on */
+            continue;
+        }
+        change.new[c] = scope_alloc(step->scratch, (count + 1) * sizeof change.new[c][0]);
+        for (uint32_t i = 0; i < count; i++)
             change.new[c][i] = value_null();
     }
     if (!failed)
@@ -197,7 +222,7 @@ static enum sqlstate insert(struct modify *modify, struct program **set, struct 
         return failed;
     if (step->plan->conflict != CONFLICT_NONE)
         return conflict_insert(modify, &change, input, error);
-    failed = writer_write(modify->writer, &change, error);
+    failed = (modify->reads_on ? writer_start : writer_write)(modify->writer, &change, error);
     note_all(modify, change.new, input, count);
     return failed;
 }
@@ -450,6 +475,8 @@ static enum sqlstate modify_batch(struct modify *modify, const struct batch *inp
     const struct plan *plan = step->plan;
     if (plan->modify == QUERY_MERGE)
         return merge(modify, input, error);
+    if (plan->modify == QUERY_INSERT && !input->selection) /* which only reads its input */
+        return insert(modify, modify->set, (struct value **)(uintptr_t)input->column, input->count, error);
     struct value **dense = gather(step->scratch, input);
     switch (plan->modify) {
     case QUERY_INSERT:
@@ -488,9 +515,14 @@ static enum sqlstate next_modify(struct operation *step, const struct batch **ba
     struct modify *modify = (struct modify *)step;
     for (;;) {
         const struct batch *input;
-        enum sqlstate failed = operation_next(step->input[0], &input, error);
-        if (failed || input == NULL)
-            return failed;
+        struct error written;
+        enum sqlstate read = operation_next(step->input[0], &input, error);
+        /* What is under way came before: its failure counts first. */
+        enum sqlstate failed = writer_finish(modify->writer, &written);
+        if (failed)
+            *error = written;
+        if (failed || read || input == NULL)
+            return failed ? failed : read;
         operation_clear_scratch(step);
         modify->done = 0;
         failed = modify_batch(modify, input, error);

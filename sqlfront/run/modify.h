@@ -19,6 +19,7 @@ struct modify {
     struct program **conflict_set, *conflict_where;
     uint32_t slots;          /* of the input */
     bool may_repeat;         /* a row may come twice */
+    bool reads_on;           /* while rows are written */
     struct tuple_table seen; /* keys of rows written, where that matters */
     struct tuple_store seen_keys;
     bool opened;

@@ -137,3 +137,11 @@ enum sqlstate set_call_next(struct operation *step, struct set_call *call, struc
             value_copy(step->scratch, call->expands ? call->types[i] : type, &results[i], &results[i], error);
     return failed;
 }
+
+enum sqlstate set_call_next_rows(struct operation *step, struct set_call *call, struct value *const *results,
+                                 uint32_t most, uint32_t *count, struct error *error)
+{
+    call->call.error = error;
+    call->call.scope = step->scratch;
+    return call->function->next_rows(&call->call, results, most, count);
+}

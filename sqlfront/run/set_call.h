@@ -35,4 +35,12 @@ enum sqlstate set_call_open(struct operation *step, struct set_call *call, const
 enum sqlstate set_call_next(struct operation *step, struct set_call *call, struct value *results, bool *end,
                             struct error *error);
 
+/* A call whose function gives many rows at once; then only the second of these may be called, straight into a batch's columns. */
+static inline bool set_call_by_batches(const struct set_call *call)
+{
+    return call->function && call->function->next_rows;
+}
+enum sqlstate set_call_next_rows(struct operation *step, struct set_call *call, struct value *const *results,
+                                 uint32_t most, uint32_t *count, struct error *error);
+
 #endif

@@ -48,6 +48,8 @@ struct index_writer {
     uint32_t *include; /* columns - 1, behind the key columns */
 };
 
+struct writing; /* writer.c */
+
 struct row_writer {
     struct operation *step;
     struct execution *execution;
@@ -60,6 +62,7 @@ struct row_writer {
     struct index_writer *index;  /* all but a clustered one */
     const struct index *primary; /* the clustered one; NULL: rows have ids */
     uint16_t *all;               /* 0 .. columns-1 */
+    struct writing *writing;     /* what writer_start() began, or NULL */
 };
 
 /* Compiles, for the execution. */
@@ -80,6 +83,11 @@ struct change {
 enum sqlstate writer_check(struct row_writer *writer, struct change *change, struct error *error);
 /* Writes rows and index entries: 23505. Then foreign keys are noted. Yields. */
 enum sqlstate writer_write(struct row_writer *writer, struct change *change, struct error *error);
+/* The same, but perhaps the rows are still under way when it gives: the caller may read on, in this transaction too, and what the
+ * change points to stays as it is until writer_finish(). */
+enum sqlstate writer_start(struct row_writer *writer, struct change *change, struct error *error);
+/* Waits for what was begun, if anything was, and gives its failure. Afterwards nothing is under way. Yields. */
+enum sqlstate writer_finish(struct row_writer *writer, struct error *error);
 /* An index's entry for row `row` of the columns. `unique`: the key alone tells rows apart. *is_in false: the predicate leaves it
  * out. */
 enum sqlstate writer_entry(struct row_writer *writer, const struct index_writer *index, struct scope *scope,

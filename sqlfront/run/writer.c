@@ -273,36 +273,42 @@ static bool same_bytes(struct bytes a, struct bytes b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* `values`: room for a row. */
 static enum sqlstate encode(struct row_writer *writer, const struct change *change, uint32_t row,
-                            struct bytes *bytes, struct error *error)
+                            struct value *values, struct bytes *bytes, struct error *error)
 {
     const struct relation *relation = writer->relation;
-    struct scope *scratch = scope_open(change->scope, "row");
-    struct value *values = scope_alloc(scratch, (relation->columns + 1) * sizeof values[0]);
     for (uint32_t c = 0; c < relation->columns; c++)
         values[c] = relation->column[c].dropped ? value_null() : change->new[c][row];
-    enum sqlstate failed = row_encode(relation->layout, change->scope, values, bytes, error);
-    scope_close(scratch);
-    return failed;
+    return row_encode(relation->layout, change->scope, values, bytes, error);
 }
 
-/* The rows themselves: what leaves its key first, so that others may come there. */
-static enum sqlstate write_table(struct row_writer *writer, struct change *change, struct error *error)
+/* What the change does to the rows themselves: what leaves its key, and what comes. */
+static enum sqlstate table_effects(struct row_writer *writer, struct change *change, struct effects_of *gone,
+                                   struct effects_of *come, struct error *error)
 {
-    uint64_t table = writer->relation->store;
-    struct effects_of gone = effects_room(change->scope, change->count);
-    struct effects_of come = effects_room(change->scope, change->count);
+    struct value *values = scope_alloc(change->scope, (writer->relation->columns + 1) * sizeof values[0]);
     enum sqlstate failed = SQLSTATE_OK;
     for (uint32_t i = 0; i < change->count && !failed; i++) {
         struct bytes row = {0};
         bool stays = change->kind == QUERY_UPDATE && same_bytes(change->old_key[i], change->new_key[i]);
         if (change->kind != QUERY_DELETE)
-            failed = encode(writer, change, i, &row, error);
+            failed = encode(writer, change, i, values, &row, error);
         if (change->kind != QUERY_INSERT && !stays)
-            add_effect(&gone, EFFECT_DELETE, change->old_key[i], row, i);
+            add_effect(gone, EFFECT_DELETE, change->old_key[i], row, i);
         if (change->kind != QUERY_DELETE)
-            add_effect(&come, stays ? EFFECT_UPDATE : EFFECT_INSERT, change->new_key[i], row, i);
+            add_effect(come, stays ? EFFECT_UPDATE : EFFECT_INSERT, change->new_key[i], row, i);
     }
+    return failed;
+}
+
+/* What leaves goes first, so that others may come there. */
+static enum sqlstate write_table(struct row_writer *writer, struct change *change, struct error *error)
+{
+    uint64_t table = writer->relation->store;
+    struct effects_of gone = effects_room(change->scope, change->count);
+    struct effects_of come = effects_room(change->scope, change->count);
+    enum sqlstate failed = table_effects(writer, change, &gone, &come, error);
     if (!failed)
         failed = perform(writer, change, table, NULL, &gone, error);
     if (!failed)
@@ -340,6 +346,90 @@ static enum sqlstate write_index(struct row_writer *writer, struct change *chang
         failed = perform(writer, change, index->index->store, index->index, &gone, error);
     if (!failed)
         failed = perform(writer, change, index->index->store, index->index, &come, error);
+    return failed;
+}
+
+/* ---- while the next rows are read ---- */
+
+/* Rows on their way to their owners. A duplicate is told of by the row that was to be inserted, for the columns it came from may be
+ * gone by then. */
+struct writing {
+    struct row_writer *writer;
+    struct scope *scope;
+    struct effects_of effects;
+    struct fiber_queue over;
+    bool ended;
+    enum sqlstate failed;
+    struct error error;
+};
+
+static enum sqlstate raise_duplicate_row(struct row_writer *writer, struct scope *scope, struct bytes row,
+                                         struct error *error)
+{
+    uint32_t columns = writer->relation->columns;
+    struct value *values = scope_alloc(scope, (columns + 1) * sizeof values[0]);
+    struct value **column = scope_alloc(scope, (columns + 1) * sizeof column[0]);
+    enum sqlstate failed = writer_decode(writer, row, values, error);
+    for (uint32_t c = 0; c < columns; c++)
+        column[c] = &values[c];
+    return failed ? failed : raise_duplicate(writer, writer->primary, column, 0, error);
+}
+
+static void run_writing(void *argument)
+{
+    struct writing *writing = argument;
+    struct row_writer *writer = writing->writer;
+    const struct effects_of *effects = &writing->effects;
+    writing->failed = write_effects(writer->execution, writer->relation->store, effects->effect,
+                                    effects->count, effects->done, &writing->error);
+    for (uint32_t i = 0; i < effects->count && !writing->failed; i++)
+        if (!effects->done[i])
+            writing->failed =
+                raise_duplicate_row(writer, writing->scope, effects->effect[i].row, &writing->error);
+    writing->ended = true;
+    fiber_wake_all(&writing->over);
+}
+
+enum sqlstate writer_start(struct row_writer *writer, struct change *change, struct error *error)
+{
+    struct world *world = operation_world(writer->step);
+    if (change->kind != QUERY_INSERT || writer->indexes || change->count < BATCH_ROWS / 2 ||
+        world->cores == 1)
+        return writer_write(writer, change, error);
+    struct scope *scope = scope_open(writer->step->memory, "writing");
+    struct writing *writing = scope_alloc_zeroed(scope, sizeof *writing);
+    struct effects_of none = effects_room(change->scope, 0);
+    *writing = (struct writing){
+        .writer = writer, .scope = scope, .effects = effects_room(change->scope, change->count)};
+    fiber_queue_init(&writing->over);
+    enum sqlstate failed = table_effects(writer, change, &none, &writing->effects, error);
+    if (!failed)
+        failed = foreign_note(writer, change, error);
+    if (!failed)
+        failed = fiber_start(world->scheduler, scope, "writing", run_writing, writing, NULL, error);
+    if (failed)
+        scope_close(scope);
+    else
+        writer->writing = writing;
+    return failed;
+}
+
+enum sqlstate writer_finish(struct row_writer *writer, struct error *error)
+{
+    struct scheduler *scheduler = operation_world(writer->step)->scheduler;
+    struct writing *writing = writer->writing;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (!writing)
+        return SQLSTATE_OK;
+    writer->writing = NULL;
+    while (!failed && !writing->ended)
+        if (fiber_wait(scheduler, &writing->over, FIBER_NO_DEADLINE) == FIBER_CANCELED)
+            failed = fiber_check_canceled(scheduler, error);
+    if (!failed && writing->failed) {
+        failed = writing->failed;
+        *error = writing->error;
+    }
+    fiber_close_scope(scheduler, writing->scope);
     return failed;
 }
 

@@ -168,6 +168,9 @@ bool value_equal(struct environment *environment, const struct type *type, const
                  const struct value *b);
 uint64_t value_hash(struct environment *environment, const struct type *type, const struct value *value);
 
+/* 22021 when the bytes are no UTF-8 or hold a zero byte: then they are no text. */
+enum sqlstate characters_check(struct bytes text, struct error *error);
+
 /* A copy whose bytes are the scope's. Large ones come from scope_alloc_large: 53200. */
 enum sqlstate value_copy(struct scope *scope, const struct type *type, const struct value *from,
                          struct value *to, struct error *error);
@@ -257,6 +260,10 @@ struct set_function {
     const char *name; /* prosrc */
     enum sqlstate (*open)(struct call *call, const struct value *arguments);
     enum sqlstate (*next)(struct call *call, struct value *results, bool *end);
+    /* Or, for one that stands alone in FROM and gives columns, many at once: up to `most` rows into results[column][row], whose
+     * bytes are call->scope's; none at the end. */
+    enum sqlstate (*next_rows)(struct call *call, struct value *const *results, uint32_t most,
+                               uint32_t *count);
 };
 
 /* An aggregate, found by pg_proc.proname and its argument types (polymorphic ones by the pseudo-type, any count(*) as

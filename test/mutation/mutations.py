@@ -93,6 +93,17 @@ MUTATIONS = [
     note_lock(branch);
     failed = shard->store''')],
         [('queue', 1, 100, [])], r'.'),
+    Mutation(
+        'nobody looks for rows that were inserted without a lock',
+        [('engine/branch.c', '''    if (failed || !call->shard || !call->shard->bare)
+''', '''    if (failed || !call->shard || true)
+''')],
+        [('append-committed', 1, 100, []), ('append-mixed', 1, 100, [])], r'.', few=True),
+    Mutation(
+        'rows inserted without a lock where somebody waits',
+        [('engine/branch.c', '''        !lock_row_idle(branch->core->locks, shard->shard, effect->key) ||
+''', '')],
+        [('phantom', 1, 200, []), ('append-serializable', 1, 100, []), ('append-mixed', 1, 100, [])], r'.'),
     # ---- snapshots
     Mutation(
         'a stale snapshot',

@@ -103,10 +103,18 @@ class Client:
         proof = bytes(a ^ b for a, b in zip(key, signature))
         return f"{without},p={base64.b64encode(proof).decode()}".encode()
 
-    def query(self, text):
-        """Runs a simple query; gives a list of (columns, rows, tag), raises the ServerError once all was read."""
+    def copy(self, data, piece):
+        """Sends what a COPY FROM STDIN asks for, in messages of `piece` bytes."""
+        sent = b"".join(b"d" + struct.pack("!I", len(part) + 4) + part
+                        for part in (data[at:at + piece] for at in range(0, len(data), piece)))
+        self.socket.sendall(sent + b"c\0\0\0\4")
+
+    def query(self, text, data=None, piece=8192):
+        """Runs a simple query; gives a list of (columns, rows, tag), raises the ServerError once all was read. COPY FROM STDIN gets
+        `data`; what COPY TO STDOUT gives is in `copied`."""
         self.send(b"Q", text.encode() + b"\0")
         results, columns, rows, error = [], [], [], None
+        self.copied = b""
         while True:
             kind, body = self.receive()
             if kind == b"T":
@@ -120,8 +128,12 @@ class Client:
                 results.append(([], [], ""))
             elif kind == b"E":
                 error = ServerError(fields_of(body))
-            elif kind == b"G":
+            elif kind == b"G" and data is None:
                 self.send(b"f", b"no copy here\0")
+            elif kind == b"G":
+                self.copy(data, piece)
+            elif kind == b"d":
+                self.copied += body
             elif kind == b"Z":
                 self.status = body.decode()
                 if error:

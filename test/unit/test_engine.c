@@ -550,6 +550,100 @@ START_TEST(locks_of_rows_that_have_left_memory_still_hold)
 }
 END_TEST
 
+/* Rows inserted where none was: there is no lock of them in memory, and yet they are locked. */
+static enum lock_outcome try_lock(struct transaction *t, struct scope *scope, uint64_t number)
+{
+    uint8_t room[8];
+    struct bytes row;
+    bool found;
+    enum lock_outcome outcome;
+    struct error error;
+    must(row_lock(t, scope, 1, number_key(number, room), LOCK_KEY_SHARE, LOCK_SKIP, &row, &found, &outcome,
+                  &error),
+         &error);
+    return outcome;
+}
+
+static enum sqlstate scan_locked(struct transaction *t, uint64_t from, uint64_t to)
+{
+    struct error error;
+    uint8_t low[8], high[8];
+    struct store_sink sink = {.take = no_row, .argument = NULL};
+    const struct row_scan scan = {.table = 1,
+                                  .range = {.from = number_key(from, low), .to = number_key(to, high)}};
+    return row_scan(t, &scan, &sink, &error);
+}
+
+static void bare_inserts(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    struct engine_figures figures;
+    struct transaction *other;
+    const struct transaction_options brief = {.isolation = READ_COMMITTED,
+                                              .lock_timeout_ns = 50 * SIM_MILLISECOND};
+    const struct transaction_options serializable = {.isolation = SERIALIZABLE,
+                                                     .lock_timeout_ns = 50 * SIM_MILLISECOND};
+    uint8_t room[8];
+    bool done;
+    create(stage, world, scope, 1, TABLE_ROW);
+    struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+    for (uint64_t i = 100; i < 200; i++)
+        ck_assert(insert(t, 1, i, "one"));
+    uint64_t savepoint = transaction_savepoint(t);
+    for (uint64_t i = 200; i < 10000; i++)
+        ck_assert(insert(t, 1, i, "two"));
+    engine_figures(world, stage->engine, &figures);
+    ck_assert_uint_lt(figures.locks, 10);
+    other = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert_int_eq(try_lock(other, scope, 99), LOCK_GRANTED);
+    ck_assert_int_eq(try_lock(other, scope, 100), LOCK_SKIPPED);
+    ck_assert_int_eq(try_lock(other, scope, 9999), LOCK_SKIPPED);
+    transaction_rollback(other);
+    must(transaction_begin(world, stage->engine, scope, &brief, &other, &error), &error);
+    ck_assert_int_eq(row_insert(other, 1, number_key(101, room), number_key(1, room), &done, &error),
+                     SQLSTATE_LOCK_NOT_AVAILABLE);
+    transaction_rollback(other);
+    /* A serializable scan of a gap waits for nobody, one over some of the rows or over very many does; and who would insert
+     * where it has been waits for it. */
+    must(transaction_begin(world, stage->engine, scope, &serializable, &other, &error), &error);
+    must(scan_locked(other, 1, 100), &error);
+    ck_assert_int_eq(scan_locked(other, 150, 160), SQLSTATE_LOCK_NOT_AVAILABLE);
+    transaction_rollback(other);
+    must(transaction_begin(world, stage->engine, scope, &serializable, &other, &error), &error);
+    ck_assert_int_eq(scan_locked(other, 0, 20000), SQLSTATE_LOCK_NOT_AVAILABLE);
+    transaction_rollback(other);
+    /* What is taken back is free, what was inserted before the savepoint is not. */
+    must(transaction_rollback_to(t, savepoint, &error), &error);
+    other = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert(insert(other, 1, 5000, "another's"));
+    ck_assert_int_eq(try_lock(other, scope, 150), LOCK_SKIPPED);
+    ck_assert_int_eq(try_lock(t, scope, 5000), LOCK_SKIPPED);
+    commit(t);
+    ck_assert_int_eq(try_lock(other, scope, 150), LOCK_GRANTED);
+    ck_assert(!insert(other, 1, 151, "again"));
+    transaction_rollback(other);
+    t = begin(stage, world, scope, READ_COMMITTED);
+    ck_assert(insert(t, 1, 5000, "free"));
+    ck_assert(delete_row(t, 1, 5000));
+    ck_assert(insert(t, 1, 5000, "once more"));
+    ck_assert_uint_eq(count(t, 1, false), 101);
+    commit(t);
+    engine_figures(world, stage->engine, &figures);
+    ck_assert_uint_eq(figures.locks, 0);
+    verify(stage, world);
+}
+
+START_TEST(rows_inserted_where_none_was_are_locked_without_a_lock_in_memory)
+{
+    for (uint32_t cores = 1; cores <= 2; cores++) {
+        struct stage stage;
+        stage_open(&stage, cores);
+        play(&stage, bare_inserts, false);
+        stage_close(&stage);
+    }
+}
+END_TEST
+
 START_TEST(one_transaction_may_be_larger_than_memory)
 {
     for (uint32_t cores = 1; cores <= 2; cores++) {
@@ -1025,6 +1119,7 @@ int main(void)
     tcase_add_test(tests, full_segments_of_the_log_are_offered_to_the_archive_in_order_until_it_takes_them);
     tcase_add_test(tests, one_transaction_may_be_larger_than_memory);
     tcase_add_test(tests, locks_of_rows_that_have_left_memory_still_hold);
+    tcase_add_test(tests, rows_inserted_where_none_was_are_locked_without_a_lock_in_memory);
     tcase_add_test(tests, a_table_loaded_in_bulk_is_there_after_its_commit_and_only_then);
     tcase_add_test(tests, rows_larger_than_pages_and_records_come_back_whole);
     tcase_add_test(tests, a_log_larger_than_what_recovery_keeps_of_it_comes_back_whole);

@@ -23,9 +23,25 @@ static struct bytes trimmed(struct bytes text)
 
 /* ---- reading and writing digits ---- */
 
+/* Up to 18 digits and nothing else: what most integers look like. */
+static bool plain_digits(struct bytes text, int64_t *value)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned digit = (unsigned)text.data[i] - '0';
+        if (digit > 9)
+            return false;
+        sum = sum * 10 + digit;
+    }
+    *value = sum;
+    return true;
+}
+
 enum sqlstate integer_parse(const char *type, struct bytes text, int64_t least, int64_t most, int64_t *value,
                             struct error *error)
 {
+    if (text.size && text.size <= 18 && plain_digits(text, value) && *value <= most)
+        return SQLSTATE_OK;
     struct bytes digits = trimmed(text);
     bool negative = digits.size && digits.data[0] == '-';
     if (digits.size && (negative || digits.data[0] == '+'))

@@ -147,8 +147,33 @@ static bool small_decimal(const struct decimal *decimal, struct value *value)
     return true;
 }
 
+/* What nearly all numbers look like: a sign or none, digits, a point among them or none; in one pass. False: look closer. */
+static bool plain_decimal(struct bytes text, struct value *value)
+{
+    const uint8_t *at = text.data, *end = at + text.size, *point = NULL;
+    bool negative = text.size && *at == '-';
+    int64_t sum = 0;
+    at += negative;
+    size_t digits = (size_t)(end - at);
+    if (digits == 0 || digits > 18)
+        return false;
+    for (; at < end; at++) {
+        unsigned next = (unsigned)*at - '0';
+        if (next <= 9)
+            sum = sum * 10 + next;
+        else if (*at == '.' && !point && digits > 1)
+            point = at;
+        else
+            return false;
+    }
+    *value = value_small_numeric(negative ? -sum : sum, point ? (int)(end - point - 1) : 0);
+    return true;
+}
+
 enum sqlstate numeric_parse(struct scope *scope, struct bytes text, struct value *value, struct error *error)
 {
+    if (plain_decimal(text, value))
+        return SQLSTATE_OK;
     struct bytes literal = trimmed(text);
     struct decimal decimal;
     if (!scan(literal, &decimal))
@@ -296,10 +321,26 @@ enum sqlstate numeric_apply_modifier(struct scope *scope, int32_t modifier, stru
     enum sqlstate failed = numeric_round_to(scope, value, scale, false, value, error);
     if (failed)
         return failed;
-    static const int64_t powers[] = {1,           10,           100,          1000,      10000,
-                                     100000,      1000000,      10000000,     100000000, 1000000000,
-                                     10000000000, 100000000000, 1000000000000};
-    if (value->small && value->scale == scale && precision <= 12) {
+    static const int64_t powers[] = {1,
+                                     10,
+                                     100,
+                                     1000,
+                                     10000,
+                                     100000,
+                                     1000000,
+                                     10000000,
+                                     100000000,
+                                     1000000000,
+                                     10000000000,
+                                     100000000000,
+                                     1000000000000,
+                                     10000000000000,
+                                     100000000000000,
+                                     1000000000000000,
+                                     10000000000000000,
+                                     100000000000000000,
+                                     1000000000000000000};
+    if (value->small && value->scale == scale && precision <= 18) {
         int64_t bound = powers[precision];
         return value->i < bound && value->i > -bound ? SQLSTATE_OK : raise_field(error, precision, scale);
     }

@@ -61,9 +61,6 @@ size_t character_count(struct bytes text);
 /* Bytes of the first `characters` characters (of all, when there are fewer). */
 size_t character_offset(struct bytes text, size_t characters);
 
-/* 22021 when the bytes are no UTF-8 or hold a zero byte. */
-enum sqlstate characters_check(struct bytes text, struct error *error);
-
 /* The value's modifier applied: padded, cut, or 22001 where other than blanks would be lost (an explicit cast cuts
  * whatever there is). `modifier` is -1 or the length + 4. The result's bytes are the input's or the scope's. */
 enum sqlstate bpchar_fit(struct scope *scope, int32_t modifier, bool explicit_cast, struct bytes text,

@@ -85,16 +85,22 @@ static bool only_blanks(struct bytes text)
 
 /* ---- text, unknown, cstring ---- */
 
-static enum sqlstate copy_in(struct scope *scope, struct bytes text, struct value *value, struct error *error)
+static enum sqlstate keep(struct scope *scope, struct bytes text, struct value *value, struct error *error)
 {
     uint8_t *room;
-    enum sqlstate failed = characters_check(text, error);
-    if (failed || (failed = value_room(scope, text.size, &room, error)))
+    enum sqlstate failed = value_room(scope, text.size, &room, error);
+    if (failed)
         return failed;
     if (text.size)
         memcpy(room, text.data, text.size);
     *value = value_bytes(room, text.size);
     return SQLSTATE_OK;
+}
+
+static enum sqlstate copy_in(struct scope *scope, struct bytes text, struct value *value, struct error *error)
+{
+    enum sqlstate failed = characters_check(text, error);
+    return failed ? failed : keep(scope, text, value, error);
 }
 
 static enum sqlstate text_read(struct environment *environment, struct scope *scope, const struct type *type,
@@ -137,8 +143,10 @@ static enum sqlstate varchar_read(struct environment *environment, struct scope 
                                   const struct type *type, int32_t modifier, struct bytes text,
                                   struct value *value, struct error *error)
 {
-    enum sqlstate failed = copy_in(scope, text, value, error);
-    return failed ? failed : varchar_fit(modifier, false, value_view(value), value, error);
+    enum sqlstate failed = characters_check(text, error);
+    if (!failed)
+        failed = varchar_fit(modifier, false, text, value, error);
+    return failed ? failed : keep(scope, value_view(value), value, error);
 }
 
 const struct type_ops varchar_ops = {
@@ -177,8 +185,10 @@ static enum sqlstate bpchar_read(struct environment *environment, struct scope *
                                  const struct type *type, int32_t modifier, struct bytes text,
                                  struct value *value, struct error *error)
 {
-    enum sqlstate failed = copy_in(scope, text, value, error);
-    return failed ? failed : bpchar_fit(scope, modifier, false, value_view(value), value, error);
+    enum sqlstate failed = characters_check(text, error);
+    if (!failed)
+        failed = bpchar_fit(scope, modifier, false, text, value, error);
+    return failed || value->p != text.data ? failed : keep(scope, value_view(value), value, error);
 }
 
 const struct type_ops bpchar_ops = {

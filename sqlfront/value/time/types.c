@@ -58,6 +58,55 @@ enum sqlstate modify_span(struct span *span, int32_t modifier, struct error *err
     return SQLSTATE_OK;
 }
 
+/* ---- the plain form ---- */
+
+/* `count` digits; -1 when they are none. */
+static int digits_at(const uint8_t *at, int count)
+{
+    int sum = 0;
+    for (int i = 0; i < count; i++) {
+        unsigned digit = (unsigned)at[i] - '0';
+        if (digit > 9)
+            return -1;
+        sum = sum * 10 + (int)digit;
+    }
+    return sum;
+}
+
+/* YYYY-MM-DD, whatever DateStyle says; false for all else and for days that are none: parse_moment() looks closer. */
+static bool plain_date(const uint8_t *at, int64_t *days)
+{
+    static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year = digits_at(at, 4), month = digits_at(at + 5, 2), day = digits_at(at + 8, 2);
+    if (at[4] != '-' || at[7] != '-' || year < 1 || month < 1 || month > 12 || day < 1)
+        return false;
+    bool leap = year % 4 == 0 && (year % 100 || year % 400 == 0);
+    if (day > lengths[month - 1] + (month == 2 && leap))
+        return false;
+    /* Years begin in March, so that the leap day is their last. */
+    int from = year - (month <= 2), of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    *days = 365L * from + from / 4 - from / 100 + from / 400 + of_year - 730425;
+    return true;
+}
+
+/* YYYY-MM-DD HH:MM:SS, perhaps with up to six digits behind a point. */
+static bool plain_timestamp(struct bytes text, int64_t *timestamp)
+{
+    const uint8_t *at = text.data;
+    int64_t days;
+    if (text.size < 19 || text.size == 20 || text.size > 26 || !plain_date(at, &days) ||
+        (at[10] != ' ' && at[10] != 'T') || at[13] != ':' || at[16] != ':' ||
+        (text.size > 19 && at[19] != '.'))
+        return false;
+    int hour = digits_at(at + 11, 2), minute = digits_at(at + 14, 2), second = digits_at(at + 17, 2);
+    int behind = text.size > 20 ? (int)text.size - 20 : 0, part = behind ? digits_at(at + 20, behind) : 0;
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 || part < 0)
+        return false;
+    *timestamp = days * MICROSECONDS_PER_DAY + hour * MICROSECONDS_PER_HOUR +
+                 minute * MICROSECONDS_PER_MINUTE + second * MICROSECONDS_PER_SECOND + part * powers[behind];
+    return true;
+}
+
 /* ---- date ---- */
 
 static enum sqlstate raise_date(struct error *error, struct bytes text)
@@ -70,6 +119,9 @@ static enum sqlstate date_in(struct environment *environment, struct scope *scop
                              int32_t modifier, struct bytes text, struct value *value, struct error *error)
 {
     struct parsed parsed;
+    *value = value_integer(0);
+    if (text.size == 10 && plain_date(text.data, &value->i))
+        return SQLSTATE_OK;
     enum sqlstate failed = parse_moment(environment, scope, "date", text, &parsed, error);
     if (failed)
         return failed;
@@ -245,6 +297,9 @@ static enum sqlstate read_timestamp(struct environment *environment, struct scop
                                     struct error *error)
 {
     struct parsed parsed;
+    *value = value_integer(0);
+    if (!zone && plain_timestamp(text, &value->i))
+        return modify_timestamp(&value->i, modifier, error);
     enum sqlstate failed = parse_moment(environment, scope, zone ? "timestamp with time zone" : "timestamp",
                                         text, &parsed, error);
     if (failed)
