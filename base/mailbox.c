@@ -59,6 +59,7 @@ struct mailbox {
     bool refusing;       /* the core's world has ended */
     uint32_t first;      /* the ring the next drain begins with, so that none is always last */
     uint64_t sent_to;    /* cores whose ring was put into since the last flush */
+    uint64_t long_to;    /* of these those with mail that takes long */
     uint64_t taken_from; /* cores whose ring was taken out of since the last flush */
     uint64_t blocked;    /* cores to which something waits in the outbox */
     struct outbox outbox[CORES_MAX];
@@ -202,6 +203,8 @@ void mail_send(struct world *here, uint32_t core, struct mail *mail)
     fiber_may_yield(here->scheduler);
     mail->from = here->core;
     mail->refused = false;
+    if (mail->takes_long)
+        mailbox->long_to |= set_of(core);
     if (put(mailbox, core, (uintptr_t)mail))
         return;
     struct outbox *outbox = &mailbox->outbox[core];
@@ -291,11 +294,11 @@ static uint32_t take_core(uint64_t *set)
 }
 
 /* Whoever takes the flag back wakes; the others need not. */
-static void wake_if(struct world *here, atomic_bool *flag, uint32_t core)
+static void wake_if(struct world *here, atomic_bool *flag, uint32_t core, bool takes_long)
 {
     if (atomic_load_explicit(flag, memory_order_relaxed) &&
         atomic_exchange_explicit(flag, false, memory_order_relaxed))
-        here->ops->wake(here, core);
+        here->ops->wake(here, core, takes_long);
 }
 
 bool mailbox_flush(struct world *here)
@@ -308,11 +311,12 @@ bool mailbox_flush(struct world *here)
     fence();
     while (mailbox->sent_to) {
         uint32_t core = take_core(&mailbox->sent_to);
-        wake_if(here, &mailbox->room->mailbox[core].sleeping, core);
+        wake_if(here, &mailbox->room->mailbox[core].sleeping, core, mailbox->long_to & set_of(core));
     }
+    mailbox->long_to = 0;
     while (mailbox->taken_from) {
         uint32_t core = take_core(&mailbox->taken_from);
-        wake_if(here, &ring_between(mailbox, core, here->core)->wanted, core);
+        wake_if(here, &ring_between(mailbox, core, here->core)->wanted, core, false);
     }
     return mailbox->blocked != 0;
 }

@@ -23,13 +23,14 @@ struct mail_room; /* all rings of one node, shared by its cores */
 struct scope;
 struct world;
 
-/* Embed in the thing sent. The sender sets deliver and returned; mail_send() sets the rest. */
+/* Embed in the thing sent. The sender sets deliver, returned and takes_long; mail_send() sets the rest. */
 struct mail {
     void (*deliver)(struct world *here, struct mail *mail);  /* on the receiver's core; must not yield */
     void (*returned)(struct world *here, struct mail *mail); /* back on the sender's core; must not yield */
     struct list_link link; /* free for the receiver between deliver and mail_return */
     void *caller;          /* mail_call()'s own */
     uint32_t from;         /* the sender's core */
+    bool takes_long;       /* set by the sender: work for the receiver's own thread, beside this core's */
     bool refused;          /* came back undelivered, for the receiver's world had ended */
 };
 

@@ -53,8 +53,9 @@ struct world_ops {
     int64_t (*wall)(struct world *world);
     /* Fills with random bytes fit for keys. */
     void (*random)(struct world *world, void *bytes, size_t size);
-    /* Wakes the sleeping core `core` of this node. Callable from any core of the node. */
-    void (*wake)(struct world *world, uint32_t core);
+    /* Wakes the sleeping core `core` of this node. Callable from any core of the node. `takes_long`: what it has to do is
+     * meant to be done beside this core's work. */
+    void (*wake)(struct world *world, uint32_t core, bool takes_long);
     /* Asks all cores of this node to stop (what SIGTERM does). Callable from any core. */
     void (*stop)(struct world *world);
     /* Goes on on the core's own thread: for foreign code that keeps something per thread beyond a call. A core that

@@ -30,6 +30,8 @@ struct engine_options {
         disk_reserve_bytes;   /* new writes are refused (53100) when the file system has less; 0 = default */
     uint32_t page_bytes;      /* 0 = default */
     uint64_t shard_bytes_max; /* a shard above this is split; 0 = default */
+    /* A quiet table's shard above this is split, too, so that all cores have some; the more shards, the larger. 0 = default */
+    uint64_t shard_bytes_spread;
     uint64_t sizing_every_ns; /* how often shards are looked at, to be split, merged or moved; 0 = default */
     uint64_t checkpoint_log_bytes; /* log that may pile up before a checkpoint; 0 = default */
     /* Fewer pages than that never cause a commit of a volume in the middle of a merge; 0 = default. */

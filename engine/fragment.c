@@ -189,7 +189,8 @@ void fragment_send(struct engine_core *core, uint32_t to, struct fragment *fragm
     fiber_queue_init(&fragment->own);
     if (!fragment->came_back)
         fragment->came_back = &fragment->own;
-    fragment->mail = (struct mail){.deliver = fragment_delivered, .returned = fragment_returned};
+    fragment->mail = (struct mail){
+        .deliver = fragment_delivered, .returned = fragment_returned, .takes_long = fragment->takes_long};
     mail_send(core->world, to, &fragment->mail);
 }
 

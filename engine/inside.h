@@ -89,6 +89,8 @@ struct shard {
     uint64_t calls_seen;    /* at the last look */
     uint64_t calls_second;  /* in a second, at the last look */
     uint64_t rests_till_ns; /* a replacement has failed: not before this again */
+    uint64_t bytes_seen;    /* its size at the last look */
+    bool quiet;             /* and it had hardly grown since the one before */
     bool was_large;         /* small now, it may be merged */
 };
 
@@ -227,6 +229,7 @@ struct fragment {
     void *argument;
     uint64_t scn, savepoint;
     bool all;
+    bool takes_long; /* it is worth waking the owner's thread, so that it runs beside others */
     struct error *error;
     enum sqlstate failed;
     enum fiber_share share; /* of the sender's work */

@@ -1,7 +1,10 @@
 /* Which shards are split, merged and moved, and when. Every core looks at its own shards now and then and does at most one
  * thing at a time; how a shard is replaced while it is in use is reshape.c's affair.
  *
- *     split    above shard_bytes_max, in the middle of its tree; the right half goes to the core that has least to do
+ *     split    above shard_bytes_max, in the middle of its tree; the right half goes to the core that has the fewest of the
+ *              table's shards, and then least to do. A quiet table's shard much earlier, so that what reads tables of some
+ *              size runs on all cores: the fewer shards there are, the smaller the one that is split. One that grows is
+ *              left alone, or a load would be copied again and again
  *     merge    a shard that was large and is small now (an eighth of the limit), with a small neighbour to its right; when that
  *              lies on another core, the left one moves there first. A shard that never was large is left alone: somebody may
  *              have cut it on purpose, before its rows come
@@ -19,6 +22,10 @@
 
 /* A shard this large is copied in about a second, and a scan of ten of them keeps many cores busy. */
 #define SHARD_BYTES_MAX (256UL * 1024 * 1024)
+/* Work for some ms: a scan of two such halves on two cores gains more than sending for them costs. */
+#define SHARD_BYTES_SPREAD (8UL * 1024 * 1024)
+/* A shard that grew by more than this share of itself between two looks is being filled. */
+#define QUIET_SHARE 64
 /* Long beside what a look costs, short beside the time in which a shard fills. */
 #define SIZING_EVERY_NS (1000 * 1000 * 1000UL)
 /* A shard of at most limit / MERGE_SHARE is small. */
@@ -31,6 +38,21 @@
 static uint64_t bytes_max(const struct engine_core *core)
 {
     return core->options.shard_bytes_max ? core->options.shard_bytes_max : SHARD_BYTES_MAX;
+}
+
+/* From which size on a shard of a quiet table is split: as many shards as there are cores may have twice what a single one
+ * may, and so on. */
+static uint64_t bytes_spread(const struct engine_core *core, uint64_t table)
+{
+    uint64_t first = core->options.shard_bytes_spread ? core->options.shard_bytes_spread : SHARD_BYTES_SPREAD;
+    const struct shard_map *map = engine_map(core->engine);
+    uint64_t shards = 0, cores = core->world->cores;
+    if (cores == 1)
+        return bytes_max(core);
+    for (size_t at = shard_map_first(map, table); at < map->count && map->place[at].table == table; at++)
+        shards++;
+    uint64_t bytes = 2 * shards > cores ? first * 2 * shards / cores : first;
+    return bytes < bytes_max(core) ? bytes : bytes_max(core);
 }
 
 static uint64_t every_ns(const struct engine_core *core)
@@ -48,7 +70,16 @@ static uint64_t bytes_of_shard(const struct shard *shard)
 
 static bool is_small(const struct engine_core *core, const struct shard *shard)
 {
-    return bytes_of_shard(shard) <= bytes_max(core) / MERGE_SHARE;
+    uint64_t bytes = shard->volume ? bytes_spread(core, shard->table) : bytes_max(core);
+    return bytes_of_shard(shard) <= bytes / MERGE_SHARE;
+}
+
+static bool is_large(const struct engine_core *core, const struct shard *shard)
+{
+    uint64_t bytes = bytes_of_shard(shard);
+    if (bytes > bytes_max(core))
+        return true;
+    return shard->volume && shard->quiet && bytes > bytes_spread(core, shard->table);
 }
 
 /* Whether the shard may be replaced now. */
@@ -70,8 +101,11 @@ static void look_at_load(struct engine_core *core, uint64_t passed_ns)
         shard->calls_second = more * 1000000000 / (passed_ns ? passed_ns : 1);
         shard->calls_seen = shard->calls;
         shard->was_large |= !is_small(core, shard);
+        uint64_t now = bytes_of_shard(shard);
+        shard->quiet = now <= shard->bytes_seen + now / QUIET_SHARE;
+        shard->bytes_seen = now;
         calls += shard->calls_second;
-        bytes += bytes_of_shard(shard);
+        bytes += now;
     }
     __atomic_store_n(&load->calls, calls, __ATOMIC_RELAXED);
     __atomic_store_n(&load->bytes, bytes, __ATOMIC_RELAXED);
@@ -97,6 +131,25 @@ static uint32_t least_busy(const struct engine_core *core)
             least = of;
     }
     return least;
+}
+
+static uint32_t shards_on(const struct engine_core *core, uint64_t table, uint32_t of)
+{
+    const struct shard_map *map = engine_map(core->engine);
+    uint32_t shards = 0;
+    for (size_t at = shard_map_first(map, table); at < map->count && map->place[at].table == table; at++)
+        shards += volume_core(core, map->place[at].volume) == of;
+    return shards;
+}
+
+/* Where a half goes: to the core with the fewest shards of the table, for what reads all of it is as slow as the slowest. */
+static uint32_t core_for_half(const struct engine_core *core, uint64_t table)
+{
+    uint32_t to = least_busy(core);
+    for (uint32_t of = 0; of < core->world->cores; of++)
+        if (shards_on(core, table, of) < shards_on(core, table, to))
+            to = of;
+    return to;
 }
 
 /* ---- doing it ---- */
@@ -157,13 +210,14 @@ static bool split_one(struct engine_core *core)
     struct shard *largest = NULL;
     list_each (&core->shards, at) {
         struct shard *shard = container_of(at, struct shard, of_core);
-        if (is_free(shard) && bytes_of_shard(shard) > bytes_max(core) &&
+        if (is_free(shard) && is_large(core, shard) &&
             (!largest || bytes_of_shard(shard) > bytes_of_shard(largest)))
             largest = shard;
     }
     if (!largest)
         return false;
-    struct reshape_call call = {.kind = RESHAPE_SPLIT, .shard = largest->shard, .to_core = least_busy(core)};
+    struct reshape_call call = {
+        .kind = RESHAPE_SPLIT, .shard = largest->shard, .to_core = core_for_half(core, largest->table)};
     struct scope *scope = scope_open(core->scope, "split");
     uint8_t *key = scope_alloc(scope, STORE_KEY_BYTES_MAX);
     size_t size = 0;

@@ -9,6 +9,9 @@
 #include "base/scope.h"
 #include "engine/inside.h"
 
+/* So many look-ups take several times what waking a thread does. */
+#define LONG_KEYS 64
+
 struct task {
     struct list_link link; /* under way, or spare */
     struct spread *spread;
@@ -177,6 +180,12 @@ static void settle(struct spread *spread, struct task *task, enum sqlstate faile
         fiber_yield(spread->transaction->core->world->scheduler);
 }
 
+/* Parts of a range that run at once, or many keys. A few keys are quicker read by the thread that asks for them. */
+static bool takes_long(const struct spread *spread, const struct task *task)
+{
+    return spread->keys ? task->keys.count >= LONG_KEYS : spread->width > 1;
+}
+
 static void begin_task(struct spread *spread)
 {
     struct transaction *transaction = spread->transaction;
@@ -204,6 +213,7 @@ static void begin_task(struct spread *spread)
                                        .run = spread->keys ? run_keys : run_range,
                                        .argument = task,
                                        .error = &task->error,
+                                       .takes_long = takes_long(spread, task),
                                        .came_back = &spread->came_back};
     spread->running++;
     list_append(&spread->under_way, &task->link);

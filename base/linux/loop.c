@@ -354,11 +354,12 @@ static void loop_random(struct world *world, void *bytes, size_t size)
     }
 }
 
-/* Mail is there for a core that sleeps. Who has nothing else to do runs it rather than wakes it. */
-static void loop_wake(struct world *world, uint32_t core)
+/* Mail is there for a core that sleeps. Who has nothing else to do runs it rather than wakes it, unless
+ * that is meant to be done beside what it does itself. */
+static void loop_wake(struct world *world, uint32_t core, bool takes_long)
 {
     struct linux_core *here = linux_core_of(world), *there = here->node->core[core];
-    if (scheduler_ready(world->scheduler) || !linux_borrow(here, there))
+    if (takes_long || scheduler_ready(world->scheduler) || !linux_borrow(here, there))
         linux_wake(there);
 }
 

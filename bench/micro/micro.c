@@ -161,10 +161,11 @@ struct core {
 static struct core cores[2];
 static atomic_bool partner_stops;
 
-static void no_wake(struct world *world, uint32_t core)
+static void no_wake(struct world *world, uint32_t core, bool takes_long)
 {
     (void)world;
     (void)core;
+    (void)takes_long;
 }
 
 static const struct world_ops busy_ops = {.wake = no_wake};

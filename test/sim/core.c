@@ -265,8 +265,9 @@ static void wake_arrives(struct event *event)
     core_nudge(core);
 }
 
-static void sim_world_wake(struct world *world, uint32_t number)
+static void sim_world_wake(struct world *world, uint32_t number, bool takes_long)
 {
+    (void)takes_long;
     struct sim_core *core = core_of(world);
     struct sim_process *process = core->process;
     struct wake *wake = memory_take(&process->sim->memory, sizeof *wake);

@@ -30,16 +30,18 @@ struct core {
     struct world world;
     struct scope *scope; /* root; outlives world.scope */
     uint32_t wakes;      /* others asked for while it slept */
+    bool for_long;       /* the last of them, for what takes long */
 };
 
 static struct scope *node_scope;
 static struct core cores[CORES];
 static struct error error;
 
-static void count_wake(struct world *world, uint32_t core)
+static void count_wake(struct world *world, uint32_t core, bool takes_long)
 {
     (void)world;
     cores[core].wakes++;
+    cores[core].for_long = takes_long;
 }
 
 static const struct world_ops counting_ops = {.wake = count_wake};
@@ -635,6 +637,23 @@ START_TEST(a_sleeping_core_is_woken_once_at_the_end_of_the_senders_turn)
 }
 END_TEST
 
+START_TEST(a_wake_for_mail_that_takes_long_says_so)
+{
+    letters_fill(letters, 3, 0, 1, deliver_and_return);
+    letters[1].mail.takes_long = true;
+    static const bool expected[] = {false, true, false};
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert(mailbox_sleep_begin(&cores[1].world));
+        start(0, send_letter, &letters[i]);
+        turn(0);
+        ck_assert_uint_eq(cores[1].wakes, i + 1);
+        ck_assert(cores[1].for_long == expected[i]);
+        mailbox_sleep_end(&cores[1].world);
+        turn_all(2);
+    }
+}
+END_TEST
+
 START_TEST(a_core_that_sleeps_for_room_is_woken_when_there_is_some)
 {
     letters_fill(letters, MAILBOX_REQUESTS_MAX + 1, 0, 1, deliver_and_keep);
@@ -831,9 +850,10 @@ static struct hammer hammers[CORES];
 static atomic_uint hammers_left;
 static uint32_t hammer_count;
 
-static void hammer_wake(struct world *world, uint32_t core)
+static void hammer_wake(struct world *world, uint32_t core, bool takes_long)
 {
     (void)world;
+    (void)takes_long;
     struct hammer *hammer = &hammers[core];
     pthread_mutex_lock(&hammer->lock);
     hammer->woken = true;
@@ -946,7 +966,7 @@ static void hammer_turn(struct hammer *hammer)
         hammer->finished = true;
         if (atomic_fetch_sub(&hammers_left, 1) == 1) {
             for (uint32_t i = 0; i < hammer_count; i++)
-                hammer_wake(here, i);
+                hammer_wake(here, i, false);
         }
     }
     if (!scheduler_ready(here->scheduler) && list_empty(&hammer->late))
@@ -1030,9 +1050,10 @@ static void spin(uint32_t *spins)
 
 static atomic_bool napper_woken, naps_over;
 
-static void nap_wake(struct world *world, uint32_t core)
+static void nap_wake(struct world *world, uint32_t core, bool takes_long)
 {
     (void)world;
+    (void)takes_long;
     if (core == 1)
         atomic_store(&napper_woken, true);
 }
@@ -1140,6 +1161,7 @@ int main(void)
     tcase_add_test(tests, an_ended_world_still_gets_its_own_mail_back_and_returns_what_it_has);
     tcase_add_test(tests, a_core_does_not_sleep_when_mail_has_come_in);
     tcase_add_test(tests, a_sleeping_core_is_woken_once_at_the_end_of_the_senders_turn);
+    tcase_add_test(tests, a_wake_for_mail_that_takes_long_says_so);
     tcase_add_test(tests, a_core_that_sleeps_for_room_is_woken_when_there_is_some);
     tcase_add_test(tests, a_core_does_not_sleep_when_room_has_come_or_its_sender_can_go_on);
     tcase_add_test(tests, returns_made_after_the_flush_wake_their_sender_before_the_core_sleeps);

@@ -274,6 +274,7 @@ static void draw(struct stand *stand)
         .disk_reserve_bytes = 4 << 20,
         .page_bytes = pages[dice_below(dice, sizeof pages / sizeof *pages)],
         .shard_bytes_max = dice_below(dice, 2) ? 64 << 10 : 0,
+        .shard_bytes_spread = dice_below(dice, 2) ? 16 << 10 : 0,
         .checkpoint_log_bytes = dice_below(dice, 2) ? 256 << 10 : 4 << 20,
         .generation_pages = dice_below(dice, 3) ? dice_between(dice, 1, 16) : 0,
         .sizing_every_ns = dice_below(dice, 2) ? 5 * SIM_MILLISECOND : 100 * SIM_MILLISECOND,
