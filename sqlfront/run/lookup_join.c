@@ -86,8 +86,6 @@ static enum sqlstate open_lookup(struct operation *step, struct error *error)
                                        .index = plan->index,
                                        .columns = 1,
                                        .key_slot = 0};
-        join->reader.loose = scope_alloc(step->scope, sizeof(bool));
-        join->reader.loose[0] = true;
     }
     join->cores = scope_alloc_zeroed(step->scope, operation_world(step)->cores * sizeof join->cores[0]);
     enum sqlstate failed =

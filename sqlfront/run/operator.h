@@ -7,6 +7,7 @@
  *     execution.c  the door; making steps           join.c       what hash and nested joins share
  *     tuple.c      rows kept in memory              bounds.c     from bounds to ranges of keys
  *     fetch.c      rows by their keys, and writing  read.c       decoding rows where they are
+ *     sieve.c      conditions asked of stored rows
  *
  * and a file for each operator. A transaction's fragments run while a step waits for them only, so nothing is under way
  * between two calls (but GATHER's, gather.c). */
@@ -266,9 +267,21 @@ struct reader {
     uint16_t *system_slot;
     uint32_t parts;     /* READER_ENTRIES: key parts decoded (the first ones); */
     int32_t *part_slot; /* ... in which slot each goes; -1 = nowhere */
-    bool *loose;        /* per slot: bytes must be copied */
+    uint32_t loose_slots;
+    uint16_t *loose_slot; /* whose bytes must be copied; not the key's */
 };
 void reader_make(struct scope *scope, struct reader *reader, const struct plan *plan);
+
+/* What of a condition is asked of rows as they are stored, and what is left of it. */
+struct sieve {
+    struct row_test *test;
+    uint32_t tests;
+    const struct expression *rest; /* NULL: nothing */
+};
+/* Of a condition over the slots of a scan's plan; `reader` is the scan's. */
+void sieve_make(struct scope *scope, struct sieve *sieve, const struct plan *plan,
+                const struct reader *reader, const struct expression *condition,
+                const struct evaluation *evaluation);
 
 /* Room for rows that fragments fill: several may at once, at different places. The coordinator's memory. */
 struct row_room {

@@ -65,13 +65,15 @@ void reader_make(struct scope *scope, struct reader *reader, const struct plan *
     reader->slot = scope_alloc(scope, slots * sizeof(uint16_t));
     reader->system = scope_alloc(scope, slots * sizeof(int16_t));
     reader->system_slot = scope_alloc(scope, slots * sizeof(uint16_t));
-    reader->loose = scope_alloc_zeroed(scope, slots * sizeof(bool));
+    reader->loose_slot = scope_alloc(scope, slots * sizeof(uint16_t));
     uint32_t parts = plan->index ? plan->index->key_columns + 1 : 1;
     reader->part_slot = scope_alloc(scope, parts * sizeof(int32_t));
     for (uint32_t i = 0; i < parts; i++)
         reader->part_slot[i] = -1;
     for (uint32_t i = 0; i < plan->columns; i++)
-        reader->loose[i] = plan->column[i]->kind == VALUE_BYTES || plan->column[i]->kind == VALUE_NUMERIC;
+        if ((plan->column[i]->kind == VALUE_BYTES || plan->column[i]->kind == VALUE_NUMERIC) &&
+            (int32_t)i != reader->key_slot)
+            reader->loose_slot[reader->loose_slots++] = (uint16_t)i;
     for (uint32_t i = 0; i < plan->wanted; i++) {
         if (plan->want[i] < 0)
             add_system(reader, plan->want[i], i);
@@ -137,18 +139,17 @@ static struct value system_value(const struct reader *reader, int16_t number, co
 static bool settle(const struct reader *reader, struct row_room *room, uint32_t at, struct bytes key)
 {
     size_t size = reader->key_slot >= 0 ? key.size : 0;
-    for (uint32_t i = 0; i < reader->columns; i++) {
-        const struct value *value = &room->column[i][at];
-        if (reader->loose[i] && (int32_t)i != reader->key_slot && !value->null && !value->small)
+    for (uint32_t i = 0; i < reader->loose_slots; i++) {
+        const struct value *value = &room->column[reader->loose_slot[i]][at];
+        if (!value->null && !value->small)
             size += value->size;
     }
     uint8_t *bytes = size ? arena_take(room, size) : NULL;
     if (size && bytes == NULL)
         return false;
-    for (uint32_t i = 0; i < reader->columns && size; i++) {
-        struct value *value = &room->column[i][at];
-        if (!reader->loose[i] || (int32_t)i == reader->key_slot || value->null || value->small ||
-            !value->size)
+    for (uint32_t i = 0; i < reader->loose_slots && size; i++) {
+        struct value *value = &room->column[reader->loose_slot[i]][at];
+        if (value->null || value->small || !value->size)
             continue;
         memcpy(bytes, value->p, value->size);
         value->p = bytes;
@@ -175,23 +176,6 @@ static enum sqlstate decode_parts(const struct reader *reader, struct scope *sco
     return SQLSTATE_OK;
 }
 
-static enum sqlstate decode_row(const struct reader *reader, const struct row_layout *layout,
-                                struct bytes row, struct row_room *room, uint32_t at, struct error *error)
-{
-    struct value few[64], *values = few;
-    if (reader->decoded == 1)
-        return row_decode(layout, row, reader->want, 1, &room->column[reader->slot[0]][at], error);
-    for (uint32_t from = 0; from < reader->decoded; from += 64) {
-        uint32_t count = reader->decoded - from < 64 ? reader->decoded - from : 64;
-        enum sqlstate failed = row_decode(layout, row, reader->want + from, count, values, error);
-        if (failed)
-            return failed;
-        for (uint32_t i = 0; i < count; i++)
-            room->column[reader->slot[from + i]][at] = values[i];
-    }
-    return SQLSTATE_OK;
-}
-
 bool reader_take(const struct reader *reader, struct scope *scope, const struct store_row *row,
                  struct row_room *room, uint32_t at, enum sqlstate *failed, struct error *error)
 {
@@ -199,14 +183,16 @@ bool reader_take(const struct reader *reader, struct scope *scope, const struct 
     struct value row_key;
     *failed = SQLSTATE_OK;
     if (reader->mode == READER_ROWS) {
-        *failed = decode_row(reader, reader->relation->layout, row->row, room, at, error);
+        *failed = row_decode_at(reader->relation->layout, row->row, reader->want, reader->slot,
+                                reader->decoded, room->column, at, error);
     } else {
         if (reader->key_slot >= 0) {
             *failed = row_decode(reader->index->layout, row->row, (uint16_t[]){0}, 1, &row_key, error);
             key = value_view(&row_key);
         }
         if (!*failed && reader->decoded)
-            *failed = decode_row(reader, reader->index->layout, row->row, room, at, error);
+            *failed = row_decode_at(reader->index->layout, row->row, reader->want, reader->slot,
+                                    reader->decoded, room->column, at, error);
         if (!*failed && reader->parts)
             *failed = decode_parts(reader, scope, row->key, room, at, error);
     }

@@ -30,6 +30,7 @@ struct scan {
     struct program **equal, *low, *high;
     struct program *condition;
     bool condition_there; /* owners may ask it */
+    struct sieve sieve;   /* what of it they ask of stored rows; `condition` is the rest, then */
     bool begun;
     struct bound_ranges ranges;
     uint32_t range; /* how many were begun */
@@ -74,6 +75,7 @@ struct visit_part {
     struct scope *scope;
     struct program *condition;
     uint16_t *selection;
+    struct environment *environment; /* of this core, for the sieve */
     enum sqlstate failed;
     struct error *error;
 };
@@ -115,6 +117,10 @@ static bool take(void *argument, const struct store_row *row)
     struct visit *visit = part->visit;
     const struct reader *reader = &visit->scan->reader;
     visit->looked++;
+    const struct sieve *sieve = &visit->scan->sieve;
+    if (sieve->tests &&
+        !row_passes(reader->relation->layout, part->environment, row->row, sieve->test, sieve->tests))
+        return true;
     for (;;) {
         if (reader_take(reader, part->scope, row, visit->room, visit->count, &part->failed, part->error))
             break;
@@ -163,26 +169,30 @@ static bool is_full(const struct visit *visit)
     return visit->overflow || visit->looked >= VISIT_ROWS || visit->places - visit->count < least;
 }
 
-/* The condition as a program of this core: the step's own on the step's core, else compiled for the visit. NULL: the step
- * will ask it. */
-static struct program *condition_here(const struct visit *visit, struct branch *branch, struct scope *scope)
+/* What to ask rows with on this core: on the step's core what the step has, else made for the visit. No condition though
+ * there is one: the step will ask it. */
+static void ask_here(struct visit_part *part, struct branch *branch)
 {
-    const struct scan *scan = visit->scan;
+    const struct scan *scan = part->visit->scan;
     struct world *world = branch_world(branch);
-    struct program *program;
     struct error error;
-    if (!scan->condition_there)
-        return NULL;
-    if (world == operation_world(&scan->step))
-        return scan->condition;
-    struct environment *environment =
-        scope_copy(scope, operation_environment(&scan->step), sizeof *environment);
-    struct evaluation *evaluation = scope_copy(scope, &scan->step.execution->evaluation, sizeof *evaluation);
-    environment->world = world;
-    environment->catalog = NULL;
-    environment->session = NULL;
-    evaluation->environment = environment;
-    return program_make(scope, evaluation, scan->step.plan->condition, &program, &error) ? NULL : program;
+    part->environment = operation_environment(&scan->step);
+    if (world == operation_world(&scan->step)) {
+        part->condition = scan->condition_there ? scan->condition : NULL;
+        return;
+    }
+    part->environment = scope_copy(part->scope, part->environment, sizeof *part->environment);
+    part->environment->world = world;
+    part->environment->catalog = NULL;
+    part->environment->session = NULL;
+    if (!scan->condition_there || !scan->condition)
+        return;
+    struct evaluation *evaluation =
+        scope_copy(part->scope, &scan->step.execution->evaluation, sizeof *evaluation);
+    evaluation->environment = part->environment;
+    const struct expression *condition = scan->sieve.tests ? scan->sieve.rest : scan->step.plan->condition;
+    if (program_make(part->scope, evaluation, condition, &part->condition, &error))
+        part->condition = NULL;
 }
 
 static enum sqlstate read_part(struct visit_part *part, struct branch *branch, struct range_part *range)
@@ -230,7 +240,7 @@ static enum sqlstate visit_part(struct branch *branch, struct scope *scope, stru
             resume_at(visit, left->to, false);
         return SQLSTATE_ENOUGH;
     }
-    part.condition = condition_here(visit, branch, scope);
+    ask_here(&part, branch);
     part.selection = part.condition ? scope_alloc(scope, BATCH_ROWS * sizeof(uint16_t)) : NULL;
     visit->filtered = part.condition != NULL;
     visit->local =
@@ -491,7 +501,7 @@ static enum sqlstate read_batch(struct scan *scan, struct error *error)
         failed = read_piece(scan, &visit, error);
         count = visit.count;
     }
-    step->figures.rows_filtered += visit.filtered ? visit.looked - visit.count : 0;
+    step->figures.rows_filtered += visit.filtered || scan->sieve.tests ? visit.looked - visit.count : 0;
     if (step->execution->branch)
         __atomic_fetch_add(step->execution->read_elsewhere, visit.looked, __ATOMIC_RELAXED);
     if (!failed && scan->by_index && count)
@@ -529,15 +539,12 @@ static enum sqlstate restart_scan(struct operation *step, struct error *error)
 /* Entries of an index whose rows are fetched: of them only the rows' keys. */
 static void make_key_reader(struct scan *scan)
 {
-    struct scope *scope = scan->step.scope;
     scan->row_reader = scan->reader;
     scan->reader = (struct reader){.mode = READER_ENTRIES,
                                    .relation = scan->step.plan->relation,
                                    .index = scan->step.plan->index,
                                    .columns = 1,
                                    .key_slot = 0};
-    scan->reader.loose = scope_alloc(scope, sizeof(bool));
-    scan->reader.loose[0] = true;
 }
 
 static enum sqlstate open_scan(struct operation *step, struct error *error)
@@ -563,11 +570,16 @@ static enum sqlstate open_scan(struct operation *step, struct error *error)
         failed = operation_program(step, plan->sample_percent, &scan->percent, error);
     if (!failed)
         failed = operation_program(step, plan->sample_seed, &scan->seed, error);
-    if (!failed)
-        failed = operation_program(step, plan->condition, &scan->condition, error);
     uint32_t facts = plan->condition ? expression_facts(plan->condition) : 0;
     scan->condition_there =
         plan->condition && !scan->by_index && !scan->percent && !(facts & (FACT_SESSION | FACT_VOLATILE));
+    /* Rows found by whole keys are not looked at where they are. */
+    bool points = bounds->equals >= scan->key.columns;
+    sieve_make(step->scope, &scan->sieve, plan, &scan->reader,
+               scan->condition_there && !points ? plan->condition : NULL, &step->execution->evaluation);
+    if (!failed)
+        failed = operation_program(step, scan->sieve.tests ? scan->sieve.rest : plan->condition,
+                                   &scan->condition, error);
     return failed ? failed : row_room_want(step->scope, &scan->first, ARENA_FIRST, error);
 }
 

@@ -14,41 +14,7 @@
  * So every value is found without looking at the others, whatever their number: offsets are sums that are known
  * beforehand, for a row's columns are always the first ones of its layout. */
 #include "base/check.h"
-#include "sqlfront/value/value.h"
-
-#define ROW_COLUMNS 0x0fff
-#define ROW_NULLS   0x1000
-#define ROW_WIDE    0x2000
-#define ROW_KNOWN   (ROW_COLUMNS | ROW_NULLS | ROW_WIDE)
-
-#define LARGE_NUMERIC 0xff
-
-/* How a value is written. */
-enum form {
-    FORM_SIGNED_1,
-    FORM_SIGNED_2,
-    FORM_SIGNED_4,
-    FORM_UNSIGNED_4,
-    FORM_SIGNED_8,
-    FORM_FLOAT_4,
-    FORM_FLOAT_8,
-    FORM_FIXED_BYTES,
-    FORM_BYTES, /* from here on of no fixed width */
-    FORM_NUMERIC,
-};
-
-struct place {
-    uint8_t form;
-    uint8_t width;         /* fixed bytes; 0 = none */
-    uint16_t fixed_before; /* bytes of the fixed values before it */
-    uint16_t loose_before; /* how many values without fixed width are before it */
-};
-
-struct row_layout {
-    uint32_t count;
-    const struct value *missing;
-    struct place place[]; /* one more than columns: the sums at the end */
-};
+#include "sqlfront/value/row_inside.h"
 
 bool type_is_unsigned(const struct type *type)
 {
@@ -75,7 +41,7 @@ bool type_is_unsigned(const struct type *type)
     }
 }
 
-static enum form form_of(const struct type *type)
+static enum row_form form_of(const struct type *type)
 {
     switch (type->kind) {
     case VALUE_INTEGER:
@@ -100,14 +66,14 @@ struct row_layout *row_layout_make(struct scope *scope, const struct type *const
     layout->missing = missing;
     uint16_t fixed = 0, loose = 0;
     for (uint32_t i = 0; i < count; i++) {
-        enum form form = form_of(columns[i]);
+        enum row_form form = form_of(columns[i]);
         uint8_t width = form < FORM_BYTES ? columns[i]->width : 0;
-        layout->place[i] = (struct place){
+        layout->place[i] = (struct row_place){
             .form = (uint8_t)form, .width = width, .fixed_before = fixed, .loose_before = loose};
         fixed = (uint16_t)(fixed + width);
         loose = (uint16_t)(loose + (width == 0));
     }
-    layout->place[count] = (struct place){.fixed_before = fixed, .loose_before = loose};
+    layout->place[count] = (struct row_place){.fixed_before = fixed, .loose_before = loose};
     return layout;
 }
 
@@ -119,7 +85,7 @@ static size_t integer_bytes(int64_t i)
     return magnitude ? (size_t)(64 - __builtin_clzll(magnitude)) / 8 + 1 : 1;
 }
 
-static size_t loose_size(const struct place *place, const struct value *value)
+static size_t loose_size(const struct row_place *place, const struct value *value)
 {
     if (value->null)
         return 0;
@@ -128,7 +94,7 @@ static size_t loose_size(const struct place *place, const struct value *value)
     return value->size;
 }
 
-static void write_fixed(const struct place *place, const struct value *value, uint8_t *to)
+static void write_fixed(const struct row_place *place, const struct value *value, uint8_t *to)
 {
     float narrow;
     switch (place->form) {
@@ -145,7 +111,7 @@ static void write_fixed(const struct place *place, const struct value *value, ui
     }
 }
 
-static void write_loose(const struct place *place, const struct value *value, uint8_t *to)
+static void write_loose(const struct row_place *place, const struct value *value, uint8_t *to)
 {
     if (value->null)
         return;
@@ -175,7 +141,7 @@ enum sqlstate row_encode(const struct row_layout *layout, struct scope *scope, c
                          struct bytes *row, struct error *error)
 {
     uint32_t count = layout->count;
-    const struct place *place = layout->place, *sums = &layout->place[count];
+    const struct row_place *place = layout->place, *sums = &layout->place[count];
     bool nulls = false;
     size_t loose = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -219,103 +185,6 @@ enum sqlstate row_encode(const struct row_layout *layout, struct scope *scope, c
 
 /* ---- reading ---- */
 
-static struct value read_fixed(const struct place *place, const uint8_t *at)
-{
-    int16_t two;
-    int32_t four;
-    uint32_t unsigned_four;
-    int64_t eight;
-    float narrow;
-    double f;
-    switch (place->form) {
-    case FORM_SIGNED_1:
-        return value_integer((int8_t)*at);
-    case FORM_SIGNED_2:
-        memcpy(&two, at, 2);
-        return value_integer(two);
-    case FORM_SIGNED_4:
-        memcpy(&four, at, 4);
-        return value_integer(four);
-    case FORM_UNSIGNED_4:
-        memcpy(&unsigned_four, at, 4);
-        return value_integer(unsigned_four);
-    case FORM_SIGNED_8:
-        memcpy(&eight, at, 8);
-        return value_integer(eight);
-    case FORM_FLOAT_4:
-        memcpy(&narrow, at, 4);
-        return value_float((double)narrow);
-    case FORM_FLOAT_8:
-        memcpy(&f, at, 8);
-        return value_float(f);
-    default:
-        return value_bytes(at, place->width);
-    }
-}
-
-static bool read_numeric(const uint8_t *at, size_t size, struct value *value)
-{
-    if (size < 2)
-        return false;
-    if (*at == LARGE_NUMERIC) {
-        *value = value_bytes(at + 1, size - 1);
-        return size > 6;
-    }
-    if (*at > NUMERIC_SMALL_SCALE_MAX || size > 9)
-        return false;
-    uint64_t unscaled = 0;
-    unsigned shift = (unsigned)(8 - (size - 1)) * 8;
-    memcpy((uint8_t *)&unscaled + shift / 8, at + 1, size - 1);
-    *value = value_small_numeric((int64_t)unscaled >> shift, *at);
-    return true;
-}
-
-/* Where things are in a row. */
-struct parts {
-    uint32_t count;
-    const uint8_t *nulls; /* NULL = none */
-    const uint8_t *fixed, *ends, *data;
-    size_t data_size;
-    bool wide;
-};
-
-static bool find_parts(const struct row_layout *layout, struct bytes row, struct parts *parts)
-{
-    uint16_t head;
-    if (row.size < 2)
-        return false;
-    memcpy(&head, row.data, 2);
-    uint32_t count = head & ROW_COLUMNS;
-    if (head & ~ROW_KNOWN || count > layout->count)
-        return false;
-    const struct place *sums = &layout->place[count];
-    size_t bitmap = head & ROW_NULLS ? (count + 7) / 8 : 0;
-    bool wide = head & ROW_WIDE;
-    size_t before = 2 + bitmap + sums->fixed_before + (size_t)sums->loose_before * (wide ? 4 : 2);
-    if (row.size < before)
-        return false;
-    *parts = (struct parts){.count = count,
-                            .nulls = bitmap ? row.data + 2 : NULL,
-                            .fixed = row.data + 2 + bitmap,
-                            .ends = row.data + 2 + bitmap + sums->fixed_before,
-                            .data = row.data + before,
-                            .data_size = row.size - before,
-                            .wide = wide};
-    return true;
-}
-
-static inline uint32_t end_of(const struct parts *parts, uint32_t loose)
-{
-    uint16_t narrow;
-    uint32_t end;
-    if (parts->wide) {
-        memcpy(&end, parts->ends + 4 * (size_t)loose, 4);
-        return end;
-    }
-    memcpy(&narrow, parts->ends + 2 * (size_t)loose, 2);
-    return narrow;
-}
-
 static enum sqlstate raise_damaged(struct error *error)
 {
     return error_set(error, SQLSTATE_DATA_CORRUPTED, "a row's bytes make no sense");
@@ -324,32 +193,24 @@ static enum sqlstate raise_damaged(struct error *error)
 enum sqlstate row_decode(const struct row_layout *layout, struct bytes row, const uint16_t *wanted,
                          uint32_t wanted_count, struct value *values, struct error *error)
 {
-    struct parts parts;
-    if (!find_parts(layout, row, &parts))
+    struct row_parts parts;
+    if (!row_find_parts(layout, row, &parts))
         return raise_damaged(error);
-    for (uint32_t i = 0; i < wanted_count; i++) {
-        uint32_t column = wanted[i];
-        if (column >= parts.count) {
-            values[i] = layout->missing ? layout->missing[column] : value_null();
-            continue;
-        }
-        if (parts.nulls && parts.nulls[column / 8] >> column % 8 & 1) {
-            values[i] = value_null();
-            continue;
-        }
-        const struct place *place = &layout->place[column];
-        if (place->width) {
-            values[i] = read_fixed(place, parts.fixed + place->fixed_before);
-            continue;
-        }
-        uint32_t from = place->loose_before ? end_of(&parts, place->loose_before - 1u) : 0;
-        uint32_t to = end_of(&parts, place->loose_before);
-        if (from > to || to > parts.data_size)
+    for (uint32_t i = 0; i < wanted_count; i++)
+        if (!row_read_column(layout, &parts, wanted[i], &values[i]))
             return raise_damaged(error);
-        if (place->form == FORM_BYTES)
-            values[i] = value_bytes(parts.data + from, to - from);
-        else if (!read_numeric(parts.data + from, to - from, &values[i]))
+    return SQLSTATE_OK;
+}
+
+enum sqlstate row_decode_at(const struct row_layout *layout, struct bytes row, const uint16_t *wanted,
+                            const uint16_t *slot, uint32_t wanted_count, struct value *const *columns,
+                            uint32_t at, struct error *error)
+{
+    struct row_parts parts;
+    if (!row_find_parts(layout, row, &parts))
+        return raise_damaged(error);
+    for (uint32_t i = 0; i < wanted_count; i++)
+        if (!row_read_column(layout, &parts, wanted[i], &columns[slot[i]][at]))
             return raise_damaged(error);
-    }
     return SQLSTATE_OK;
 }

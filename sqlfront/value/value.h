@@ -311,6 +311,32 @@ enum sqlstate row_encode(const struct row_layout *layout, struct scope *scope, c
 enum sqlstate row_decode(const struct row_layout *layout, struct bytes row, const uint16_t *wanted,
                          uint32_t wanted_count, struct value *values, struct error *error);
 
+/* The same into place `at` of columns[slot[i]]. */
+enum sqlstate row_decode_at(const struct row_layout *layout, struct bytes row, const uint16_t *wanted,
+                            const uint16_t *slot, uint32_t wanted_count, struct value *const *columns,
+                            uint32_t at, struct error *error);
+
+/* A condition that is asked of a stored row where its bytes lie, before anything of it is decoded (row_test.c):
+ * a column compared with another one or with constants; null counts as false. */
+enum row_relation {
+    ROW_LESS = 1,
+    ROW_LESS_EQUAL,
+    ROW_EQUAL, /* to any of the constants */
+    ROW_GREATER_EQUAL,
+    ROW_GREATER,
+    ROW_NOT_EQUAL,
+};
+struct row_test {
+    uint16_t column, other; /* `other` when there are no constants */
+    uint8_t relation;
+    const struct type *type; /* by whose order values are compared */
+    const struct value *constant;
+    uint32_t constants;
+};
+/* Whether a row passes all of them. One whose bytes make no sense does: decoding it will tell. */
+bool row_passes(const struct row_layout *layout, struct environment *environment, struct bytes row,
+                const struct row_test *test, uint32_t tests);
+
 /* Order-preserving keys: bytes compare as the tuples do, a key's prefix is the key of the tuple's prefix. Every type
  * with an order but json-like ones can be a key (0A000 else). */
 struct key_part {
