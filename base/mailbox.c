@@ -321,6 +321,11 @@ bool mailbox_flush(struct world *here)
     return mailbox->blocked != 0;
 }
 
+bool mailbox_sent_long(const struct world *here)
+{
+    return here->mailbox->long_to != 0;
+}
+
 static bool anything_to_do(struct world *here)
 {
     struct mailbox *mailbox = here->mailbox;

@@ -68,6 +68,9 @@ uint32_t mailbox_drain(struct world *here, uint32_t max);
  * a ring; the core may sleep all the same. */
 bool mailbox_flush(struct world *here);
 
+/* Whether mail that takes long was sent, to this core or another, since the last flush. */
+bool mailbox_sent_long(const struct world *here);
+
 /* Says that this core is about to sleep: from now on others wake it when they send mail or make the room it
  * waits for. False when there is something to do, and the core must not sleep. A wake that comes before the
  * core really sleeps must end that sleep. */

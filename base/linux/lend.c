@@ -21,6 +21,9 @@
  * are fibers left that could run: what takes long is done by the core's own thread, beside the borrower. Foreign code that
  * keeps something per thread beyond a call goes home first (world_home()).
  *
+ * Nor does a borrower go on where work is dealt out that takes long (mail.takes_long): a part of it may be the lent core's, to
+ * be done beside the borrower's.
+ *
  * A borrower lends nothing itself meanwhile and borrows one core at a time. */
 #include "base/linux/loop.h"
 
@@ -132,10 +135,12 @@ bool linux_borrow(struct linux_core *borrower, struct linux_core *core)
     mailbox_sleep_end(world);
     world->now_ns = borrower->world.now_ns;
     scheduler_set_now(world->scheduler, world->now_ns);
-    for (int round = 0; round < LEND_ROUNDS && !core->wanted_home; round++) {
+    bool begins = false;
+    for (int round = 0; round < LEND_ROUNDS && !core->wanted_home && !begins; round++) {
         if (!mailbox_drain(world, LEND_MAIL) && !scheduler_ready(world->scheduler))
             break;
         linux_run_fibers(core, LEND_FIBERS, LEND_NS);
+        begins = mailbox_sent_long(world);
         mailbox_flush(world);
     }
     bool wake = needs_its_thread(core) || !mailbox_sleep_begin(world);

@@ -292,4 +292,15 @@ enum sqlstate planner_common(struct level *level, const struct common *common, b
 #define COST_SORT       0.03 /* per row and doubling */
 #define COST_AGGREGATE  0.10
 
+/* ---- spread.c ---- */
+
+/* Rows below which it is not worth going to several cores. */
+#define GATHER_ROWS_MIN 20000
+/* The scan at the end of a chain that may run on its table's owners: projections, conditions, hash joins by their first input.
+ * NULL: the chain may not, or is not worth it. */
+const struct plan *plan_spread_leaf(const struct plan *top);
+/* Has what is worth it gathered from all cores. `any_order`: whoever reads the plan's rows takes them in any order, and takes
+ * them all. */
+void plan_spread(struct planner *planner, struct plan **place, bool any_order);
+
 #endif

@@ -414,6 +414,8 @@ enum sqlstate plan_query(struct planner_request *request, const struct query *qu
         return failed;
     struct planned *done = scope_alloc_zeroed(request->scope, sizeof *done);
     done->plan = path->plan;
+    if (request->gather && query->kind == QUERY_SELECT)
+        plan_spread(planner, &done->plan, false);
     count_inputs(done->plan);
     done->kind = query->kind;
     done->outer_parameters = planner->outer_parameters;

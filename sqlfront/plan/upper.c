@@ -5,9 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Rows below which it is not worth going to several cores. */
-#define GATHER_ROWS_MIN 20000
-
 /* ---- finding calls in expressions ---- */
 
 struct calls {
@@ -172,27 +169,11 @@ static enum sqlstate apply_in_call(struct level *level, struct path **path, stru
     return failed;
 }
 
-/* Whether all cores may look their rows of the first input up in one table, made of the second. */
-static bool may_share(const struct plan *plan)
-{
-    return plan->kind == PLAN_HASH_JOIN && (!plan->null_aware || (plan->keys == 1 && !plan->condition)) &&
-           (plan->join == JOIN_INNER || plan->join == JOIN_LEFT || plan->join == JOIN_SEMI ||
-            plan->join == JOIN_ANTI);
-}
-
 /* Whether each core may aggregate its own rows first. */
 static bool may_gather(const struct plan *input, const struct plan *aggregate, const struct planner *planner)
 {
-    const struct plan *scan = input;
-    if (!planner->request->gather || aggregate->grouping_sets)
+    if (!planner->request->gather || aggregate->grouping_sets || !plan_spread_leaf(input))
         return false;
-    while (scan->kind == PLAN_PROJECT || scan->kind == PLAN_FILTER || may_share(scan))
-        scan = scan->input[0];
-    if (scan->kind != PLAN_SCAN || scan->sample_percent || scan->rows < 0)
-        return false;
-    for (uint32_t i = 0; i < scan->wanted; i++)
-        if (scan->want[i] < 0)
-            return false;
     for (uint32_t i = 0; i < aggregate->aggregates; i++) {
         const struct plan_aggregate *call = &aggregate->aggregate[i];
         if (call->distinct || call->orders || !call->aggregate->merge)
@@ -206,7 +187,7 @@ static bool may_gather(const struct plan *input, const struct plan *aggregate, c
     for (uint32_t i = 0; i < aggregate->keys; i++)
         if (expression_facts(aggregate->key[i].expression) & (FACT_SESSION | FACT_VOLATILE))
             return false;
-    return scan->cost > GATHER_ROWS_MIN * COST_SCAN_ROW;
+    return true;
 }
 
 static struct plan *gathered(struct planner *planner, struct plan *whole)
