@@ -241,6 +241,23 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
     return failed;
 }
 
+/* The next batch. A definition that settles portals looks at the catalog with a view of its own; functions of the portal's
+ * rows want one, too. */
+static enum sqlstate execution_step(struct portal *portal, struct error *error)
+{
+    struct session *session = portal->session;
+    struct catalog_view *view;
+    if (session->environment.catalog)
+        return execution_next(portal->execution, &portal->batch, error);
+    struct scope *scope = scope_open(portal->scope, "view");
+    enum sqlstate failed = session_view(session, scope, &view, error);
+    if (!failed)
+        failed = execution_next(portal->execution, &portal->batch, error);
+    session->environment.catalog = NULL;
+    fiber_close_scope(session->world->scheduler, scope);
+    return failed;
+}
+
 /* The next rows of the execution, past any spool. */
 static enum sqlstate execution_pull(struct portal *portal, uint32_t most, struct session_rows *rows,
                                     struct error *error)
@@ -259,7 +276,7 @@ static enum sqlstate execution_pull(struct portal *portal, uint32_t most, struct
     if (!portal->batch) {
         enum sqlstate failed = fiber_check_canceled(session->world->scheduler, error);
         if (!failed)
-            failed = execution_next(portal->execution, &portal->batch, error);
+            failed = execution_step(portal, error);
         if (failed)
             return failed;
         portal->batch_at = 0;
