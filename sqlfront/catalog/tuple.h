@@ -40,6 +40,12 @@ enum sqlstate tuples_find(const struct tuple_access *access, struct scope *scope
                           const struct tuple_match *matches, uint32_t count, struct tuples *found,
                           struct error *error);
 
+/* The same, as new as the view's version says, whatever snapshot or locks its transaction has: for what everybody may read at
+ * any time without being in anybody's way. Yields. */
+enum sqlstate catalog_tuples(struct catalog_view *view, struct scope *scope, uint32_t relation,
+                             const struct tuple_match *matches, uint32_t count, struct tuples *found,
+                             struct error *error);
+
 /* The first of them, or values NULL. */
 enum sqlstate tuple_find(const struct tuple_access *access, struct scope *scope, uint32_t relation,
                          const struct tuple_match *matches, uint32_t count, struct tuple *found,

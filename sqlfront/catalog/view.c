@@ -180,6 +180,19 @@ enum sqlstate reading_begin(struct catalog_view *view, struct reading *reading, 
     return SQLSTATE_OK;
 }
 
+enum sqlstate catalog_tuples(struct catalog_view *view, struct scope *scope, uint32_t relation,
+                             const struct tuple_match *matches, uint32_t count, struct tuples *found,
+                             struct error *error)
+{
+    struct reading reading;
+    enum sqlstate failed = reading_begin(view, &reading, error);
+    if (failed)
+        return failed;
+    failed = tuples_find(&reading.access, scope, relation, matches, count, found, error);
+    reading_end(view, &reading);
+    return failed;
+}
+
 void reading_end(struct catalog_view *view, struct reading *reading)
 {
     if (reading->own)

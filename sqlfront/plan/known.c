@@ -57,14 +57,11 @@ static struct known *read_known(struct catalog_view *view, const struct relation
     struct scope *scope = relation->scope;
     struct known *known = scope_alloc_zeroed(scope, sizeof *known);
     known->column = scope_alloc_zeroed(scope, (relation->columns + 1) * sizeof known->column[0]);
-    const struct tuple_access access = {.catalog = catalog_view_catalog(view),
-                                        .transaction = catalog_view_transaction(view),
-                                        .database = catalog_view_session(view)->database};
     const struct tuple_match match = {PG_STATISTIC_STARELID, value_integer(relation->oid)};
     struct tuples found;
     struct error error = {0};
-    if (relation->system || !access.transaction || relation->kind != RELATION_TABLE ||
-        tuples_find(&access, scope, PG_STATISTIC, &match, 1, &found, &error))
+    if (relation->system || !catalog_view_transaction(view) || relation->kind != RELATION_TABLE ||
+        catalog_tuples(view, scope, PG_STATISTIC, &match, 1, &found, &error))
         return known; /* estimates do without */
     for (uint32_t i = 0; i < found.count; i++) {
         const struct value *row = found.tuple[i].values;
