@@ -735,6 +735,25 @@ enum sqlstate lock_range(struct lock_table *table, struct lock_owner *owner, uin
     return ask(table, &request, options, outcome, error);
 }
 
+/* Whether the owner holds an object in this very mode, as every statement but a transaction's first does. */
+static bool holds_mode(const struct lock *lock, const struct lock_owner *owner, enum lock_mode mode)
+{
+    if (owner->held_count < lock->granted_count[mode]) {
+        list_each (&owner->held, at) {
+            const struct record *record = container_of(at, struct record, of_owner);
+            if (record->lock == lock && record->mode == (uint32_t)mode)
+                return true;
+        }
+        return false;
+    }
+    list_each (&lock->granted, at) {
+        const struct record *record = container_of(at, struct record, of_lock);
+        if (record->owner == owner && record->mode == (uint32_t)mode)
+            return true;
+    }
+    return false;
+}
+
 enum sqlstate lock_object(struct lock_table *table, struct lock_owner *owner,
                           const struct lock_object *object, enum lock_mode mode,
                           const struct lock_request *options, enum lock_outcome *outcome, struct error *error)
@@ -743,6 +762,11 @@ enum sqlstate lock_object(struct lock_table *table, struct lock_owner *owner,
     struct lock *lock = *find(table, hash, 0, bytes_of(NULL, 0), object);
     if (!lock)
         lock = lock_make(table, hash, NULL, bytes_of(NULL, 0), object);
+    else if (lock->granted_count[mode] && holds_mode(lock, owner, mode)) {
+        if (outcome)
+            *outcome = LOCK_GRANTED;
+        return SQLSTATE_OK;
+    }
     struct request request = {.owner = owner, .lock = lock, .mode = mode};
     return ask(table, &request, options, outcome, error);
 }
