@@ -100,4 +100,7 @@
 /* Event names a core counts one by one; a bigger program's further names share one count. */
 #define LOG_EVENTS_MAX 256
 
+/* Locks of a core that pg_locks shows: a transaction may have locked millions of rows, and nobody reads as many. */
+#define LOCKS_SHOWN_MAX 20000
+
 #endif

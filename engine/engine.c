@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "base/scope.h"
 #include "engine/inside.h"
@@ -278,6 +279,83 @@ void engine_figures(struct world *world, struct engine *engine, struct engine_fi
     figures->log_first = log.first;
     figures->log_placed = log.placed;
     figures->log_stable = log.stable;
+}
+
+/* What is copied for another core. */
+struct lock_look {
+    struct engine_core *core;
+    bool waiting;
+    struct lock_sight *locks;
+    struct lock_edge *waits;
+    size_t room, count;
+};
+
+static void copy_lock(void *argument, const struct lock_row_view *view)
+{
+    struct lock_look *look = argument;
+    if (look->waiting && view->granted)
+        return;
+    const struct shard *shard = view->object ? NULL : shard_by_number(look->core, view->shard);
+    if (!view->object && !shard)
+        return;
+    if (look->count++ >= look->room)
+        return;
+    struct lock_sight *sight = &look->locks[look->count - 1];
+    *sight = (struct lock_sight){.transaction = view->transaction,
+                                 .table = shard ? shard->table : 0,
+                                 .key_check = view->object ? 0 : crc32c(view->key),
+                                 .mode = view->mode,
+                                 .range = view->range,
+                                 .granted = view->granted};
+    if (view->object)
+        sight->object = *view->object;
+    uint64_t now_ns = look->core->world->now_ns;
+    if (!view->granted && now_ns > view->since_ns)
+        sight->waits_ns = now_ns - view->since_ns;
+}
+
+static enum sqlstate locks_there(struct engine_core *core, void *argument, struct error *error)
+{
+    struct lock_look *look = argument;
+    (void)error;
+    look->core = core;
+    look->count = 0;
+    lock_each(core->locks, copy_lock, look);
+    return SQLSTATE_OK;
+}
+
+enum sqlstate engine_locks(struct world *world, struct engine *engine, uint32_t core, bool waiting,
+                           struct lock_sight *locks, size_t room, size_t *count, struct error *error)
+{
+    struct lock_look look = {.waiting = waiting, .locks = locks, .room = room};
+    enum sqlstate failed = core_call(engine_core_of(engine, world), core, locks_there, &look, error);
+    *count = look.count;
+    return failed;
+}
+
+static void copy_wait(void *argument, const struct lock_edge *edge)
+{
+    struct lock_look *look = argument;
+    if (look->count++ < look->room)
+        look->waits[look->count - 1] = *edge;
+}
+
+static enum sqlstate waits_there(struct engine_core *core, void *argument, struct error *error)
+{
+    struct lock_look *look = argument;
+    (void)error;
+    look->count = 0;
+    lock_edges(core->locks, copy_wait, look);
+    return SQLSTATE_OK;
+}
+
+enum sqlstate engine_waits(struct world *world, struct engine *engine, uint32_t core, struct lock_edge *waits,
+                           size_t room, size_t *count, struct error *error)
+{
+    struct lock_look look = {.waits = waits, .room = room};
+    enum sqlstate failed = core_call(engine_core_of(engine, world), core, waits_there, &look, error);
+    *count = look.count;
+    return failed;
 }
 
 enum sqlstate engine_checkpoint(struct world *world, struct engine *engine, struct error *error)

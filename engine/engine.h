@@ -286,6 +286,27 @@ struct engine_figures {
 };
 void engine_figures(struct world *world, struct engine *engine, struct engine_figures *figures);
 
+/* A lock of a core's, held or waited for: of a row, of a key range, or of an object. */
+struct lock_sight {
+    uint64_t transaction;
+    uint64_t table;     /* of a row or range; 0 = an object */
+    uint32_t key_check; /* tells keys apart, mostly */
+    uint32_t mode;      /* enum lock_strength, of an object enum lock_mode */
+    struct lock_object object;
+    bool range, granted;
+    uint64_t waits_ns; /* how long it has been waited for */
+};
+
+/* Copies the locks of a core into `locks`, at most `room`; *count is how many there are. With `waiting` only those that are
+ * not granted. Locks of rows that only their writer cares for may be missing: their versions answer for them until somebody
+ * else asks. Yields. */
+enum sqlstate engine_locks(struct world *world, struct engine *engine, uint32_t core, bool waiting,
+                           struct lock_sight *locks, size_t room, size_t *count, struct error *error);
+
+/* Likewise who waits for whom. Yields. */
+enum sqlstate engine_waits(struct world *world, struct engine *engine, uint32_t core, struct lock_edge *waits,
+                           size_t room, size_t *count, struct error *error);
+
 /* Makes a checkpoint of everything now. Yields. */
 enum sqlstate engine_checkpoint(struct world *world, struct engine *engine, struct error *error);
 

@@ -1,9 +1,10 @@
-/* What goes on: pg_stat_activity, pg_locks, pg_prepared_statements, pg_cursors, pg_settings as set-returning functions. The
+/* What goes on: pg_stat_activity, pg_prepared_statements, pg_cursors, pg_settings as set-returning functions. The
  * sessions of other cores are asked by mail, which copies what is to be shown. */
 #include "sqlfront/inside.h"
 
 #include "sqlfront/copy.h"
 #include "sqlfront/functions.h"
+#include "sqlfront/locks.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,11 +28,6 @@ struct sight {
     char application[64], address[NET_ADDRESS_TEXT_BYTES], query[ACTIVITY_BYTES + 1];
     const char *state;
     int64_t transaction_start, query_start, backend_start, state_change;
-    struct {
-        struct lock_object object;
-        bool shared;
-    } lock[16];
-    uint32_t locks;
     const char *work; /* what it makes progress with: COPY, QUERY; NULL = nothing that is told */
     int64_t progress[PROGRESS_FIGURES];
 };
@@ -95,13 +91,6 @@ static void sight_take(const struct session *session, struct sight *sight)
     snprintf(sight->address, sizeof sight->address, "%s", session->options.client_address);
     memcpy(sight->query, session->activity, session->activity_bytes);
     progress_take(session, sight);
-    list_each (&session->advisory_locks, at) {
-        const struct advisory *held = container_of(at, struct advisory, link);
-        if (sight->locks == sizeof sight->lock / sizeof sight->lock[0])
-            break;
-        sight->lock[sight->locks].object = held->object;
-        sight->lock[sight->locks++].shared = held->shared;
-    }
 }
 
 static void sight_deliver(struct world *here, struct mail *mail)
@@ -145,8 +134,8 @@ static enum sqlstate sight_ask(struct session *session, struct scope *scope, uin
 struct sights {
     struct sight_mail *core[CORES_MAX];
     uint32_t cores, at_core, at;
-    uint32_t at_lock;
-    int64_t only; /* 0 = all */
+    int64_t only;              /* 0 = all */
+    struct lock_sights *waits; /* for activity_open() */
     char work[16];
 };
 
@@ -214,10 +203,19 @@ static enum sqlstate address_values(struct call *call, const char *address, stru
     return type->ops->in(call->environment, call->scope, type, -1, bytes_of_text(text), host, call->error);
 }
 
+static enum sqlstate activity_open(struct call *call, const struct value *arguments)
+{
+    enum sqlstate failed = sights_open(call, arguments);
+    struct sights *sights = call->memory;
+    return failed ? failed
+                  : locks_look(session_of(call), call->scope_lasting, true, &sights->waits, call->error);
+}
+
 static enum sqlstate activity_next(struct call *call, struct value *results, bool *end)
 {
     enum { COLUMNS = 30 };
-    const struct sight *sight = sights_next(call->memory);
+    struct sights *sights = call->memory;
+    const struct sight *sight = sights_next(sights);
     *end = !sight;
     if (!sight)
         return SQLSTATE_OK;
@@ -229,7 +227,11 @@ static enum sqlstate activity_next(struct call *call, struct value *results, boo
     results[3] = value_text(sight->application);
     results[4] = value_text(sight->state);
     results[5] = value_text(sight->query);
-    if (strncmp(sight->state, "idle", 4) == 0) {
+    const char *waits = lock_waited_for(sights->waits, sight->process);
+    if (waits) {
+        results[6] = value_text("Lock");
+        results[7] = value_text(waits);
+    } else if (strncmp(sight->state, "idle", 4) == 0) {
         results[6] = value_text("Client");
         results[7] = value_text("ClientRead");
     }
@@ -242,38 +244,6 @@ static enum sqlstate activity_next(struct call *call, struct value *results, boo
     results[25] = value_boolean(false);
     results[27] = value_boolean(false);
     return address_values(call, sight->address, &results[12], &results[14]);
-}
-
-static enum sqlstate locks_next(struct call *call, struct value *results, bool *end)
-{
-    enum { COLUMNS = 16 };
-    struct sights *sights = call->memory;
-    for (; sights->at_core < sights->cores; sights->at_core++, sights->at = 0)
-        for (; sights->at < sights->core[sights->at_core]->count; sights->at++, sights->at_lock = 0) {
-            const struct sight *sight = &sights->core[sights->at_core]->sight[sights->at];
-            if (sights->at_lock >= sight->locks)
-                continue;
-            uint32_t at = sights->at_lock++;
-            const struct lock_object *object = &sight->lock[at].object;
-            char *transaction = scope_alloc(call->scope, 32);
-            for (uint32_t i = 0; i < COLUMNS; i++)
-                results[i] = value_null();
-            snprintf(transaction, 32, "%u/%u", sight->process, 1U);
-            results[0] = value_text("advisory");
-            results[1] = value_integer((uint32_t)object->high);
-            results[7] = value_integer((uint32_t)(object->low >> 32));
-            results[8] = value_integer((uint32_t)object->low);
-            results[9] = value_integer((int64_t)(object->high >> 32));
-            results[10] = value_text(transaction);
-            results[11] = value_integer(sight->process);
-            results[12] = value_text(sight->lock[at].shared ? "ShareLock" : "ExclusiveLock");
-            results[13] = value_boolean(true);
-            results[14] = value_boolean(false);
-            *end = false;
-            return SQLSTATE_OK;
-        }
-    *end = true;
-    return SQLSTATE_OK;
 }
 
 /* ---- signals ---- */
@@ -503,8 +473,8 @@ static enum sqlstate nothing_next(struct call *call, struct value *results, bool
 }
 
 const struct set_function session_set_functions[] = {
-    {.name = "pg_stat_get_activity", .open = sights_open, .next = activity_next},
-    {.name = "pg_lock_status", .open = sights_open, .next = locks_next},
+    {.name = "pg_stat_get_activity", .open = activity_open, .next = activity_next},
+    {.name = "pg_lock_status", .open = locks_open, .next = locks_next},
     {.name = "pg_prepared_statement", .open = walk_open, .next = prepared_next},
     {.name = "pg_cursor", .open = walk_open, .next = cursors_next},
     {.name = "show_all_settings", .open = walk_open, .next = settings_next},

@@ -2,6 +2,7 @@
 #include "sqlfront/inside.h"
 
 #include "sqlfront/functions.h"
+#include "sqlfront/locks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -373,7 +374,7 @@ static const struct function functions[] = {
     ASKS("pg_current_xact_id_if_assigned", transaction_number),
     ASKS("pg_cancel_backend", cancel_backend),
     ASKS("pg_terminate_backend", terminate_backend),
-    ASKS("pg_blocking_pids", no_pids),
+    ASKS("pg_blocking_pids", blocking_pids),
     ASKS("pg_safe_snapshot_blocking_pids", no_pids),
     ASKS("pg_stat_clear_snapshot", says_void),
     ASKS("pg_sleep", sleep_run),

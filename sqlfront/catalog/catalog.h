@@ -283,6 +283,10 @@ enum lock_class { LOCK_CLASS_RELATION = 1, LOCK_CLASS_ADVISORY = 2, LOCK_CLASS_O
 enum sqlstate catalog_lock_relation(struct catalog_view *view, uint32_t relation, enum lock_mode mode,
                                     enum lock_policy policy, bool *waited, struct error *error);
 
+/* The relation of the view's database (or of all databases) that is kept in that table of the engine; 0 = none. Yields. */
+enum sqlstate catalog_relation_of_store(struct catalog_view *view, uint64_t store, uint32_t *oid,
+                                        struct error *error);
+
 /* "Not found" is *found NULL. `schema` NULL = along the search path. */
 enum sqlstate catalog_relation(struct catalog_view *view, const char *schema, const char *name,
                                const struct relation **found, struct error *error);

@@ -124,6 +124,32 @@ static enum sqlstate relation_filenode(struct call *call, const struct value *ar
     return failed;
 }
 
+/* A relation's file has the number it was made with until it is rewritten. */
+enum sqlstate catalog_relation_of_store(struct catalog_view *view, uint64_t store, uint32_t *oid,
+                                        struct error *error)
+{
+    struct reading reading;
+    struct tuples found;
+    const struct relation *relation;
+    uint32_t file = (uint32_t)store, database = (uint32_t)(store >> 32);
+    *oid = 0;
+    if (database && database != view->session->database)
+        return SQLSTATE_OK;
+    enum sqlstate failed = catalog_relation_by_oid(view, file, &relation, error);
+    if (failed || (relation && relation->store == store) || file < OID_USER_FIRST) {
+        *oid = file;
+        return failed;
+    }
+    if ((failed = reading_begin(view, &reading, error)))
+        return failed;
+    const struct tuple_match match = {PG_CLASS_RELFILENODE, value_integer(file)};
+    failed = tuples_find(&reading.access, reading.scope, PG_CLASS, &match, 1, &found, error);
+    if (!failed && found.count)
+        *oid = (uint32_t)found.tuple[0].values[PG_CLASS_OID].i;
+    reading_end(view, &reading);
+    return failed;
+}
+
 /* ---- what can be done ---- */
 
 static enum sqlstate is_publishable(struct call *call, const struct value *arguments, struct value *result)

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Who waits for whom, as pg_locks, pg_blocking_pids() and pg_stat_activity tell it, and what several sessions do to each other."""
+
+import os
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import client  # noqa: E402
+import servers  # noqa: E402
+import tap  # noqa: E402
+
+PATIENCE_S = 60
+
+
+class Statement(threading.Thread):
+    """A statement under way; `outcome` is its rows or its error."""
+
+    def __init__(self, session, text):
+        super().__init__(daemon=True)
+        self.session, self.text, self.outcome = session, text, None
+        self.start()
+
+    def run(self):
+        try:
+            self.outcome = self.session.rows(self.text)
+        except client.ServerError as error:
+            self.outcome = error
+
+    def end(self):
+        self.join(PATIENCE_S)
+        return self.outcome
+
+
+class Locks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.synod = servers.Synod(os.environ["SYNODD"], "--cores", "2", "--memory", "512MB")
+        cls.addClassCleanup(cls.synod.stop)
+
+    def setUp(self):
+        self.a, self.b, self.c, self.watch = (self.session() for _ in range(4))
+        self.watch.query("DROP TABLE IF EXISTS held; CREATE TABLE held (id int PRIMARY KEY, n int, twin int UNIQUE);"
+                         "INSERT INTO held SELECT i, i, i FROM generate_series(1, 100) i")
+
+    def session(self):
+        session = self.synod.client()
+        self.addCleanup(session.close)
+        session.pid = session.rows("SELECT pg_backend_pid()")[0][0]
+        return session
+
+    def waits(self, session, text):
+        """Begins a statement that has to wait for a lock; gives it when it does, and what it waits for."""
+        statement = Statement(session, text)
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            kind, event = self.watch.rows(
+                f"SELECT wait_event_type, wait_event FROM pg_stat_activity WHERE pid = {session.pid}")[0]
+            if kind == "Lock":
+                return statement, event
+            self.assertLess(time.monotonic(), end, f"{text} waits for no lock: {statement.outcome}")
+            time.sleep(0.01)
+
+    def blockers(self, session):
+        return self.watch.rows(f"SELECT pg_blocking_pids({session.pid})")[0][0]
+
+    def locks(self, session, kind):
+        return self.watch.rows(f"SELECT relation::regclass, mode, granted FROM pg_locks WHERE pid = {session.pid} "
+                               f"AND locktype = '{kind}' AND database IS NOT NULL ORDER BY 1, 2, 3")
+
+    def fails(self, state, session, text):
+        with self.assertRaises(client.ServerError) as caught:
+            session.query(text)
+        self.assertEqual(caught.exception.state, state, caught.exception.message)
+
+    # ---- what is shown ----
+
+    def test_a_row_is_waited_for(self):
+        self.a.query("BEGIN; UPDATE held SET n = 0 WHERE id = 7")
+        statement, event = self.waits(self.b, "UPDATE held SET n = 1 WHERE id = 7")
+        self.assertEqual(event, "tuple")
+        self.assertEqual(self.blockers(self.b), "{%s}" % self.a.pid)
+        self.assertEqual(self.blockers(self.a), "{}")
+        self.assertEqual(self.locks(self.a, "tuple"), [["held", "ExclusiveLock", "t"]])
+        self.assertIn(["held", "ExclusiveLock", "f"], self.locks(self.b, "tuple"))
+        self.assertEqual(self.locks(self.a, "relation"), [["held", "RowExclusiveLock", "t"]])
+        self.assertEqual(self.watch.rows(
+            "SELECT count(*), bool_and(waitstart BETWEEN now() - interval '1 minute' AND clock_timestamp()) "
+            "FROM pg_locks WHERE NOT granted"), [["1", "t"]])
+        # The wiki's query for who blocks whom.
+        self.assertEqual(self.watch.rows(
+            "SELECT blocked.pid, blocking.pid FROM pg_locks blocked JOIN pg_locks blocking ON blocking.locktype = blocked.locktype "
+            "AND blocking.relation IS NOT DISTINCT FROM blocked.relation AND blocking.page IS NOT DISTINCT FROM blocked.page "
+            "AND blocking.tuple IS NOT DISTINCT FROM blocked.tuple AND blocking.pid <> blocked.pid "
+            "WHERE NOT blocked.granted AND blocking.granted"), [[self.b.pid, self.a.pid]])
+        self.a.query("COMMIT")
+        self.assertEqual(statement.end(), [])
+        self.assertEqual(self.watch.rows("SELECT count(*) FROM pg_locks WHERE relation = 'held'::regclass"), [["0"]])
+
+    def test_a_queue_names_all_who_are_before(self):
+        self.a.query("BEGIN; SELECT * FROM held WHERE id = 3 FOR UPDATE")
+        first, _ = self.waits(self.b, "BEGIN; SELECT * FROM held WHERE id = 3 FOR UPDATE")
+        second, _ = self.waits(self.c, "DELETE FROM held WHERE id = 3")
+        self.assertEqual(set(self.blockers(self.c).strip("{}").split(",")), {self.a.pid, self.b.pid})
+        self.assertEqual(self.locks(self.a, "tuple"), [["held", "AccessExclusiveLock", "t"]])
+        self.a.query("COMMIT")
+        self.assertEqual(len(first.end()), 1)
+        self.b.query("COMMIT")
+        self.assertEqual(second.end(), [])
+
+    def test_relations_and_advisory_keys(self):
+        self.a.query("BEGIN; LOCK TABLE held IN SHARE MODE; SELECT pg_advisory_lock(5, 6), pg_advisory_xact_lock_shared(7)")
+        self.assertEqual(self.locks(self.a, "relation"), [["held", "ShareLock", "t"]])
+        self.assertEqual(self.watch.rows(
+            f"SELECT classid, objid, objsubid, mode FROM pg_locks WHERE pid = {self.a.pid} AND locktype = 'advisory' ORDER BY 1"),
+            [["0", "7", "1", "ShareLock"], ["5", "6", "2", "ExclusiveLock"]])
+        statement, event = self.waits(self.b, "INSERT INTO held VALUES (1000, 1, 1000)")
+        self.assertEqual((event, self.blockers(self.b)), ("relation", "{%s}" % self.a.pid))
+        key, event = self.waits(self.c, "SELECT pg_advisory_xact_lock(5, 6)")
+        self.assertEqual((event, self.blockers(self.c)), ("advisory", "{%s}" % self.a.pid))
+        self.a.query("COMMIT; SELECT pg_advisory_unlock(5, 6)")
+        self.assertEqual(statement.end(), [])
+        self.assertEqual(key.end(), [[""]])
+
+    def test_transactions(self):
+        self.a.query("BEGIN; SELECT 1")
+        own = ("SELECT locktype, mode, granted FROM pg_locks "
+               f"WHERE pid = {self.a.pid} AND locktype IN ('virtualxid', 'transactionid') ORDER BY 1")
+        self.assertEqual(self.watch.rows(own), [["virtualxid", "ExclusiveLock", "t"]])
+        self.a.query("UPDATE held SET n = 9 WHERE id = 9")
+        self.assertEqual(self.watch.rows(own), [["transactionid", "ExclusiveLock", "t"], ["virtualxid", "ExclusiveLock", "t"]])
+        self.a.query("ROLLBACK")
+        self.assertEqual(self.watch.rows(own), [])
+
+    def test_ranges_of_keys(self):
+        self.a.query("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM held WHERE id BETWEEN 10 AND 20")
+        self.assertEqual(self.locks(self.a, "page"), [["held", "SIReadLock", "t"]])
+        statement, event = self.waits(self.b, "DELETE FROM held WHERE id = 15")
+        self.assertEqual((event, self.blockers(self.b)), ("tuple", "{%s}" % self.a.pid))
+        self.a.query("COMMIT")
+        self.assertEqual(statement.end(), [])
+
+    def test_a_key_that_is_being_inserted(self):
+        self.a.query("BEGIN; INSERT INTO held VALUES (500, 1, 500)")
+        statement, event = self.waits(self.b, "INSERT INTO held VALUES (501, 1, 500)")
+        self.assertEqual((event, self.blockers(self.b)), ("tuple", "{%s}" % self.a.pid))
+        self.assertIn(["held_twin_key", "AccessExclusiveLock", "f"], self.locks(self.b, "tuple"))
+        self.a.query("COMMIT")
+        self.assertEqual(statement.end().state, "23505")
+
+
+if __name__ == "__main__":
+    tap.main()
