@@ -92,44 +92,41 @@ void sha256(struct bytes bytes, uint8_t digest[static SHA256_BYTES])
     sha256_end(&sha, digest);
 }
 
-void hmac_sha256(struct bytes key, const struct bytes *pieces, size_t count,
-                 uint8_t digest[static SHA256_BYTES])
+void hmac_key_take(struct hmac_key *taken, struct bytes key)
 {
     uint8_t pad[64] = {0};
-    struct sha256 sha;
     if (key.size > sizeof pad)
         sha256(key, pad);
     else if (key.size)
         memcpy(pad, key.data, key.size);
     for (unsigned i = 0; i < sizeof pad; i++)
         pad[i] ^= 0x36;
-    sha256_begin(&sha);
-    sha256_add(&sha, bytes_of(pad, sizeof pad));
+    sha256_begin(&taken->inner);
+    sha256_add(&taken->inner, bytes_of(pad, sizeof pad));
+    for (unsigned i = 0; i < sizeof pad; i++)
+        pad[i] ^= 0x36 ^ 0x5c;
+    sha256_begin(&taken->outer);
+    sha256_add(&taken->outer, bytes_of(pad, sizeof pad));
+}
+
+void hmac_digest(const struct hmac_key *key, const struct bytes *pieces, size_t count,
+                 uint8_t digest[static SHA256_BYTES])
+{
+    struct sha256 sha = key->inner;
     for (size_t i = 0; i < count; i++)
         sha256_add(&sha, pieces[i]);
     sha256_end(&sha, digest);
-    for (unsigned i = 0; i < sizeof pad; i++)
-        pad[i] ^= 0x36 ^ 0x5c;
-    sha256_begin(&sha);
-    sha256_add(&sha, bytes_of(pad, sizeof pad));
+    sha = key->outer;
     sha256_add(&sha, bytes_of(digest, SHA256_BYTES));
     sha256_end(&sha, digest);
 }
 
-void pbkdf2_sha256(struct bytes password, struct bytes salt, uint32_t iterations,
-                   uint8_t key[static SHA256_BYTES])
+void hmac_sha256(struct bytes key, const struct bytes *pieces, size_t count,
+                 uint8_t digest[static SHA256_BYTES])
 {
-    static const uint8_t first[4] = {0, 0, 0, 1};
-    const struct bytes begin[2] = {salt, bytes_of(first, sizeof first)};
-    uint8_t round[SHA256_BYTES];
-    hmac_sha256(password, begin, 2, round);
-    memcpy(key, round, SHA256_BYTES);
-    for (uint32_t i = 1; i < iterations; i++) {
-        const struct bytes last = bytes_of(round, sizeof round);
-        hmac_sha256(password, &last, 1, round);
-        for (unsigned j = 0; j < SHA256_BYTES; j++)
-            key[j] ^= round[j];
-    }
+    struct hmac_key taken;
+    hmac_key_take(&taken, key);
+    hmac_digest(&taken, pieces, count, digest);
 }
 
 bool sha256_same(const uint8_t a[static SHA256_BYTES], const uint8_t b[static SHA256_BYTES])

@@ -48,6 +48,7 @@ enum sqlstate api_open(struct world *world, struct scope *scope, const struct ap
     list_init(&api->commons);
     list_init(&api->known);
     fiber_queue_init(&api->ticker_gone);
+    fiber_queue_init(&api->tries);
     map_init(&api->by_number, MAP_OF_NUMBERS, scope, api->seed);
     map_init(&api->by_cookie, MAP_OF_BYTES, scope, api->seed);
     map_init(&api->runs, MAP_OF_BYTES, scope, api->seed);

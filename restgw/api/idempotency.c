@@ -3,6 +3,7 @@
  *
  * These queries run with the house's rights in the client's session, whose search path may name the client's own types and
  * operators first: every name in them has its schema. */
+#include "base/base64.h"
 #include "restgw/api/inside.h"
 
 #include <inttypes.h>
@@ -22,7 +23,7 @@ static const char *digest_of(struct http_call *call)
     sha256_add(&sha, bytes_of("", 1));
     sha256_add(&sha, http_body(call->exchange));
     sha256_end(&sha, digest);
-    base64url_write(bytes_of(digest, sizeof digest), text);
+    base64_write(bytes_of(digest, sizeof digest), BASE64_URL, text);
     return text;
 }
 

@@ -76,6 +76,8 @@ struct api {
     struct throttle_slot *throttle; /* THROTTLE_SLOTS */
     struct proof *proofs;           /* PROOFS_KEPT */
     struct key_held *keys;          /* KEYS_KEPT */
+    bool trying;                    /* a password is being tried */
+    struct fiber_queue tries;       /* those who wait for that */
     struct fiber *ticker;
     struct fiber_queue ticker_gone;
     struct list known; /* databases whose schema `synod_rest` is there: struct known_database */

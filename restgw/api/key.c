@@ -1,81 +1,10 @@
 #include "restgw/api/key.h"
 
+#include "base/base64.h"
+
 #include <string.h>
 
 enum { SIGNED_BYTES = 50, KEY_VERSION = 1 };
-
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-size_t base64url_write(struct bytes bytes, char *text)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < bytes.size; i += 3) {
-        size_t left = bytes.size - i;
-        uint32_t word = (uint32_t)bytes.data[i] << 16;
-        if (left > 1)
-            word |= (uint32_t)bytes.data[i + 1] << 8;
-        if (left > 2)
-            word |= bytes.data[i + 2];
-        text[used++] = letters[word >> 18];
-        text[used++] = letters[word >> 12 & 63];
-        if (left > 1)
-            text[used++] = letters[word >> 6 & 63];
-        if (left > 2)
-            text[used++] = letters[word & 63];
-    }
-    text[used] = '\0';
-    return used;
-}
-
-static int letter_value(uint8_t letter, bool url)
-{
-    if (letter >= 'A' && letter <= 'Z')
-        return letter - 'A';
-    if (letter >= 'a' && letter <= 'z')
-        return letter - 'a' + 26;
-    if (letter >= '0' && letter <= '9')
-        return letter - '0' + 52;
-    if (letter == (url ? '-' : '+'))
-        return 62;
-    return letter == (url ? '_' : '/') ? 63 : -1;
-}
-
-static ptrdiff_t base64_any(struct bytes text, bool url, uint8_t *bytes, size_t room)
-{
-    uint32_t word = 0;
-    unsigned bits = 0;
-    size_t used = 0;
-    if (text.size % 4 == 1)
-        return -1;
-    for (size_t i = 0; i < text.size; i++) {
-        int value = letter_value(text.data[i], url);
-        if (value < 0)
-            return -1;
-        word = word << 6 | (uint32_t)value;
-        bits += 6;
-        if (bits < 8)
-            continue;
-        bits -= 8;
-        if (used == room)
-            return -1;
-        bytes[used++] = (uint8_t)(word >> bits);
-    }
-    /* Bits that are left over must be zero: else two texts would mean the same. */
-    return word & ((1U << bits) - 1) ? -1 : (ptrdiff_t)used;
-}
-
-ptrdiff_t base64url_read(struct bytes text, uint8_t *bytes, size_t room)
-{
-    return base64_any(text, true, bytes, room);
-}
-
-ptrdiff_t base64_decode(struct bytes text, uint8_t *bytes, size_t room)
-{
-    for (int i = 0; i < 2 && text.size > 0 && text.size % 4 == (i ? 3 : 0); i++)
-        if (text.data[text.size - 1] == '=')
-            text.size--;
-    return base64_any(text, false, bytes, room);
-}
 
 static uint8_t *put(uint8_t *at, uint64_t number, unsigned bytes)
 {
@@ -108,7 +37,7 @@ void session_key_write(const struct session_key *key, const uint8_t secret[stati
     hmac_sha256(bytes_of(secret, 32), &piece, 1, digest);
     memcpy(bytes + SIGNED_BYTES, digest, 16);
     memcpy(text, "syns_", 5);
-    base64url_write(bytes_of(bytes, sizeof bytes), text + 5);
+    base64_write(bytes_of(bytes, sizeof bytes), BASE64_URL, text + 5);
 }
 
 bool session_key_read(struct bytes text, const uint8_t *secret, struct session_key *key)
@@ -116,7 +45,7 @@ bool session_key_read(struct bytes text, const uint8_t *secret, struct session_k
     uint8_t bytes[SESSION_KEY_BYTES];
     uint64_t version, number;
     if (text.size != SESSION_KEY_TEXT_BYTES - 1 || memcmp(text.data, "syns_", 5) != 0 ||
-        base64url_read(bytes_of(text.data + 5, text.size - 5), bytes, sizeof bytes) != sizeof bytes)
+        base64_read(bytes_of(text.data + 5, text.size - 5), BASE64_URL, bytes, sizeof bytes) != sizeof bytes)
         return false;
     if (secret) {
         uint8_t wanted[SHA256_BYTES], given[SHA256_BYTES];

@@ -42,13 +42,6 @@ bool session_key_read(struct bytes text, const uint8_t *secret, struct session_k
 
 uint32_t session_key_role_check(const char *role);
 
-/* base64url without padding (RFC 4648, section 5). Gives the characters written, behind which stands a zero byte; the bytes
- * read, or -1 for what is none or has no room. */
-size_t base64url_write(struct bytes bytes, char *text);
-ptrdiff_t base64url_read(struct bytes text, uint8_t *bytes, size_t room);
-/* base64 (section 4) with or without padding. */
-ptrdiff_t base64_decode(struct bytes text, uint8_t *bytes, size_t room);
-
 /* A UUID as text, 36 characters and a zero byte; whether a text is one. */
 void uuid_write(const uint8_t id[static 16], char text[static 37]);
 bool uuid_is(struct bytes text);

@@ -1,4 +1,5 @@
 /* JSON values as parameters of statements: each becomes the text form of its type, which the type then reads and judges. */
+#include "base/base64.h"
 #include "restgw/api/inside.h"
 
 #include <stdio.h>
@@ -193,7 +194,7 @@ static enum sqlstate bytea_form(struct scope *scope, uint32_t number, struct byt
     if (failed)
         return failed;
     uint8_t *raw = memory, *hex = raw + room;
-    ptrdiff_t size = base64_decode(text, raw, room);
+    ptrdiff_t size = base64_read(text, BASE64_ANY, raw, room);
     if (size < 0)
         return error_set(error, STATE_BAD_TEXT,
                          "parameter $%u of type bytea is neither base64 nor \\x and hex", number);

@@ -6,6 +6,7 @@
  *
  * One-offs are sessions without a key, for requests that come with a password or an API key: kept between requests, each time
  * made as new. */
+#include "base/base64.h"
 #include "restgw/api/inside.h"
 
 #include <inttypes.h>
@@ -73,11 +74,11 @@ static enum sqlstate rest_list(struct rest *rest, const struct rest_options *opt
     if (!failed && options->cookie) {
         uint8_t random[34] = {(uint8_t)api->world->core};
         world_random(api->world, random + 1, 33);
-        base64url_write(bytes_of(random, sizeof random), rest->cookie_text);
-        base64url_write(bytes_of(random + 18, 16), rest->csrf);
+        base64_write(bytes_of(random, sizeof random), BASE64_URL, rest->cookie_text);
+        base64_write(bytes_of(random + 18, 16), BASE64_URL, rest->csrf);
         /* What the page may read must not be a part of what it may not. */
         world_random(api->world, random + 18, 16);
-        base64url_write(bytes_of(random, sizeof random), rest->cookie_text);
+        base64_write(bytes_of(random, sizeof random), BASE64_URL, rest->cookie_text);
         rest->cookie = true;
         failed = map_put(&api->by_cookie, bytes_of_text(rest->cookie_text), rest, NULL, error);
     }

@@ -1,4 +1,5 @@
 /* Roles, their members and grants as they are; and API keys. */
+#include "base/base64.h"
 #include "restgw/api/inside.h"
 
 #include <inttypes.h>
@@ -218,9 +219,9 @@ void api_create_api_key(struct http_call *call)
     world_random(call->world, random, sizeof random);
     for (int i = 0; i < 8; i++)
         snprintf(id + 2 * i, 3, "%02x", random[i]);
-    base64url_write(bytes_of(random + 8, 32), secret);
+    base64_write(bytes_of(random + 8, 32), BASE64_URL, secret);
     sha256(bytes_of_text(secret), digest);
-    base64url_write(bytes_of(digest, sizeof digest), stored);
+    base64_write(bytes_of(digest, sizeof digest), BASE64_URL, stored);
     const char *const values[] = {id,
                                   name.data ? scope_text(call->scope, name) : NULL,
                                   wanted,

@@ -1,5 +1,7 @@
 /* Who is asking: session keys, the console's cookie, API keys, passwords. Failures are counted by role and by address, and those
  * who fail too often wait. */
+#include "base/base64.h"
+#include "base/pbkdf2.h"
 #include "restgw/api/inside.h"
 
 #include <inttypes.h>
@@ -55,6 +57,12 @@ static bool throttled(struct http_call *call, const char *role)
            throttle_slot(call->api, "host", host)->failures >= THROTTLE_BURST * 4;
 }
 
+static enum sqlstate too_many_failed(struct error *error)
+{
+    return error_set(error, SQLSTATE_TOO_MANY_CONNECTIONS,
+                     "too many sign-ins have failed: wait before the next");
+}
+
 static void throttle_count(struct http_call *call, const char *role)
 {
     char host[NET_ADDRESS_TEXT_BYTES];
@@ -73,7 +81,7 @@ struct proof {
 };
 
 /* SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>: whether the password makes this stored key (RFC 5802, 3). */
-static bool verifier_matches(const char *verifier, struct bytes password)
+static bool verifier_matches(struct scheduler *scheduler, const char *verifier, struct bytes password)
 {
     static const char prefix[] = "SCRAM-SHA-256$";
     uint8_t salt[64], stored[SHA256_BYTES + 1], salted[SHA256_BYTES], client[SHA256_BYTES], key[SHA256_BYTES];
@@ -86,13 +94,13 @@ static bool verifier_matches(const char *verifier, struct bytes password)
     if (iterations <= 0 || iterations > 1000000 || !second)
         return false;
     ptrdiff_t salt_bytes =
-        base64_decode(bytes_of(colon + 1, (size_t)(dollar - colon - 1)), salt, sizeof salt);
+        base64_read(bytes_of(colon + 1, (size_t)(dollar - colon - 1)), BASE64_ANY, salt, sizeof salt);
     ptrdiff_t stored_bytes =
-        base64_decode(bytes_of(dollar + 1, (size_t)(second - dollar - 1)), stored, sizeof stored);
+        base64_read(bytes_of(dollar + 1, (size_t)(second - dollar - 1)), BASE64_ANY, stored, sizeof stored);
     if (salt_bytes <= 0 || stored_bytes != SHA256_BYTES)
         return false;
     const struct bytes words = bytes_of_text("Client Key");
-    pbkdf2_sha256(password, bytes_of(salt, (size_t)salt_bytes), (uint32_t)iterations, salted);
+    pbkdf2_sha256(scheduler, password, bytes_of(salt, (size_t)salt_bytes), (uint32_t)iterations, salted);
     hmac_sha256(bytes_of(salted, sizeof salted), &words, 1, client);
     sha256(bytes_of(client, sizeof client), key);
     return sha256_same(key, stored);
@@ -103,20 +111,38 @@ static const char nobodys_verifier[] =
     "SCRAM-SHA-256$4096:AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-static bool password_matches(struct api *api, const char *role, const char *verifier, struct bytes password)
+/* Whether the password makes the verifier. One at a time on a core, so that of many wrong ones at once no more are tried than one
+ * behind the other; what was found right before is not tried again. 53300 when too many have failed meanwhile. Yields. */
+static enum sqlstate password_try(struct http_call *call, const char *role, const char *verifier,
+                                  struct bytes password, bool *right, struct error *error)
 {
+    struct api *api = call->api;
+    struct scheduler *scheduler = api->world->scheduler;
     uint8_t digest[SHA256_BYTES];
     const struct bytes pieces[] = {bytes_of(role, strlen(role) + 1), bytes_of(verifier, strlen(verifier) + 1),
                                    password};
     hmac_sha256(bytes_of(api->shared->secret, 32), pieces, 3, digest);
     struct proof *proof = &api->proofs[map_hash(api->seed, bytes_of_text(role)) % PROOFS_KEPT];
-    if (proof->there && sha256_same(proof->digest, digest))
-        return true;
-    if (!verifier_matches(verifier, password))
-        return false;
-    memcpy(proof->digest, digest, sizeof digest);
-    proof->there = true;
-    return true;
+    enum sqlstate failed = SQLSTATE_OK;
+    while (!failed && api->trying && !(proof->there && sha256_same(proof->digest, digest)))
+        if (fiber_wait(scheduler, &api->tries, FIBER_NO_DEADLINE) != FIBER_WOKEN)
+            failed = fiber_check_canceled(scheduler, error);
+    *right = !failed && proof->there && sha256_same(proof->digest, digest);
+    if (failed || *right)
+        return failed;
+    if (throttled(call, role))
+        return too_many_failed(error);
+    api->trying = true;
+    *right = verifier_matches(scheduler, verifier, password);
+    api->trying = false;
+    if (*right) {
+        memcpy(proof->digest, digest, sizeof digest);
+        proof->there = true;
+    } else {
+        throttle_count(call, role);
+    }
+    fiber_wake_all(&api->tries);
+    return SQLSTATE_OK;
 }
 
 enum sqlstate password_prove(struct http_call *call, const char *role, struct bytes password,
@@ -124,20 +150,20 @@ enum sqlstate password_prove(struct http_call *call, const char *role, struct by
 {
     struct api *api = call->api;
     struct session_login login = {0};
+    bool right = false;
     if (throttled(call, role))
-        return error_set(error, SQLSTATE_TOO_MANY_CONNECTIONS,
-                         "too many sign-ins have failed: wait before the next");
+        return too_many_failed(error);
     enum sqlstate failed = sessions_login(api->options.sessions, call->scope, role, &login, error);
     if (failed)
         return failed;
     bool expired = login.valid_until != INT64_MAX && wall_us(api) - US_FROM_1970_TO_2000 > login.valid_until;
     bool known = login.found && login.verifier && !expired;
-    bool proved = password_matches(api, role, known ? login.verifier : nobodys_verifier, password) && known;
-    if (!proved) {
-        throttle_count(call, role);
+    failed = password_try(call, role, known ? login.verifier : nobodys_verifier, password, &right, error);
+    if (failed)
+        return failed;
+    if (!right || !known)
         return error_set(error, STATE_INVALID_PASSWORD, "password authentication failed for user \"%s\"",
                          role);
-    }
     if (!login.may_login)
         return error_set(error, SQLSTATE_INVALID_AUTHORIZATION, "role \"%s\" is not permitted to log in",
                          role);
@@ -149,7 +175,7 @@ bool basic_read(struct scope *scope, struct bytes header, const char **role, str
     if (header.size < 6 || strncasecmp((const char *)header.data, "Basic ", 6) != 0)
         return false;
     uint8_t *text = scope_alloc(scope, header.size);
-    ptrdiff_t size = base64_decode(bytes_of(header.data + 6, header.size - 6), text, header.size);
+    ptrdiff_t size = base64_read(bytes_of(header.data + 6, header.size - 6), BASE64_ANY, text, header.size);
     const uint8_t *colon = size > 0 ? memchr(text, ':', (size_t)size) : NULL;
     if (!colon || colon == text || memchr(text, 0, (size_t)size))
         return false;
@@ -195,7 +221,7 @@ static bool key_look(struct http_call *call, const char *id, struct key_held *he
         return false;
     struct bytes stored = table_cell(&table, 0, 0), database = table_cell(&table, 0, 2),
                  expires = table_cell(&table, 0, 4);
-    if (base64url_read(stored, digest, sizeof digest) != SHA256_BYTES)
+    if (base64_read(stored, BASE64_URL, digest, sizeof digest) != SHA256_BYTES)
         return false;
     *held = (struct key_held){.expires_us = INT64_MAX, .found_ns = api->world->now_ns};
     memcpy(held->digest, digest, SHA256_BYTES);
@@ -267,8 +293,7 @@ enum sqlstate key_prove(struct http_call *call, struct bytes key, struct princip
     if (right)
         memcpy(id, key.data + 5, 16);
     if (right && throttled(call, id))
-        return error_set(error, SQLSTATE_TOO_MANY_CONNECTIONS,
-                         "too many sign-ins have failed: wait before the next");
+        return too_many_failed(error);
     struct key_held *held = &api->keys[map_hash(api->seed, bytes_of_text(id)) % KEYS_KEPT];
     bool known = right && strcmp(held->id, id) == 0;
     if (right && (!known || api->world->now_ns > held->found_ns + KEY_HELD_MS * NS_PER_MS)) {
@@ -384,7 +409,7 @@ static bool same_text(struct bytes given, const char *wanted)
 static bool cookie_core(struct bytes cookie, const struct api_shared *shared, uint32_t *core)
 {
     uint8_t first[3];
-    if (cookie.size != 46 || base64url_read(bytes_of(cookie.data, 4), first, sizeof first) != 3)
+    if (cookie.size != 46 || base64_read(bytes_of(cookie.data, 4), BASE64_URL, first, sizeof first) != 3)
         return false;
     *core = first[0];
     return *core < shared->cores;

@@ -1,5 +1,6 @@
 #include "restgw/http/json_out.h"
 
+#include "base/base64.h"
 #include "base/scope.h"
 #include "base/utf8.h"
 
@@ -240,16 +241,13 @@ void json_out_format(struct json_out *out, const char *format, ...)
 
 void json_out_base64(struct json_out *out, struct bytes value)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    enum { PIECE = 3 * 256 };
+    char text[BASE64_TEXT_BYTES(PIECE)];
     separate(out);
     put_byte(out, '"');
-    for (size_t i = 0; i < value.size; i += 3) {
-        size_t left = value.size - i;
-        uint32_t group = (uint32_t)value.data[i] << 16 | (left > 1 ? (uint32_t)value.data[i + 1] << 8 : 0) |
-                         (left > 2 ? value.data[i + 2] : 0);
-        const char four[4] = {digits[group >> 18], digits[group >> 12 & 63],
-                              left > 1 ? digits[group >> 6 & 63] : '=', left > 2 ? digits[group & 63] : '='};
-        put(out, four, 4);
+    for (size_t i = 0; i < value.size; i += PIECE) {
+        size_t size = value.size - i < PIECE ? value.size - i : PIECE;
+        put(out, text, base64_write(bytes_of(value.data + i, size), BASE64, text));
     }
     put_byte(out, '"');
 }

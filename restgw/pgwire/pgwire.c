@@ -1,6 +1,7 @@
 /* The door: its connections, and how they end. */
 #include "restgw/pgwire/connection.h"
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/sha256.h"
@@ -35,7 +36,7 @@ static struct bytes channel_binding(struct scope *scope, struct bytes pem)
     for (; from < to; from++)
         if (*from > ' ')
             text[size++] = (char)*from;
-    ptrdiff_t bytes = base64_read(text, size, der, size);
+    ptrdiff_t bytes = base64_read(bytes_of(text, size), BASE64, der, size);
     if (bytes <= 0 || (!memmem(der, (size_t)bytes, ecdsa_sha256, sizeof ecdsa_sha256) &&
                        !memmem(der, (size_t)bytes, rsa_sha256, sizeof rsa_sha256)))
         return (struct bytes){0};

@@ -1,61 +1,12 @@
 #include "restgw/pgwire/scram.h"
 
+#include "base/base64.h"
 #include "restgw/pgwire/limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define INVALID_AUTHORIZATION SQLSTATE_PACK('2', '8', '0', '0', '0')
-
-/* ---- base64 ---- */
-
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-size_t base64_write(struct bytes bytes, char *text)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < bytes.size; i += 3) {
-        size_t left = bytes.size - i;
-        uint32_t word = (uint32_t)bytes.data[i] << 16;
-        if (left > 1)
-            word |= (uint32_t)bytes.data[i + 1] << 8;
-        if (left > 2)
-            word |= bytes.data[i + 2];
-        text[size++] = letters[word >> 18];
-        text[size++] = letters[word >> 12 & 63];
-        text[size++] = left > 1 ? letters[word >> 6 & 63] : '=';
-        text[size++] = left > 2 ? letters[word & 63] : '=';
-    }
-    text[size] = '\0';
-    return size;
-}
-
-ptrdiff_t base64_read(const char *text, size_t size, uint8_t *bytes, size_t room)
-{
-    size_t used = 0;
-    if (size % 4)
-        return -1;
-    for (size_t i = 0; i < size; i += 4) {
-        uint32_t word = 0;
-        unsigned padding = 0;
-        for (unsigned j = 0; j < 4; j++) {
-            const char *letter = text[i + j] ? strchr(letters, text[i + j]) : NULL;
-            if (text[i + j] == '=' && i + 4 == size && j >= 2) {
-                padding++;
-                word <<= 6;
-            } else if (letter && padding == 0)
-                word = word << 6 | (uint32_t)(letter - letters);
-            else
-                return -1;
-        }
-        for (unsigned j = 0; j < 3 - padding; j++) {
-            if (used == room)
-                return -1;
-            bytes[used++] = (uint8_t)(word >> (16 - 8 * j));
-        }
-    }
-    return (ptrdiff_t)used;
-}
 
 /* ---- verifiers ---- */
 
@@ -73,11 +24,12 @@ static bool verifier_read(struct scram *scram, const char *verifier)
     const char *second = dollar ? strchr(dollar, ':') : NULL;
     if (!second)
         return false;
-    ptrdiff_t salt_bytes = base64_read(salt, (size_t)(dollar - salt), scram->salt, sizeof scram->salt);
+    ptrdiff_t salt_bytes =
+        base64_read(bytes_of(salt, (size_t)(dollar - salt)), BASE64, scram->salt, sizeof scram->salt);
     if (salt_bytes <= 0 ||
-        base64_read(dollar + 1, (size_t)(second - dollar - 1), scram->stored_key, SHA256_BYTES) !=
-            SHA256_BYTES ||
-        base64_read(second + 1, strlen(second + 1), scram->server_key, SHA256_BYTES) != SHA256_BYTES)
+        base64_read(bytes_of(dollar + 1, (size_t)(second - dollar - 1)), BASE64, scram->stored_key,
+                    SHA256_BYTES) != SHA256_BYTES ||
+        base64_read(bytes_of_text(second + 1), BASE64, scram->server_key, SHA256_BYTES) != SHA256_BYTES)
         return false;
     scram->salt_bytes = (uint32_t)salt_bytes;
     scram->iterations = (uint32_t)iterations;
@@ -210,9 +162,9 @@ enum sqlstate scram_first(struct scram *scram, struct world *world, struct bytes
         if (*c < 0x21 || *c > 0x7e)
             return error_set(error, SQLSTATE_PROTOCOL_VIOLATION, "non-printable characters in SCRAM nonce");
     world_random(world, random, sizeof random);
-    base64_write(bytes_of(random, sizeof random), own);
+    base64_write(bytes_of(random, sizeof random), BASE64, own);
     snprintf(scram->nonce, sizeof scram->nonce, "%s%s", nonce, own);
-    base64_write(bytes_of(scram->salt, scram->salt_bytes), salt);
+    base64_write(bytes_of(scram->salt, scram->salt_bytes), BASE64, salt);
     snprintf(scram->server_first, sizeof scram->server_first, "r=%s,s=%s,i=%u", scram->nonce, salt,
              scram->iterations);
     snprintf(answer, SCRAM_MESSAGE_BYTES, "%s", scram->server_first);
@@ -230,7 +182,7 @@ static bool binding_matches(const struct scram *scram, const char *given, struct
         return false;
     if (scram->binding)
         memcpy(wanted + header, binding.data, binding.size);
-    base64_write(bytes_of(wanted, header + (scram->binding ? binding.size : 0)), text);
+    base64_write(bytes_of(wanted, header + (scram->binding ? binding.size : 0)), BASE64, text);
     return strcmp(text, given) == 0;
 }
 
@@ -260,7 +212,7 @@ enum sqlstate scram_final(struct scram *scram, struct bytes message, struct byte
         return failed;
     }
     const char *given = last + 3;
-    if (base64_read(given, strlen(given), proof, sizeof proof) != sizeof proof)
+    if (base64_read(bytes_of_text(given), BASE64, proof, sizeof proof) != sizeof proof)
         return malformed(error, "Malformed proof in client-final-message.");
     const struct bytes said[5] = {bytes_of_text(scram->client_first_bare), bytes_of_text(","),
                                   bytes_of_text(scram->server_first), bytes_of_text(","),
@@ -271,7 +223,7 @@ enum sqlstate scram_final(struct scram *scram, struct bytes message, struct byte
     sha256(bytes_of(proof, sizeof proof), key);
     *proved = sha256_same(key, scram->stored_key) && scram->known;
     hmac_sha256(bytes_of(scram->server_key, SHA256_BYTES), said, 5, signature);
-    base64_write(bytes_of(signature, sizeof signature), signature_text);
+    base64_write(bytes_of(signature, sizeof signature), BASE64, signature_text);
     snprintf(answer, SCRAM_MESSAGE_BYTES, "v=%s", signature_text);
     return SQLSTATE_OK;
 }

@@ -36,8 +36,4 @@ enum sqlstate scram_first(struct scram *scram, struct world *world, struct bytes
 enum sqlstate scram_final(struct scram *scram, struct bytes message, struct bytes binding, bool *proved,
                           char answer[static SCRAM_MESSAGE_BYTES], struct error *error);
 
-/* Base64 (RFC 4648, section 4). Gives the size; base64_read gives -1 for what is none, or has no room. */
-size_t base64_write(struct bytes bytes, char *text);
-ptrdiff_t base64_read(const char *text, size_t size, uint8_t *bytes, size_t room);
-
 #endif

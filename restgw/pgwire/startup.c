@@ -163,7 +163,9 @@ static enum sqlstate scram_talk(struct connection *connection, struct scram *scr
         return failed;
     authentication_write(connection, 11, bytes_of_text(answer));
     failed = password_receive(connection, &body);
-    return failed ? failed : scram_final(scram, body, connection->identity->binding, proved, final, &connection->error);
+    return failed
+               ? failed
+               : scram_final(scram, body, connection->identity->binding, proved, final, &connection->error);
 }
 
 static enum sqlstate role_prove(struct connection *connection, struct scope *work, const char *role)

@@ -7,33 +7,15 @@
  * Passwords are taken as they come; SASLprep (RFC 4013) changes none of plain ASCII. */
 #include "sqlfront/catalog/scram.h"
 
+#include "base/base64.h"
+#include "base/pbkdf2.h"
 #include "base/scope.h"
-#include "base/sha256.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define ITERATIONS 4096
 #define SALT_BYTES 16
-
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/* Writes base64 with padding and a zero byte; `text` has room for 4 * (size + 2) / 3 + 1. */
-static void base64(const uint8_t *bytes, size_t size, char *text)
-{
-    for (size_t i = 0; i < size; i += 3) {
-        uint32_t group = (uint32_t)bytes[i] << 16;
-        if (i + 1 < size)
-            group |= (uint32_t)bytes[i + 1] << 8;
-        if (i + 2 < size)
-            group |= bytes[i + 2];
-        *text++ = letters[group >> 18];
-        *text++ = letters[group >> 12 & 63];
-        *text++ = i + 1 < size ? letters[group >> 6 & 63] : '=';
-        *text++ = i + 2 < size ? letters[group & 63] : '=';
-    }
-    *text = 0;
-}
 
 const char *scram_verifier(struct world *world, struct scope *scope, const char *password)
 {
@@ -42,13 +24,13 @@ const char *scram_verifier(struct world *world, struct scope *scope, const char 
     char salt_text[32], stored_text[64], server_text[64];
     struct bytes client_name = bytes_of_text("Client Key"), server_name = bytes_of_text("Server Key");
     world_random(world, salt, sizeof salt);
-    pbkdf2_sha256(bytes_of_text(password), bytes_of(salt, sizeof salt), ITERATIONS, salted);
+    pbkdf2_sha256(world->scheduler, bytes_of_text(password), bytes_of(salt, sizeof salt), ITERATIONS, salted);
     hmac_sha256(bytes_of(salted, sizeof salted), &client_name, 1, client);
     hmac_sha256(bytes_of(salted, sizeof salted), &server_name, 1, server);
     sha256(bytes_of(client, sizeof client), stored);
-    base64(salt, sizeof salt, salt_text);
-    base64(stored, sizeof stored, stored_text);
-    base64(server, sizeof server, server_text);
+    base64_write(bytes_of(salt, sizeof salt), BASE64, salt_text);
+    base64_write(bytes_of(stored, sizeof stored), BASE64, stored_text);
+    base64_write(bytes_of(server, sizeof server), BASE64, server_text);
     explicit_bzero(salted, sizeof salted);
     explicit_bzero(client, sizeof client);
     char *verifier = scope_alloc(scope, 192);

@@ -1,6 +1,7 @@
 /* What clients send, whatever the bytes: never a step outside, and whatever was read lies within the message.
  *
  * An input is  kind | body, the kind being that of a message within a session, or 0 for a startup packet. */
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/scope.h"
 #include "restgw/pgwire/message.h"
@@ -87,12 +88,13 @@ static void try_base64(struct bytes body)
 {
     uint8_t bytes[256], again[256];
     char text[512];
-    ptrdiff_t size = base64_read((const char *)body.data, body.size, bytes, sizeof bytes);
+    ptrdiff_t size = base64_read(body, BASE64, bytes, sizeof bytes);
     if (size < 0)
         return;
-    size_t length = base64_write(bytes_of(bytes, (size_t)size), text);
+    size_t length = base64_write(bytes_of(bytes, (size_t)size), BASE64, text);
     check(length == body.size);
-    check(base64_read(text, length, again, sizeof again) == size && memcmp(bytes, again, (size_t)size) == 0);
+    check(base64_read(bytes_of(text, length), BASE64, again, sizeof again) == size &&
+          memcmp(bytes, again, (size_t)size) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -67,27 +67,6 @@ START_TEST(a_key_with_any_letter_changed_or_another_secret_is_none)
     ck_assert(!session_key_read(bytes_of(text, sizeof text - 2), secret, &read));
 }
 
-START_TEST(base64url_reads_what_it_writes_and_one_text_for_each)
-{
-    uint64_t state = unit_seed();
-    for (int i = 0; i < 1000; i++) {
-        uint8_t bytes[64], again[64];
-        char text[100];
-        size_t size = unit_random_below(&state, sizeof bytes);
-        for (size_t at = 0; at < size; at++)
-            bytes[at] = (uint8_t)unit_random(&state);
-        size_t letters = base64url_write(bytes_of(bytes, size), text);
-        ck_assert_int_eq(base64url_read(bytes_of(text, letters), again, sizeof again), (ptrdiff_t)size);
-        ck_assert_mem_eq(bytes, again, size);
-    }
-    uint8_t room[4];
-    ck_assert_int_eq(base64url_read(bytes_of_text("AB"), room, sizeof room), -1); /* bits left over */
-    ck_assert_int_eq(base64url_read(bytes_of_text("A"), room, sizeof room), -1);
-    ck_assert_int_eq(base64url_read(bytes_of_text("AA+A"), room, sizeof room), -1);
-    ck_assert_int_eq(base64url_read(bytes_of_text("AAAAAAAA"), room, sizeof room), -1); /* no room */
-    ck_assert_int_eq(base64_decode(bytes_of_text("AP8="), room, sizeof room), 2);
-}
-
 START_TEST(ids_are_read_as_they_are_written)
 {
     static const char *const wrong[] = {"", "1.1.", "1.2.5", "1.1.x", "1.1.5 ", "1.1.99999999999999999999"};
@@ -290,7 +269,6 @@ int main(void)
     tcase_add_checked_fixture(tests, open_scope, close_scope);
     tcase_add_test(tests, a_key_says_what_was_written_into_it);
     tcase_add_test(tests, a_key_with_any_letter_changed_or_another_secret_is_none);
-    tcase_add_test(tests, base64url_reads_what_it_writes_and_one_text_for_each);
     tcase_add_test(tests, ids_are_read_as_they_are_written);
     tcase_add_test(tests, a_request_goes_to_its_session_s_core);
     tcase_add_test(tests, who_signs_in_with_a_password_is_taken_at_the_first_colon);
