@@ -28,6 +28,7 @@ struct branch *branch_open(struct engine_core *core, const struct branch_terms *
     list_init(&branch->writers);
     list_init(&branch->marks);
     list_init(&branch->stays);
+    list_init(&branch->larges);
     fiber_queue_init(&branch->turn);
     lock_owner_init(&branch->owner, terms->transaction, terms->started_ns);
     list_append(&core->branches, &branch->of_core);
@@ -298,18 +299,24 @@ struct world *branch_world(const struct branch *branch)
     return branch->core->world;
 }
 
+/* Who reads the newest state locks what it reads. */
+static enum sqlstate lock_to_read(struct branch *branch, struct shard *shard, struct bytes key,
+                                  struct error *error)
+{
+    if (branch->terms.isolation != SERIALIZABLE)
+        return SQLSTATE_OK;
+    const struct lock_call call = {.kind = OF_ROW, .shard = shard, .key = key, .strength = LOCK_SHARE};
+    enum lock_outcome outcome;
+    enum sqlstate failed = lock(branch, &call, LOCK_WAIT, &outcome, error);
+    note_lock(branch);
+    return still_there(shard, failed, error);
+}
+
 /* The version this branch sees, from a shard it has entered. */
 static enum sqlstate get_row(struct branch *branch, struct shard *shard, struct scope *scope,
                              struct bytes key, struct store_row *row, bool *found, struct error *error)
 {
-    enum sqlstate failed = SQLSTATE_OK;
-    if (branch->terms.isolation == SERIALIZABLE) {
-        const struct lock_call call = {.kind = OF_ROW, .shard = shard, .key = key, .strength = LOCK_SHARE};
-        enum lock_outcome outcome;
-        failed = lock(branch, &call, LOCK_WAIT, &outcome, error);
-        note_lock(branch);
-        failed = still_there(shard, failed, error);
-    }
+    enum sqlstate failed = lock_to_read(branch, shard, key, error);
     if (failed)
         return failed;
     struct snapshot snapshot = snapshot_at(branch, shard);
@@ -324,6 +331,22 @@ enum sqlstate branch_get(struct branch *branch, struct scope *scope, uint64_t ta
     if (failed)
         return failed;
     failed = get_row(branch, shard, scope, key, row, found, error);
+    leave_shard(shard);
+    return failed;
+}
+
+enum sqlstate branch_get_piece(struct branch *branch, struct scope *scope, uint64_t table, struct bytes key,
+                               struct store_piece *piece, struct error *error)
+{
+    struct shard *shard;
+    enum sqlstate failed = enter_shard(branch, table, key, &shard, error);
+    if (failed)
+        return failed;
+    failed = lock_to_read(branch, shard, key, error);
+    if (!failed) {
+        struct snapshot snapshot = snapshot_at(branch, shard);
+        failed = shard->store->ops->read(shard->store, scope, &snapshot, key, piece, error);
+    }
     leave_shard(shard);
     return failed;
 }
@@ -518,27 +541,15 @@ static struct log_record shard_record(struct branch *branch, struct shard *shard
                                .payload = bytes_of(payload, bytes)};
 }
 
-/* Writes an effect's records. Neither yields nor fails: room was made. */
+/* Writes an effect's record. Neither yields nor fails: room was made. */
 static void log_effect(struct branch *branch, struct shard *shard, const struct effect *effect,
-                       uint32_t number)
+                       uint32_t number, uint32_t large)
 {
     struct log_port *port = branch->core->port;
     struct scope *scope = scope_open(branch->core->scope, "record");
-    size_t room = LOG_PAYLOAD_BYTES_MAX;
-    if (effect->row.size > RECORD_ROW_BYTES_MAX) {
-        uint8_t *memory = scope_alloc(scope, room);
-        for (size_t offset = 0; offset < effect->row.size; offset += RECORD_ROW_BYTES_MAX) {
-            size_t left = effect->row.size - offset;
-            struct bytes piece = bytes_of(effect->row.data + offset,
-                                          left < RECORD_ROW_BYTES_MAX ? left : RECORD_ROW_BYTES_MAX);
-            size_t bytes = record_part_write(memory, room, number, offset, piece);
-            struct log_record part = shard_record(branch, shard, RECORD_PART, memory, bytes);
-            log_port_append(port, &part, NULL, 0);
-        }
-    }
-    room = record_effect_bytes(effect);
+    size_t room = record_effect_bytes(effect);
     uint8_t *memory = scope_alloc(scope, room);
-    size_t bytes = record_effect_write(memory, room, effect, number);
+    size_t bytes = record_effect_write(memory, room, effect, number, large);
     struct log_record record = shard_record(branch, shard, RECORD_EFFECT, memory, bytes);
     branch->terms.ticket = log_port_append(port, &record, NULL, 0);
     branch->terms.effects++;
@@ -557,11 +568,18 @@ static enum sqlstate check_sizes(const struct effect *effect, struct error *erro
     return SQLSTATE_OK;
 }
 
+/* Whether a row goes to the disk as it comes. Of the directory none does: recovery wants to know it early. */
+static bool is_large(const struct branch *branch, const struct shard *shard, const struct effect *effect)
+{
+    return effect->row.size > branch->core->options.large_bytes && (shard->store->abilities & STORE_LARGE) &&
+           shard->shard != SHARD_DIRECTORY;
+}
+
 static enum sqlstate make_room(struct branch *branch, struct shard *shard, const struct effect *effect,
                                struct error *error)
 {
     struct engine_core *core = branch->core;
-    size_t bytes = effect->key.size + effect->row.size + 256;
+    size_t bytes = effect->key.size + (is_large(branch, shard, effect) ? 0 : effect->row.size) + 256;
     enum sqlstate failed = SQLSTATE_OK;
     if (shard->volume)
         failed = log_port_make_room(core->port, bytes, error);
@@ -577,11 +595,12 @@ static enum lock_strength strength_of(enum effect_kind kind)
 }
 
 /* Logs and applies. Neither yields nor fails. */
-static struct branch_writer *put_row(struct branch *branch, struct shard *shard, const struct effect *effect)
+static struct branch_writer *put_row(struct branch *branch, struct shard *shard, const struct effect *effect,
+                                     uint32_t large)
 {
     struct branch_writer *writer = writer_open(branch, shard);
     if (shard->volume)
-        log_effect(branch, shard, effect, writer->writer.effects + 1);
+        log_effect(branch, shard, effect, writer->writer.effects + 1, large);
     shard->store->ops->apply(shard->store, &writer->writer, effect);
     branch->terms.wrote = true;
     branch->owner.work++;
@@ -598,35 +617,107 @@ static bool insert_bare(struct branch *branch, struct shard *shard, const struct
         !row_store_absent(shard->store, effect->key))
         return false;
     note_lock(branch);
-    struct branch_writer *writer = put_row(branch, shard, effect);
+    struct branch_writer *writer = put_row(branch, shard, effect, 0);
     shard->bare += !writer->bare;
     writer->bare = true;
     return true;
 }
 
-static enum sqlstate write_row(struct branch *branch, struct shard *shard, const struct effect *effect,
-                               bool *done, struct error *error)
+/* Locks the row and says whether it is as the effect needs it. */
+static enum sqlstate lock_to_write(struct branch *branch, struct shard *shard, const struct effect *effect,
+                                   bool *done, struct error *error)
 {
     struct store_newest newest;
     enum lock_outcome outcome;
+    enum sqlstate failed = lock_and_look(branch, shard, effect->key, strength_of(effect->kind), LOCK_WAIT,
+                                         &newest, &outcome, error);
+    *done = !failed && newest.exists == (effect->kind != EFFECT_INSERT);
+    return failed;
+}
+
+/* Appends one piece of a large row and writes it to where the row rests. Yields. */
+static enum sqlstate write_piece(struct branch *branch, struct shard *shard, const struct store_large *large,
+                                 const struct record_part *part, uint8_t *memory, struct error *error)
+{
+    struct log_port *port = branch->core->port;
+    enum sqlstate failed = log_port_make_room(port, part->piece.size + 256, error);
+    failed = still_there(shard, failed, error);
+    if (failed)
+        return failed;
+    size_t bytes = record_part_write(memory, LOG_PAYLOAD_BYTES_MAX, part);
+    struct log_record record = shard_record(branch, shard, RECORD_PART, memory, bytes);
+    log_port_append(port, &record, NULL, 0);
+    failed = row_store_large_write(shard->store, large, part->offset, part->piece, error);
+    return still_there(shard, failed, error);
+}
+
+static enum sqlstate write_pieces(struct branch *branch, struct shard *shard, const struct store_large *large,
+                                  struct bytes row, uint32_t name, struct error *error)
+{
+    void *memory;
+    struct scope *scope = scope_open(branch->core->scope, "large row");
+    size_t unit = row_store_large_unit(shard->store), most = branch->core->options.large_bytes;
+    size_t step = most > unit ? most / unit * unit : unit;
+    enum sqlstate failed = scope_alloc_large(scope, LOG_PAYLOAD_BYTES_MAX, 16, &memory, error);
+    struct record_part part = {.large = name, .row_bytes = row.size};
+    for (; !failed && part.offset < row.size; part.offset += step) {
+        size_t left = row.size - part.offset;
+        part.piece = bytes_of(row.data + part.offset, left < step ? left : step);
+        failed = write_piece(branch, shard, large, &part, memory, error);
+    }
+    scope_close(scope);
+    return failed;
+}
+
+/* A row that goes to the disk first. That takes its time, in which the row is locked; but another fragment of this transaction
+ * may have written it meanwhile. */
+static enum sqlstate write_large(struct branch *branch, struct shard *shard, const struct effect *effect,
+                                 bool *done, struct error *error)
+{
+    struct store_large large;
+    uint32_t name = ++branch->larges_written;
+    enum sqlstate failed = row_store_large_begin(shard->store, effect->row.size, &large, error);
+    if (failed)
+        return failed;
+    struct branch_large under_way = {.floor = log_port_stable(branch->core->port)};
+    list_append(&branch->larges, &under_way.link);
+    failed = write_pieces(branch, shard, &large, effect->row, name, error);
+    if (!failed)
+        failed = lock_to_write(branch, shard, effect, done, error);
+    if (!failed && *done) {
+        struct effect written = {.kind = effect->kind, .key = effect->key, .large = &large};
+        fiber_still_begin(branch->core->world->scheduler);
+        struct branch_writer *writer = put_row(branch, shard, &written, name);
+        fiber_still_end(branch->core->world->scheduler);
+        if (under_way.floor < writer->floor)
+            writer->floor = under_way.floor;
+    } else {
+        row_store_large_drop(shard->store, &large);
+    }
+    list_remove(&under_way.link);
+    return failed;
+}
+
+static enum sqlstate write_row(struct branch *branch, struct shard *shard, const struct effect *effect,
+                               bool *done, struct error *error)
+{
     struct scheduler *scheduler = branch->core->world->scheduler;
+    bool large = is_large(branch, shard, effect);
     enum sqlstate failed = make_room(branch, shard, effect, error);
     if (failed)
         return failed;
     fiber_still_begin(scheduler);
-    *done = insert_bare(branch, shard, effect);
+    *done = !large && insert_bare(branch, shard, effect);
     fiber_still_end(scheduler);
     if (*done)
         return SQLSTATE_OK;
-    failed = lock_and_look(branch, shard, effect->key, strength_of(effect->kind), LOCK_WAIT, &newest,
-                           &outcome, error);
-    if (failed)
+    failed = lock_to_write(branch, shard, effect, done, error);
+    if (failed || !*done)
         return failed;
-    *done = newest.exists == (effect->kind != EFFECT_INSERT);
-    if (!*done)
-        return SQLSTATE_OK;
+    if (large)
+        return write_large(branch, shard, effect, done, error);
     fiber_still_begin(scheduler);
-    (void)put_row(branch, shard, effect);
+    (void)put_row(branch, shard, effect, 0);
     fiber_still_end(scheduler);
     return SQLSTATE_OK;
 }
@@ -800,6 +891,10 @@ uint64_t branch_floor(const struct engine_core *core, uint64_t visible, uint64_t
         list_each (&branch->writers, of) {
             struct branch_writer *writer = container_of(of, struct branch_writer, link);
             floor = writer->floor < floor ? writer->floor : floor;
+        }
+        list_each (&branch->larges, of) {
+            const struct branch_large *large = container_of(of, struct branch_large, link);
+            floor = large->floor < floor ? large->floor : floor;
         }
     }
     list_each (&core->settling, at) {

@@ -51,12 +51,13 @@ static bool next_root(void *argument, struct bytes bound, bool bound_open, struc
     return true;
 }
 
-static bool replace_root(void *argument, const struct tree_change *change, const struct tree_value *old)
+static enum tree_replace replace_root(void *argument, const struct tree_change *change,
+                                      const struct tree_value *old)
 {
     (void)argument;
     (void)change;
     (void)old;
-    return true;
+    return TREE_REPLACE;
 }
 
 enum sqlstate volume_put_root(struct core_volume *volume, uint64_t shard, const struct tree_root *root,

@@ -74,6 +74,8 @@ static enum sqlstate open_core(struct world *world, struct scope *scope, const s
     core->world = world;
     core->scope = scope;
     core->options = *options;
+    if (!options->large_bytes || options->large_bytes > RECORD_ROW_BYTES_MAX)
+        core->options.large_bytes = RECORD_ROW_BYTES_MAX;
     core->pool = slab_pool_open(scope);
     list_init(&core->shards);
     list_init(&core->branches);
@@ -219,7 +221,8 @@ enum sqlstate engine_close(struct world *world, struct engine *engine, struct er
 /* ---- watching ---- */
 
 struct core_figures {
-    uint64_t active, commits, rollbacks, deadlocks, history_bytes, page_bytes, disk_bytes, shards, locks;
+    uint64_t active, commits, rollbacks, deadlocks, history_bytes, page_bytes, disk_bytes, disk_used_bytes,
+        shards, locks;
 };
 
 static enum sqlstate figures_there(struct engine_core *core, void *argument, struct error *error)
@@ -242,6 +245,7 @@ static enum sqlstate figures_there(struct engine_core *core, void *argument, str
         uint64_t page = volume_page_body_bytes(core->volume[i].volume);
         figures->page_bytes += volume.cached_pages * page;
         figures->disk_bytes += volume.pages * page;
+        figures->disk_used_bytes += (volume.pages - volume.free_pages - volume.held_pages) * page;
     }
     return SQLSTATE_OK;
 }
@@ -268,6 +272,7 @@ void engine_figures(struct world *world, struct engine *engine, struct engine_fi
         figures->history_bytes += by_core.history_bytes;
         figures->page_bytes += by_core.page_bytes;
         figures->disk_bytes += by_core.disk_bytes;
+        figures->disk_used_bytes += by_core.disk_used_bytes;
         figures->shards += by_core.shards;
         figures->locks += by_core.locks;
         const struct txn_shared_core *shared = &engine->txn.core[to];

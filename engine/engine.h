@@ -27,8 +27,11 @@ struct engine_options {
     uint64_t cluster;       /* identity, stamped on log and volumes */
     uint64_t segment_bytes; /* of the log; 0 = default */
     uint64_t
-        disk_reserve_bytes;   /* new writes are refused (53100) when the file system has less; 0 = default */
-    uint32_t page_bytes;      /* 0 = default */
+        disk_reserve_bytes; /* new writes are refused (53100) when the file system has less; 0 = default */
+    uint32_t page_bytes;    /* 0 = default */
+    /* Rows above this are written to where they rest as they come, piece by piece, and never held in memory; at most and by
+     * default about 250 KB. */
+    size_t large_bytes;
     uint64_t shard_bytes_max; /* a shard above this is split; 0 = default */
     /* A quiet table's shard above this is split, too, so that all cores have some; the more shards, the larger. 0 = default */
     uint64_t shard_bytes_spread;
@@ -124,6 +127,11 @@ uint64_t transaction_scn(const struct transaction *transaction);
 /* The row the transaction sees; its memory is the scope's. Yields. */
 enum sqlstate row_get(struct transaction *transaction, struct scope *scope, uint64_t table, struct bytes key,
                       struct bytes *row, bool *found, struct error *error);
+
+/* A part of the row the transaction sees, up to `room` bytes from `offset` on, into memory of the caller. Of a large row no
+ * more is read than asked for: calls of one statement see one row. Yields. */
+enum sqlstate row_get_piece(struct transaction *transaction, uint64_t table, struct bytes key,
+                            struct store_piece *piece, struct error *error);
 
 /* Locks the row and gives its newest committed (or own) state. In REPEATABLE READ a row changed since the snapshot fails
  * with 40001. *outcome as in lock.h; *found tells whether the row is there. Yields. */
@@ -244,6 +252,8 @@ struct world *branch_world(const struct branch *branch);
  * large for a page is in memory of the scope. Yield. */
 enum sqlstate branch_get(struct branch *branch, struct scope *scope, uint64_t table, struct bytes key,
                          struct store_row *row, bool *found, struct error *error);
+enum sqlstate branch_get_piece(struct branch *branch, struct scope *scope, uint64_t table, struct bytes key,
+                               struct store_piece *piece, struct error *error);
 enum sqlstate branch_lock(struct branch *branch, struct scope *scope, uint64_t table, struct bytes key,
                           enum lock_strength strength, enum lock_policy policy, struct store_row *row,
                           bool *found, enum lock_outcome *outcome, struct error *error);
@@ -280,7 +290,8 @@ struct engine_figures {
     uint64_t oldest_transaction; /* who holds oldest_scn back; 0 = nobody */
     uint64_t transactions_active, commits, rollbacks, deadlocks;
     uint64_t log_first, log_stable, log_placed;
-    uint64_t history_bytes, page_bytes, disk_bytes;
+    uint64_t history_bytes, page_bytes;
+    uint64_t disk_bytes, disk_used_bytes; /* of volumes: their files' size; what of it is in use */
     uint64_t shards;
     uint64_t locks; /* in memory: of rows, ranges and objects, held or waited for */
 };

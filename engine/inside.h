@@ -148,7 +148,15 @@ struct branch {
     uint64_t savepoint_opened; /* the transaction's newest when this branch was opened */
     uint32_t fragments;        /* that run just now */
     struct list stays;         /* of branch_stay */
+    struct list larges;        /* of branch_large */
+    uint32_t larges_written;   /* so many were begun: their names in the log */
     struct fiber_queue turn;   /* those who want to wait for a lock while another fragment waits for one */
+};
+
+/* A large row on its way into the log: what was placed of it is needed, though no effect is there yet. */
+struct branch_large {
+    struct list_link link; /* of the branch */
+    uint64_t floor;
 };
 
 /* A fragment keeps a shard where it is. */

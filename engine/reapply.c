@@ -2,7 +2,8 @@
  * shard by shard, then what only the log has.
  *
  * Effects are gathered, a window at a time, and of each row the newest goes into the store, in the order of keys (newest.c).
- * A row that came in parts is too large for that: it goes into the store at once, behind those gathered so far. */
+ * The parts of a large row are written to where it rests as they come; it goes into the store at its EFFECT, behind those
+ * gathered so far. */
 #include "base/log.h"
 #include "base/scope.h"
 #include "engine/recovery.h"
@@ -13,15 +14,14 @@
 /* Of the log behind what pass one kept, a core keeps so much at a time. */
 #define WINDOW_BYTES (8 * 1024 * 1024)
 
-/* A row whose parts were seen and whose EFFECT was not yet. A shard has one at a time. */
-struct parts {
-    struct parts *next;
-    struct scope *scope;
+/* A large row whose parts were seen and whose EFFECT was not yet: they are where it will rest already. */
+struct gathered {
+    struct list_link link;
     const struct booked *booked;
-    uint64_t shard;
-    uint32_t number;
-    uint8_t *memory;
-    uint64_t bytes, room;
+    struct shard *shard;
+    uint32_t name;
+    struct store_large large;
+    uint64_t bytes; /* written */
 };
 
 struct pass {
@@ -30,7 +30,7 @@ struct pass {
     struct progress progress;
     uint64_t bytes, bytes_all; /* for telling */
     uint64_t applied;
-    struct parts *parts;
+    struct list larges; /* struct gathered */
     /* what is gathered, all of one shard */
     struct newest newest;
     struct shard *shard;
@@ -69,58 +69,42 @@ static enum sqlstate apply_gathered(struct pass *pass, struct error *error)
     return failed;
 }
 
-/* ---- rows in parts ---- */
+/* ---- large rows ---- */
 
-static struct parts *find_parts(struct pass *pass, uint64_t shard)
+static struct gathered *find_large(const struct pass *pass, const struct shard *shard,
+                                   const struct booked *booked, uint32_t name)
 {
-    struct parts *parts = pass->parts;
-    while (parts && parts->shard != shard)
-        parts = parts->next;
-    return parts;
-}
-
-static void drop_parts(struct pass *pass, struct parts *parts)
-{
-    struct parts **at = &pass->parts;
-    while (*at != parts)
-        at = &(*at)->next;
-    *at = parts->next;
-    scope_close(parts->scope);
-}
-
-static struct parts *begin_parts(struct pass *pass, uint64_t shard, const struct booked *booked,
-                                 uint32_t number)
-{
-    struct scope *scope = scope_open(pass->scope, "parts");
-    struct parts *parts = scope_alloc_zeroed(scope, sizeof *parts);
-    *parts = (struct parts){
-        .next = pass->parts, .scope = scope, .booked = booked, .shard = shard, .number = number};
-    pass->parts = parts;
-    return parts;
-}
-
-/* The row's size is not known before its EFFECT: memory is doubled. */
-static enum sqlstate add_part(struct parts *parts, struct bytes piece, struct error *error)
-{
-    uint64_t need = parts->bytes + piece.size;
-    if (need > parts->room) {
-        uint64_t room = parts->room ? parts->room : LOG_PAYLOAD_BYTES_MAX;
-        while (room < need)
-            room *= 2;
-        void *grown;
-        enum sqlstate failed = scope_alloc_large(parts->scope, room, 16, &grown, error);
-        if (failed)
-            return failed;
-        if (parts->memory) {
-            memcpy(grown, parts->memory, parts->bytes);
-            scope_free_large(parts->scope, parts->memory);
-        }
-        parts->memory = grown;
-        parts->room = room;
+    list_each (&pass->larges, at) {
+        struct gathered *large = container_of(at, struct gathered, link);
+        if (large->shard == shard && large->booked == booked && large->name == name)
+            return large;
     }
-    if (piece.size)
-        memcpy(parts->memory + parts->bytes, piece.data, piece.size);
-    parts->bytes = need;
+    return NULL;
+}
+
+static void forget_large(struct pass *pass, struct gathered *large)
+{
+    list_remove(&large->link);
+    slab_free(pass->core->pool, large, sizeof *large);
+}
+
+/* Its effect has not come, or does not count. */
+static void drop_large(struct pass *pass, struct gathered *large)
+{
+    row_store_large_drop(large->shard->store, &large->large);
+    forget_large(pass, large);
+}
+
+static enum sqlstate begin_large(struct pass *pass, struct shard *shard, const struct booked *booked,
+                                 const struct record_part *part, struct gathered **begun, struct error *error)
+{
+    struct store_large large;
+    enum sqlstate failed = row_store_large_begin(shard->store, part->row_bytes, &large, error);
+    if (failed)
+        return failed;
+    *begun = slab_alloc(pass->core->pool, sizeof **begun);
+    **begun = (struct gathered){.booked = booked, .shard = shard, .name = part->large, .large = large};
+    list_append(&pass->larges, &(*begun)->link);
     return SQLSTATE_OK;
 }
 
@@ -133,37 +117,46 @@ static enum sqlstate take_part(struct pass *pass, struct shard *shard, const str
                                struct error *error)
 {
     struct record_part part;
+    enum sqlstate failed = SQLSTATE_OK;
     if (!record_part_read(bytes_of(record->payload, record->payload_bytes), &part))
         return recovery_impossible(record->position, record->kind, error);
-    if (is_void(shard, record->booked, part.number))
+    if (is_void(shard, record->booked, 0))
         return SQLSTATE_OK;
-    struct parts *parts = find_parts(pass, shard->shard);
-    bool goes_on = parts && parts->booked == record->booked && parts->number == part.number;
-    if (parts && (!goes_on || part.offset == 0)) {
-        drop_parts(pass, parts);
-        parts = NULL;
+    struct gathered *large = find_large(pass, shard, record->booked, part.large);
+    if (part.offset == 0) {
+        if (large)
+            drop_large(pass, large);
+        failed = begin_large(pass, shard, record->booked, &part, &large, error);
     }
-    if (!parts && part.offset == 0)
-        parts = begin_parts(pass, shard->shard, record->booked, part.number);
-    if (!parts || part.offset != parts->bytes)
+    if (failed)
+        return failed;
+    if (!large || part.offset != large->bytes || part.row_bytes != large->large.size ||
+        part.offset % row_store_large_unit(shard->store))
         return recovery_impossible(record->position, record->kind, error);
-    return add_part(parts, part.piece, error);
+    large->bytes += part.piece.size;
+    return row_store_large_write(shard->store, &large->large, part.offset, part.piece, error);
 }
 
 static enum sqlstate apply_large(struct pass *pass, struct shard *shard, const struct kept_record *record,
                                  struct record_effect *effect, struct error *error)
 {
-    struct parts *parts = find_parts(pass, shard->shard);
-    if (!parts || parts->booked != record->booked || parts->number != effect->number ||
-        parts->bytes != effect->row_bytes)
+    struct gathered *large = find_large(pass, shard, record->booked, effect->large);
+    if (!large || large->bytes != effect->row_bytes || large->large.size != effect->row_bytes)
         return recovery_impossible(record->position, record->kind, error);
-    effect->effect.row = bytes_of(parts->memory, parts->bytes);
+    effect->effect.large = &large->large;
     const struct row_recovered recovered = {shard->store, effect->effect, record->booked->scn};
     enum sqlstate failed = apply_gathered(pass, error);
     if (!failed)
         failed = apply(pass, &recovered, 1, error);
-    drop_parts(pass, parts);
+    if (!failed)
+        forget_large(pass, large);
     return failed;
+}
+
+static void drop_larges(struct pass *pass)
+{
+    for (struct list_link *link; (link = list_first(&pass->larges));)
+        drop_large(pass, container_of(link, struct gathered, link));
 }
 
 /* ---- records ---- */
@@ -177,9 +170,13 @@ static enum sqlstate take(struct pass *pass, const struct kept_record *record, s
         return take_part(pass, shard, record, error);
     if (!record_effect_read(bytes_of(record->payload, record->payload_bytes), &effect))
         return recovery_impossible(record->position, record->kind, error);
-    if (is_void(shard, record->booked, effect.number))
+    if (is_void(shard, record->booked, effect.number)) {
+        struct gathered *large = effect.large ? find_large(pass, shard, record->booked, effect.large) : NULL;
+        if (large)
+            drop_large(pass, large);
         return SQLSTATE_OK;
-    if (effect.row_bytes > effect.effect.row.size)
+    }
+    if (effect.large)
         return apply_large(pass, shard, record, &effect, error);
     newest_add(&pass->newest, effect.effect.key, record);
     return pass->newest.count == pass->newest.room ? apply_gathered(pass, error) : SQLSTATE_OK;
@@ -302,6 +299,7 @@ enum sqlstate reapply(struct engine_core *core, struct error *error)
                           .progress = progress_begin(core->world, "applying effects"),
                           .bytes_all = bytes_ahead(core)};
     enum sqlstate failed = SQLSTATE_OK;
+    list_init(&pass->larges);
     if (pass->bytes_all) {
         uint64_t most = pass->bytes_all / sizeof(struct kept_record) + 1;
         failed = newest_init(&pass->newest, scope, most < SORTED_AT_ONCE ? most : SORTED_AT_ONCE, error);
@@ -310,6 +308,7 @@ enum sqlstate reapply(struct engine_core *core, struct error *error)
         failed = reapply_all_kept(pass, &core->engine->recovery->kept, error);
     if (!failed)
         failed = reapply_rest(pass, error);
+    drop_larges(pass);
     if (!failed)
         log_line(core->world, LOG_INFO, "recovery_applied",
                  "%llu effects were applied in %.1f s: of each row the newest, as far as they were sorted "

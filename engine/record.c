@@ -4,6 +4,9 @@
 #include "base/check.h"
 #include "base/codec.h"
 
+/* In an effect's kind: the row came in PARTs. */
+#define KIND_LARGE 0x80
+
 static size_t written(const struct codec_writer *out)
 {
     check(!out->failed, "a record is larger than it was said to be");
@@ -12,18 +15,21 @@ static size_t written(const struct codec_writer *out)
 
 size_t record_effect_bytes(const struct effect *effect)
 {
-    size_t row = effect->row.size <= RECORD_ROW_BYTES_MAX ? effect->row.size : 0;
-    return 32 + effect->key.size + row;
+    return 32 + effect->key.size + (effect->large ? 0 : effect->row.size);
 }
 
-size_t record_effect_write(void *memory, size_t room, const struct effect *effect, uint32_t number)
+size_t record_effect_write(void *memory, size_t room, const struct effect *effect, uint32_t number,
+                           uint32_t large)
 {
     struct codec_writer out = codec_writer_of(memory, room);
-    codec_write_u8(&out, (uint8_t)effect->kind);
+    check(!effect->large == !large);
+    codec_write_u8(&out, (uint8_t)(effect->kind | (large ? KIND_LARGE : 0)));
     codec_write_varint(&out, number);
     codec_write_bytes(&out, effect->key);
-    codec_write_varint(&out, effect->row.size);
-    if (effect->row.size <= RECORD_ROW_BYTES_MAX)
+    codec_write_varint(&out, large ? effect->large->size : effect->row.size);
+    if (large)
+        codec_write_varint(&out, large);
+    else
         codec_write_raw(&out, effect->row);
     return written(&out);
 }
@@ -31,34 +37,38 @@ size_t record_effect_write(void *memory, size_t room, const struct effect *effec
 bool record_effect_read(struct bytes payload, struct record_effect *effect)
 {
     struct codec_reader in = codec_reader_of(payload);
-    uint8_t kind = codec_read_u8(&in);
+    uint8_t byte = codec_read_u8(&in), kind = byte & (KIND_LARGE - 1);
+    bool large = byte & KIND_LARGE;
     effect->number = (uint32_t)codec_read_varint_at_most(&in, UINT32_MAX);
     struct bytes key = codec_read_bytes(&in);
     effect->row_bytes = codec_read_varint_at_most(&in, STORE_ROW_BYTES_MAX);
-    struct bytes row = codec_read_view(&in, codec_left(&in));
+    effect->large = large ? (uint32_t)codec_read_varint_at_most(&in, UINT32_MAX) : 0;
+    struct bytes row = codec_read_view(&in, large ? 0 : codec_left(&in));
     effect->effect = (struct effect){.kind = kind, .key = key, .row = row};
-    bool inside = effect->row_bytes <= RECORD_ROW_BYTES_MAX;
     return codec_read_all(&in) && kind >= EFFECT_INSERT && kind <= EFFECT_DELETE && effect->number > 0 &&
-           key.size <= STORE_KEY_BYTES_MAX && row.size == (inside ? effect->row_bytes : 0) &&
-           (kind != EFFECT_DELETE || row.size == 0);
+           key.size <= STORE_KEY_BYTES_MAX && (large ? effect->large > 0 : row.size == effect->row_bytes) &&
+           (kind != EFFECT_DELETE || effect->row_bytes == 0);
 }
 
-size_t record_part_write(void *memory, size_t room, uint32_t number, uint64_t offset, struct bytes piece)
+size_t record_part_write(void *memory, size_t room, const struct record_part *part)
 {
     struct codec_writer out = codec_writer_of(memory, room);
-    codec_write_varint(&out, number);
-    codec_write_varint(&out, offset);
-    codec_write_raw(&out, piece);
+    codec_write_varint(&out, part->large);
+    codec_write_varint(&out, part->row_bytes);
+    codec_write_varint(&out, part->offset);
+    codec_write_raw(&out, part->piece);
     return written(&out);
 }
 
 bool record_part_read(struct bytes payload, struct record_part *part)
 {
     struct codec_reader in = codec_reader_of(payload);
-    part->number = (uint32_t)codec_read_varint_at_most(&in, UINT32_MAX);
+    part->large = (uint32_t)codec_read_varint_at_most(&in, UINT32_MAX);
+    part->row_bytes = codec_read_varint_at_most(&in, STORE_ROW_BYTES_MAX);
     part->offset = codec_read_varint_at_most(&in, STORE_ROW_BYTES_MAX);
     part->piece = codec_read_view(&in, codec_left(&in));
-    return codec_read_all(&in) && part->number > 0 && part->offset + part->piece.size <= STORE_ROW_BYTES_MAX;
+    return codec_read_all(&in) && part->large > 0 && part->piece.size > 0 &&
+           part->offset + part->piece.size <= part->row_bytes;
 }
 
 size_t record_undo_write(void *memory, size_t room, uint32_t above, uint32_t upto)

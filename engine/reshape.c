@@ -26,8 +26,11 @@
 #define POLL_NS      (1000 * 1000UL)
 #define DELTA_BYTES  (256 * 1024)
 #define SOURCE_ROWS  256
-#define TARGETS_MAX  2
-#define OLD_MAX      2
+#define SOURCE_BYTES (1024 * 1024)
+/* Large rows go over in pieces of about that. */
+#define LARGE_PIECE_BYTES (512 * 1024)
+#define TARGETS_MAX       2
+#define OLD_MAX           2
 /* How long a shard rests that was moved because it was busy. */
 #define SHARD_REST_NS (10 * 1000 * 1000 * 1000UL)
 
@@ -70,6 +73,7 @@ struct source {
     struct scope *batch;
     struct source_row row[SOURCE_ROWS];
     size_t count, at;
+    size_t bytes;
 };
 
 static bool take_source(void *argument, const struct store_row *row)
@@ -86,7 +90,8 @@ static bool take_source(void *argument, const struct store_row *row)
     if (row->row.size)
         memcpy(memory, row->row.data, row->row.size);
     to->row = bytes_of(memory, row->row.size);
-    return source->count < SOURCE_ROWS;
+    source->bytes += row->row.size;
+    return source->count < SOURCE_ROWS && source->bytes < SOURCE_BYTES;
 }
 
 /* The next batch, of the next shard when one is through. */
@@ -106,7 +111,7 @@ static enum sqlstate fill_source(struct source *source, struct error *error)
     }
     scope_close(source->batch);
     source->batch = scope_open(reshape->scope, "batch");
-    source->count = source->at = 0;
+    source->count = source->at = source->bytes = 0;
     failed = store->ops->scan(store, &snapshot, &source->cursor, SOURCE_ROWS, &sink, error);
     if (!failed && source->count == SIZE_MAX)
         failed = error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
@@ -243,8 +248,11 @@ static enum sqlstate wait_behind_gates(struct reshape *reshape, struct error *er
 
 /* ---- 5: what was committed since ---- */
 
-/* Packed: u64 SCN, u8 exists, bytes key, bytes row. All versions of a key go in one batch, for the next batch begins at a key;
+/* Packed: u64 SCN, u8 what it is, bytes key, bytes row (of a large row: where it lies in the new shard, once it has been
+ * copied there; in the old one before). All versions of a key go in one batch, for the next batch begins at a key;
  * when they do not fit into an empty one, its room grows. */
+enum packed { PACKED_DELETION, PACKED_ROW, PACKED_LARGE };
+
 struct delta {
     struct reshape *reshape;
     uint64_t shard;
@@ -257,29 +265,31 @@ struct delta {
     bool more;
 };
 
-static bool take_change(void *argument, const struct store_row *row, bool exists)
+static bool take_change(void *argument, const struct store_change *change)
 {
     struct delta *delta = argument;
     const struct shard_place *target = delta->target;
-    if (!target->to_open && bytes_compare(row->key, target->to) >= 0)
+    bool large = change->large.size;
+    struct bytes row = large ? bytes_of(&change->large, sizeof change->large) : change->row;
+    if (!target->to_open && bytes_compare(change->key, target->to) >= 0)
         return false;
-    if (delta->used == 0 || bytes_compare(row->key, delta->key) != 0)
+    if (delta->used == 0 || bytes_compare(change->key, delta->key) != 0)
         delta->key_start = delta->used;
-    size_t bytes = 9 + codec_bytes_size(row->key.size) + codec_bytes_size(row->row.size);
+    size_t bytes = 9 + codec_bytes_size(change->key.size) + codec_bytes_size(row.size);
     if (bytes > delta->room - delta->used) {
         delta->wanted = delta->key_start ? 0 : 2 * (delta->used + bytes);
         delta->used = delta->key_start;
         delta->next =
-            bytes_of(scope_copy(delta->reshape->scope, row->key.data, row->key.size), row->key.size);
+            bytes_of(scope_copy(delta->reshape->scope, change->key.data, change->key.size), change->key.size);
         delta->more = true;
         return false;
     }
     struct codec_writer out = codec_writer_of(delta->memory + delta->used, bytes);
-    codec_write_u64(&out, row->scn);
-    codec_write_u8(&out, exists);
-    codec_write_bytes(&out, row->key);
-    delta->key = bytes_of(out.at - row->key.size, row->key.size);
-    codec_write_bytes(&out, row->row);
+    codec_write_u64(&out, change->scn);
+    codec_write_u8(&out, large ? PACKED_LARGE : change->exists ? PACKED_ROW : PACKED_DELETION);
+    codec_write_bytes(&out, change->key);
+    delta->key = bytes_of(out.at - change->key.size, change->key.size);
+    codec_write_bytes(&out, row);
     check(!out.failed);
     delta->used += codec_written(&out).size;
     return true;
@@ -292,19 +302,98 @@ static enum sqlstate apply_delta(struct engine_core *core, void *argument, struc
     struct codec_reader in = codec_reader_of(bytes_of(delta->memory, delta->used));
     while (codec_left(&in)) {
         uint64_t scn = codec_read_u64(&in);
-        bool exists = codec_read_u8(&in);
+        enum packed what = codec_read_u8(&in);
         struct bytes key = codec_read_bytes(&in), row = codec_read_bytes(&in);
+        struct store_large large;
         check(!in.failed);
         enum sqlstate failed = shard->store->ops->make_room(
             shard->store, key.size + row.size + 256, txn_visible(core->txn), txn_oldest(core->txn), error);
         if (failed)
             return failed;
         struct writer writer = {.transaction = delta->shard};
-        struct effect effect = {.kind = exists ? EFFECT_UPDATE : EFFECT_DELETE, .key = key, .row = row};
+        struct effect effect = {
+            .kind = what == PACKED_DELETION ? EFFECT_DELETE : EFFECT_UPDATE, .key = key, .row = row};
+        if (what == PACKED_LARGE) {
+            memcpy(&large, row.data, sizeof large);
+            effect.row = bytes_of(NULL, 0);
+            effect.large = &large;
+        }
         shard->store->ops->apply(shard->store, &writer, &effect);
         shard->store->ops->commit(shard->store, &writer, scn);
     }
     return SQLSTATE_OK;
+}
+
+/* A large row on its way into a new shard, piece by piece. */
+struct large_copy {
+    uint64_t shard;
+    struct store_large large; /* there */
+    uint64_t offset;
+    struct bytes piece;
+};
+
+static enum sqlstate large_begin(struct engine_core *core, void *argument, struct error *error)
+{
+    struct large_copy *copy = argument;
+    struct shard *shard = shard_by_number(core, copy->shard);
+    return row_store_large_begin(shard->store, copy->large.size, &copy->large, error);
+}
+
+static enum sqlstate large_write(struct engine_core *core, void *argument, struct error *error)
+{
+    const struct large_copy *copy = argument;
+    struct shard *shard = shard_by_number(core, copy->shard);
+    return row_store_large_write(shard->store, &copy->large, copy->offset, copy->piece, error);
+}
+
+/* Gives where the copy lies. One that is not finished goes with the shard, or at the next start. */
+static enum sqlstate copy_large(struct reshape *reshape, struct store *from, const struct shard_place *target,
+                                struct store_large *large, uint8_t *memory, struct error *error)
+{
+    struct engine_core *core = reshape->core;
+    uint32_t to = volume_core(core, target->volume);
+    struct large_copy copy = {.shard = target->shard, .large = *large};
+    size_t unit = row_store_large_unit(from), step = LARGE_PIECE_BYTES / unit * unit;
+    enum sqlstate failed = core_call(core, to, large_begin, &copy, error);
+    for (; !failed && copy.offset < large->size; copy.offset += step) {
+        size_t left = large->size - copy.offset;
+        copy.piece = bytes_of(memory, left < step ? left : step);
+        failed = row_store_large_read(from, large, copy.offset, memory, copy.piece.size, error);
+        if (!failed)
+            failed = core_call(core, to, large_write, &copy, error);
+    }
+    *large = copy.large;
+    return failed;
+}
+
+/* Large rows among what was packed go over first. */
+static enum sqlstate copy_larges(struct reshape *reshape, struct store *from, const struct delta *delta,
+                                 struct error *error)
+{
+    struct scope *scope = NULL;
+    void *memory = NULL;
+    enum sqlstate failed = SQLSTATE_OK;
+    struct codec_reader in = codec_reader_of(bytes_of(delta->memory, delta->used));
+    while (codec_left(&in) && !failed) {
+        codec_read_u64(&in);
+        enum packed what = codec_read_u8(&in);
+        codec_read_bytes(&in);
+        struct bytes row = codec_read_bytes(&in);
+        struct store_large large;
+        if (what != PACKED_LARGE)
+            continue;
+        if (!scope) {
+            scope = scope_open(reshape->scope, "large rows");
+            failed = scope_alloc_large(scope, LARGE_PIECE_BYTES, 16, &memory, error);
+        }
+        memcpy(&large, row.data, sizeof large);
+        if (!failed)
+            failed = copy_large(reshape, from, delta->target, &large, memory, error);
+        memcpy(delta->memory + (row.data - delta->memory), &large, sizeof large);
+    }
+    if (scope)
+        scope_close(scope);
+    return failed;
 }
 
 static enum sqlstate copy_changes(struct reshape *reshape, const struct shard *old,
@@ -327,9 +416,12 @@ static enum sqlstate copy_changes(struct reshape *reshape, const struct shard *o
             failed = scope_alloc_large(reshape->scope, delta.wanted, 16, &memory, error);
             delta.memory = memory;
             delta.room = delta.wanted;
-        } else if (delta.used)
-            failed = core_call(reshape->core, volume_core(reshape->core, target->volume), apply_delta, &delta,
-                               error);
+        } else if (delta.used) {
+            failed = copy_larges(reshape, store, &delta, error);
+            if (!failed)
+                failed = core_call(reshape->core, volume_core(reshape->core, target->volume), apply_delta,
+                                   &delta, error);
+        }
     } while (delta.more);
     return failed;
 }

@@ -106,6 +106,26 @@ enum sqlstate row_get(struct transaction *transaction, struct scope *scope, uint
     return failed;
 }
 
+struct read_call {
+    uint64_t table;
+    struct bytes key;
+    struct store_piece *piece; /* whose memory is the caller's, who waits */
+};
+
+static enum sqlstate run_piece(struct branch *branch, struct scope *scope, void *argument,
+                               struct error *error)
+{
+    struct read_call *call = argument;
+    return branch_get_piece(branch, scope, call->table, call->key, call->piece, error);
+}
+
+enum sqlstate row_get_piece(struct transaction *transaction, uint64_t table, struct bytes key,
+                            struct store_piece *piece, struct error *error)
+{
+    struct read_call call = {.table = table, .key = key, .piece = piece};
+    return transaction_run(transaction, table, key, run_piece, &call, error);
+}
+
 enum sqlstate row_lock(struct transaction *transaction, struct scope *scope, uint64_t table, struct bytes key,
                        enum lock_strength strength, enum lock_policy policy, struct bytes *row, bool *found,
                        enum lock_outcome *outcome, struct error *error)

@@ -16,6 +16,8 @@ struct history {
     struct ordered rows;
     struct list aging; /* rows that may have versions to collect, longest first */
     uint64_t versions;
+    void (*gone)(void *argument, const struct store_large *large, bool kept);
+    void *argument;
 };
 
 struct history *history_open(struct scope *scope)
@@ -25,6 +27,14 @@ struct history *history_open(struct scope *scope)
     ordered_init(&history->rows, history->pool);
     list_init(&history->aging);
     return history;
+}
+
+void history_on_large_gone(struct history *history,
+                           void (*gone)(void *argument, const struct store_large *large, bool kept),
+                           void *argument)
+{
+    history->gone = gone;
+    history->argument = argument;
 }
 
 size_t history_bytes(const struct history *history)
@@ -98,6 +108,12 @@ static size_t version_bytes(const struct version *version)
     return sizeof *version + version->row_bytes;
 }
 
+/* The content of a version with a row or a large one. */
+static struct bytes content_of(struct bytes row, const struct store_large *large)
+{
+    return large ? bytes_of(large, sizeof *large) : row;
+}
+
 static struct version *version_new(struct history *history, struct history_row *row, struct bytes content)
 {
     struct version *version = slab_alloc(history->pool, sizeof *version + content.size);
@@ -109,8 +125,17 @@ static struct version *version_new(struct history *history, struct history_row *
     return version;
 }
 
+static void large_go(struct history *history, const struct version *version)
+{
+    if (!version->large || version->merged)
+        return;
+    struct store_large large = version_large(version);
+    history->gone(history->argument, &large, version->kept);
+}
+
 static void version_free(struct history *history, struct version *version)
 {
+    large_go(history, version);
     if (version->writer) {
         check(version->writer->versions > 0);
         version->writer->versions--;
@@ -165,7 +190,8 @@ void history_apply(struct history *history, struct writer *writer, const struct 
     check(!newest || version_settle(newest) != SCN_NONE || newest->writer == writer,
           "two open writers, %llu and %llu, change one row", (unsigned long long)newest->writer->transaction,
           (unsigned long long)writer->transaction);
-    struct version *version = version_new(history, row, effect->row);
+    struct version *version = version_new(history, row, content_of(effect->row, effect->large));
+    version->large = effect->large;
     version->writer = writer;
     version->number = ++writer->effects;
     version->exists = effect->kind != EFFECT_DELETE;
@@ -245,6 +271,7 @@ void history_take_out(struct history *history, struct history_row *row)
 {
     while (row->newest && version_settle(row->newest) == SCN_NONE) {
         struct version *version = row->newest;
+        check(!version->large, "a large row is taken for its bytes");
         written_remove(version->writer, version);
         row->newest = version->older;
         version_free(history, version);
@@ -284,12 +311,13 @@ void history_recover(const struct history_recovered *effect)
 {
     struct history *history = effect->history;
     struct history_row *row = history_find(history, effect->key);
+    struct bytes content = content_of(effect->row, effect->large);
     if (!row)
         row = row_new(history, effect->key);
     struct version *version = row->newest;
     if (version && !row->holds) {
         check(!version->writer && version->scn <= effect->scn, "commits come back in another order");
-        if (version->older || version->row_bytes != effect->row.size) {
+        if (version->older || version->large || effect->large || version->row_bytes != content.size) {
             chain_free(history, version);
             row->newest = version = NULL;
         }
@@ -297,11 +325,12 @@ void history_recover(const struct history_recovered *effect)
         version = NULL; /* what is held stays */
     }
     if (!version) {
-        version = version_new(history, row, effect->row);
+        version = version_new(history, row, content);
+        version->large = effect->large;
         version->older = row->newest;
         row->newest = version;
-    } else if (effect->row.size) {
-        memcpy(version->row, effect->row.data, effect->row.size);
+    } else if (content.size) {
+        memcpy(version->row, content.data, content.size);
     }
     version->scn = effect->scn;
     version->exists = effect->exists;
@@ -384,8 +413,16 @@ bool history_needs_bottom(const struct version *version, uint64_t oldest)
     return true;
 }
 
+struct version *history_version_below(struct history_row *row)
+{
+    struct version *version = row->newest;
+    while (version && !version->merged)
+        version = version->older;
+    return version;
+}
+
 bool history_merged(struct history *history, struct history_row *row, struct version *version,
-                    const struct bytes *old, uint64_t oldest)
+                    const struct history_old *old, uint64_t oldest)
 {
     check(version_settle(version) != SCN_NONE);
     bool needs_bottom = history_needs_bottom(version, oldest);
@@ -395,8 +432,10 @@ bool history_merged(struct history *history, struct history_row *row, struct ver
         last = at;
     }
     version->merged = true;
+    version->kept = version->large;
     if (needs_bottom) {
-        struct version *bottom = version_new(history, row, old ? *old : bytes_of(NULL, 0));
+        struct version *bottom = version_new(history, row, old ? old->row : bytes_of(NULL, 0));
+        bottom->large = bottom->kept = old && old->large;
         bottom->scn = SCN_BOTTOM;
         bottom->exists = old != NULL;
         last->older = bottom;
@@ -446,8 +485,7 @@ static size_t committed_above(struct history_row *row, uint64_t since, size_t sk
 }
 
 static bool give_changed(struct history_row *row, uint64_t since,
-                         bool (*take)(void *argument, const struct store_row *row, bool exists),
-                         void *argument)
+                         bool (*take)(void *argument, const struct store_change *change), void *argument)
 {
     struct version *found[CHANGED_AT_ONCE];
     size_t skip = 0, count;
@@ -456,9 +494,13 @@ static bool give_changed(struct history_row *row, uint64_t since,
     for (;;) {
         while (count-- > 0) {
             const struct version *version = found[count];
-            struct store_row out = {
-                .key = history_key(row), .row = version_row(version), .scn = version->scn};
-            if (!take(argument, &out, version->exists))
+            struct store_change out = {
+                .key = history_key(row), .exists = version->exists, .scn = version->scn};
+            if (version->large)
+                out.large = version_large(version);
+            else
+                out.row = version_row(version);
+            if (!take(argument, &out))
                 return false;
         }
         if (!skip)
@@ -469,12 +511,24 @@ static bool give_changed(struct history_row *row, uint64_t since,
 }
 
 void history_changed(struct history *history, uint64_t since, struct bytes from,
-                     bool (*take)(void *argument, const struct store_row *row, bool exists), void *argument)
+                     bool (*take)(void *argument, const struct store_change *change), void *argument)
 {
     struct history_place place;
     struct history_row *row = history_seek(history, from, false, false, false, &place);
     while (row && give_changed(row, since, take, argument))
         row = history_step(&place, false);
+}
+
+void history_give_up_large(struct history *history)
+{
+    struct history_place place;
+    struct history_row *row = history_seek(history, bytes_of(NULL, 0), true, false, false, &place);
+    for (; row; row = history_step(&place, false)) {
+        for (struct version *version = row->newest; version; version = version->older) {
+            large_go(history, version);
+            version->large = false;
+        }
+    }
 }
 
 void history_check(const struct history *history)

@@ -32,6 +32,8 @@ struct version {
     bool exists;   /* a row; false = deleted */
     bool inserted; /* the key was absent before */
     bool merged;   /* the tree below holds this version */
+    bool large;    /* `row` is a struct store_large: this version's own, or while it is `merged` the tree's */
+    bool kept;     /* a large row that was the tree's once */
     uint8_t row[];
 };
 
@@ -44,6 +46,14 @@ struct history_row {
 };
 
 struct history *history_open(struct scope *scope);
+
+/* Who is told that a version went whose large row was its own; before any such is applied. Must not yield. */
+void history_on_large_gone(struct history *history,
+                           void (*gone)(void *argument, const struct store_large *large, bool kept),
+                           void *argument);
+
+/* Tells of all that are left; the history is of no use afterwards. */
+void history_give_up_large(struct history *history);
 
 /* Bytes in rows and versions; rows; versions. */
 size_t history_bytes(const struct history *history);
@@ -76,6 +86,13 @@ static inline struct bytes version_row(const struct version *version)
     return bytes_of(version->row, version->row_bytes);
 }
 
+static inline struct store_large version_large(const struct version *version)
+{
+    struct store_large large;
+    memcpy(&large, version->row, sizeof large);
+    return large;
+}
+
 /* The version's SCN, settling it when its writer has committed. SCN_NONE: still open. */
 uint64_t version_settle(struct version *version);
 
@@ -93,6 +110,7 @@ struct history_recovered {
     struct history *history;
     struct bytes key;
     struct bytes row;
+    const struct store_large *large; /* as in an effect */
     bool exists;
     uint64_t scn;
 };
@@ -134,12 +152,19 @@ void history_release(struct history *history, struct history_row *row, uint64_t 
  * `oldest`, below the version, may ask for it, and nothing in the chain answers. */
 bool history_needs_bottom(const struct version *version, uint64_t oldest);
 
+/* The version that the tree below holds now, or NULL. */
+struct version *history_version_below(struct history_row *row);
+
 /* Marks `version` (from history_to_merge) as held by the tree below, whose former value `old` (NULL = no row)
  * becomes the bottom of the chain if a snapshot below the version's SCN, not below `oldest`, may still ask
- * and the chain cannot answer. Versions no one can see any more leave; when nothing remains, the row itself
+ * and the chain cannot answer. A large row of the version that the tree held before is that version's own again. Versions no one can see any more leave; when nothing remains, the row itself
  * leaves (then gives true, and `row` is gone). */
+struct history_old {
+    struct bytes row;
+    bool large; /* `row` is a struct store_large, the history's from now on */
+};
 bool history_merged(struct history *history, struct history_row *row, struct version *version,
-                    const struct bytes *old, uint64_t oldest);
+                    const struct history_old *old, uint64_t oldest);
 
 /* Drops versions that no snapshot at or above `oldest` can see, looking at up to `limit` rows in the order in
  * which they aged. With `below`, a merged version that everyone may see leaves, too (the tree answers);
@@ -148,7 +173,7 @@ bool history_collect(struct history *history, uint64_t oldest, bool below, size_
 
 /* store.h's changed(), for both stores. */
 void history_changed(struct history *history, uint64_t since, struct bytes from,
-                     bool (*take)(void *argument, const struct store_row *row, bool exists), void *argument);
+                     bool (*take)(void *argument, const struct store_change *change), void *argument);
 
 /* Checks order, chains, counts; stops the process on a broken rule. For tests and verify. */
 void history_check(const struct history *history);

@@ -43,6 +43,16 @@ static enum sqlstate memory_get(struct store *store, struct scope *scope, const 
     return SQLSTATE_OK;
 }
 
+static enum sqlstate memory_read(struct store *store, struct scope *scope, const struct snapshot *snapshot,
+                                 struct bytes key, struct store_piece *piece, struct error *error)
+{
+    struct store_row row;
+    enum sqlstate failed = memory_get(store, scope, snapshot, key, &row, &piece->found, error);
+    if (piece->found)
+        store_piece_take(piece, row.row);
+    return failed;
+}
+
 static enum sqlstate memory_scan(struct store *store, const struct snapshot *snapshot,
                                  struct store_cursor *cursor, size_t rows_max, const struct store_sink *sink,
                                  struct error *error)
@@ -137,8 +147,7 @@ static void memory_commit(struct store *store, struct writer *writer, uint64_t s
 }
 
 static void memory_changed(struct store *store, uint64_t since, struct bytes from,
-                           bool (*take)(void *argument, const struct store_row *row, bool exists),
-                           void *argument)
+                           bool (*take)(void *argument, const struct store_change *change), void *argument)
 {
     history_changed(memory_of(store)->history, since, from, take, argument);
 }
@@ -186,6 +195,7 @@ static enum sqlstate memory_verify(struct store *store, const struct store_findi
 
 static const struct store_ops memory_ops = {
     .get = memory_get,
+    .read = memory_read,
     .scan = memory_scan,
     .newest = memory_newest,
     .make_room = memory_make_room,

@@ -19,6 +19,11 @@ static size_t batch_pages(const struct volume *volume, size_t pages)
     return pages < most ? pages : most;
 }
 
+size_t volume_extent_unit(const struct volume *volume)
+{
+    return body_bytes(volume);
+}
+
 size_t volume_extent_pages(const struct volume *volume, uint64_t bytes)
 {
     return (size_t)(bytes / body_bytes(volume) + (bytes % body_bytes(volume) != 0));
@@ -148,12 +153,79 @@ void volume_extent_keep(struct volume *volume, uint64_t first, size_t pages)
         space_keep(&volume->space, number_place(first) + i);
 }
 
+/* What a damaged page says of an extent may be anything. */
+static size_t pages_within(const struct volume *volume, uint64_t first, size_t pages)
+{
+    uint64_t place = number_place(first);
+    return place >= volume->space.places || pages > volume->space.places - place ? 1 : pages;
+}
+
+void volume_extent_loosen(struct volume *volume, uint64_t first, size_t pages)
+{
+    pages = pages_within(volume, first, pages);
+    for (size_t i = 0; i < pages; i++)
+        space_loosen(&volume->space, number_place(first) + i);
+}
+
+static struct extent_hold *hold_of(const struct volume *volume, uint64_t first)
+{
+    list_each (&volume->holds, at) {
+        struct extent_hold *hold = container_of(at, struct extent_hold, link);
+        if (hold->first == first)
+            return hold;
+    }
+    return NULL;
+}
+
+/* Whether somebody reads it: then it is freed when that is over. No generation shall know it from now on, for after a crash
+ * nobody would free it. */
+static bool free_later(struct volume *volume, uint64_t first, size_t pages, bool loosened)
+{
+    struct extent_hold *hold = hold_of(volume, first);
+    if (!hold || hold->pages != pages || hold->freed)
+        return false;
+    hold->freed = true;
+    hold->loosened = loosened || space_bit(volume->space.now, number_place(first));
+    volume_extent_loosen(volume, first, pages);
+    return true;
+}
+
 void volume_extent_free(struct volume *volume, uint64_t first, size_t pages)
 {
-    /* What a damaged page says of an extent may be anything. */
-    uint64_t place = number_place(first);
-    if (place >= volume->space.places || pages > volume->space.places - place)
-        pages = 1;
+    pages = pages_within(volume, first, pages);
+    if (free_later(volume, first, pages, false))
+        return;
     for (size_t i = 0; i < pages; i++)
         volume_free_number(volume, first + i);
+}
+
+/* The durable generation may refer to it, so its places wait for the next one. */
+void volume_extent_free_loosened(struct volume *volume, uint64_t first, size_t pages)
+{
+    pages = pages_within(volume, first, pages);
+    if (free_later(volume, first, pages, true))
+        return;
+    bool at_once = number_is_of(first, volume->generation);
+    for (size_t i = 0; i < pages; i++)
+        space_free(&volume->space, number_place(first) + i, at_once);
+}
+
+void volume_extent_hold(struct volume *volume, struct extent_hold *hold, uint64_t first, uint64_t bytes)
+{
+    *hold = (struct extent_hold){.first = first, .pages = volume_extent_pages(volume, bytes)};
+    list_append(&volume->holds, &hold->link);
+}
+
+void volume_extent_release(struct volume *volume, struct extent_hold *hold)
+{
+    list_remove(&hold->link);
+    struct extent_hold *other = hold->freed ? hold_of(volume, hold->first) : NULL;
+    if (other) {
+        other->freed = true;
+        other->loosened = hold->loosened;
+    } else if (hold->freed && hold->loosened) {
+        volume_extent_free_loosened(volume, hold->first, hold->pages);
+    } else if (hold->freed) {
+        volume_extent_free(volume, hold->first, hold->pages);
+    }
 }

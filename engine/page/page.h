@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -136,6 +137,9 @@ void volume_free_set(struct volume *volume, struct page_set *set);
 
 /* ---- large values: contiguous pages, written and read past the cache ---- */
 
+/* Bytes of a value in one page. */
+size_t volume_extent_unit(const struct volume *volume);
+
 /* How many pages hold so many bytes. */
 size_t volume_extent_pages(const struct volume *volume, uint64_t bytes);
 
@@ -158,8 +162,24 @@ enum sqlstate volume_extent_read(struct volume *volume, struct scope *scope, uin
  * tree_apply() and tree_load() do it. Does not yield. */
 void volume_extent_keep(struct volume *volume, uint64_t first, size_t pages);
 
-/* Frees all pages of an extent, kept or not, as volume_free_number() does. Does not yield. */
+/* A kept extent is temporary again: the tree does not refer to it any more, but somebody in memory still does. Its places are
+ * not used for anything else before it is freed, and no generation that knows it is. Does not yield. */
+void volume_extent_loosen(struct volume *volume, uint64_t first, size_t pages);
+
+/* Frees all pages of an extent, kept or not, as volume_free_number() does; and one that was kept and loosened. One that is held
+ * goes when it is let go. Do not yield. */
 void volume_extent_free(struct volume *volume, uint64_t first, size_t pages);
+void volume_extent_free_loosened(struct volume *volume, uint64_t first, size_t pages);
+
+/* Somebody reads an extent over yields: whoever frees it meanwhile, it stays as it is until it is let go. Neither yields. */
+struct extent_hold {
+    struct list_link link;
+    uint64_t first;
+    size_t pages;
+    bool freed, loosened; /* somebody wanted to free it; it had been kept */
+};
+void volume_extent_hold(struct volume *volume, struct extent_hold *hold, uint64_t first, uint64_t bytes);
+void volume_extent_release(struct volume *volume, struct extent_hold *hold);
 
 /* ---- generations ---- */
 

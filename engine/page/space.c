@@ -195,6 +195,17 @@ void space_keep(struct space *space, uint64_t place)
     space->group[place / group_places(space->page_bytes)].changed = true;
 }
 
+void space_loosen(struct space *space, uint64_t place)
+{
+    uint64_t bit = UINT64_C(1) << place % 64;
+    if (!space_valid(space, place) || !space_bit(space->now, place))
+        return;
+    space->now[place / 64] &= ~bit;
+    space->loose[place / 64] |= bit;
+    space->loose_count++;
+    space->group[place / group_places(space->page_bytes)].changed = true;
+}
+
 bool space_free(struct space *space, uint64_t place, bool at_once)
 {
     uint64_t bit = UINT64_C(1) << place % 64;
@@ -209,10 +220,13 @@ bool space_free(struct space *space, uint64_t place, bool at_once)
     } else {
         return false;
     }
-    if (at_once)
+    if (at_once) {
         set_busy(space, place / 64, space->busy[place / 64] & ~bit);
-    else
+    } else {
+        /* Commits look at groups that changed, for places that nobody refers to any more. */
+        space->group[place / group_places(space->page_bytes)].changed = true;
         space->held++;
+    }
     return true;
 }
 

@@ -103,6 +103,9 @@ uint64_t space_take_run(struct space *space, uint64_t count);
 /* loose -> now. */
 void space_keep(struct space *space, uint64_t place);
 
+/* now -> loose. What is not in use, for a damaged page may name any, is left alone. */
+void space_loosen(struct space *space, uint64_t place);
+
 /* Frees a place that is in use; `at_once`: no generation but the present one knows it, so it can be taken again.
  * False, changing nothing, when it is not in use. */
 bool space_free(struct space *space, uint64_t place, bool at_once);

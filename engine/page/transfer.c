@@ -503,6 +503,7 @@ enum sqlstate transfer_open(struct volume *volume, struct error *error)
         fiber_queue_init(queues[i]);
     for (int i = 0; i < DIRTY_LISTS; i++)
         list_init(&volume->dirty[i]);
+    list_init(&volume->holds);
     uint32_t most = BATCH_BYTES / volume->page_bytes, share = volume->cache.most / 16;
     volume->batch = share < most ? share : most;
     enum sqlstate failed = SQLSTATE_OK;

@@ -66,7 +66,8 @@ struct volume {
     uint64_t ahead[AHEAD_MOST]; /* ring */
     uint32_t ahead_first, ahead_count;
     uint64_t reads, writes;
-    uint8_t *scratch; /* two pages */
+    struct list holds; /* extents that are being read */
+    uint8_t *scratch;  /* two pages */
 };
 
 static inline uint64_t place_offset(const struct volume *volume, uint64_t place)

@@ -47,12 +47,6 @@ void row_merge_end(struct row_store *rows);
 enum sqlstate row_merge_range(struct row_store *rows, uint64_t scn, uint64_t oldest, struct bytes from,
                               struct bytes to, bool to_open, struct error *error);
 
-/* The value of an extent, in memory of the scope, if the key still has it after the read; *still false when not: look
- * again. Yields. */
-enum sqlstate row_read_extent(struct row_store *rows, struct scope *scope, struct bytes key,
-                              const struct tree_value *value, struct bytes *content, bool *still,
-                              struct error *error);
-
 /* What to say of a tree page whose content is impossible. */
 enum sqlstate row_damaged(const struct row_store *rows, uint64_t page, struct bytes key, struct error *error);
 

@@ -4,9 +4,11 @@
  * yield. Straight after that, still without one, the merged versions are marked in the history, which drops those that no
  * snapshot needs. So at every yield a row's versions are in the one or the other, and none is in neither.
  *
- * Two things cannot be done in that stretch, for they read or write the disk: writing a new value that is too large
- * for a page into an extent, and reading an old one that a snapshot still needs. The stretch stops before such a row and says what
- * it wants; that is done (with the row held, so that its versions stay), and the next stretch begins at that row. */
+ * A large row lies in an extent already, which changes hands: to the tree when its version is merged, and back to the version
+ * (or to the bottom of the chain, if a snapshot still needs what the tree held) when a newer one is. Nothing is copied.
+ *
+ * What cannot be done in that stretch is to write a row that is too large for a page, but not large, into an extent. The stretch
+ * stops before such a row; it is written (with the row held, so that its versions stay), and the next stretch begins there. */
 #include "base/check.h"
 #include "base/scope.h"
 #include "engine/row/inside.h"
@@ -20,11 +22,9 @@
 struct merged {
     struct history_row *row;
     struct version *version;
-    struct bytes old;
+    struct history_old old;
     bool has_old;
 };
-
-enum want { WANT_NOTHING, WANT_EXTENT, WANT_OLD };
 
 struct pass {
     struct row_store *rows;
@@ -32,7 +32,7 @@ struct pass {
     struct bytes to; /* keys below this one, unless to_open */
     bool to_open;
     struct scope *scope;   /* of the pass */
-    struct scope *stretch; /* of the stretch: copies of old values */
+    struct scope *stretch; /* of the stretch: old values that enter the history */
     size_t inside_max;
     /* this stretch */
     struct history_place place;
@@ -41,15 +41,11 @@ struct pass {
     size_t looked;
     struct merged merged[STRETCH_CHANGES];
     size_t count;
-    enum want want;
-    struct history_row *wanted; /* the row concerned */
-    uint64_t old_extent, old_size;
+    struct history_row *wanted; /* before which it stopped: its new row must be written first */
     /* prepared for the row `held` */
     struct history_row *held;
     struct version *new_version; /* whose row lies in new_extent */
     uint64_t new_extent;
-    uint64_t read_extent; /* whose content is `read` */
-    struct bytes read;
     /* where the next stretch begins */
     uint8_t from[STORE_KEY_BYTES_MAX];
     size_t from_size;
@@ -71,7 +67,7 @@ static bool is_behind(const struct pass *pass, struct bytes key)
 static bool next_change(void *argument, struct bytes bound, bool bound_open, struct tree_change *change)
 {
     struct pass *pass = argument;
-    if (pass->want || pass->count == STRETCH_CHANGES)
+    if (pass->wanted || pass->count == STRETCH_CHANGES)
         return false;
     if (!pass->begun) {
         struct bytes from = bytes_of(pass->from, pass->from_size);
@@ -87,9 +83,12 @@ static bool next_change(void *argument, struct bytes bound, bool bound_open, str
         if (!version)
             continue;
         *change = (struct tree_change){.key = key, .remove = !version->exists};
-        if (version->exists && version->row_bytes > pass->inside_max) {
+        if (version->large) {
+            struct store_large large = version_large(version);
+            change->extent = large.at;
+            change->extent_size = large.size;
+        } else if (version->exists && version->row_bytes > pass->inside_max) {
             if (pass->new_version != version) {
-                pass->want = WANT_EXTENT;
                 pass->wanted = pass->at;
                 return false;
             }
@@ -104,30 +103,33 @@ static bool next_change(void *argument, struct bytes bound, bool bound_open, str
     return false;
 }
 
-static bool change_replaces(void *argument, const struct tree_change *change, const struct tree_value *old)
+/* What the tree held becomes the bottom of the chain. */
+static void keep_old(struct pass *pass, struct merged *merged, const struct tree_value *old)
+{
+    struct store_large large = {.at = old->extent, .size = old->size};
+    struct bytes row = old->extent ? bytes_of(&large, sizeof large) : old->inside;
+    merged->has_old = true;
+    merged->old = (struct history_old){.large = old->extent};
+    if (row.size)
+        merged->old.row = bytes_of(scope_copy(pass->stretch, row.data, row.size), row.size);
+}
+
+static enum tree_replace change_replaces(void *argument, const struct tree_change *change,
+                                         const struct tree_value *old)
 {
     struct pass *pass = argument;
     struct merged *merged = &pass->merged[pass->count];
+    const struct version *below = history_version_below(merged->row);
+    bool keep = below && below->large;
     (void)change;
     if (old && history_needs_bottom(merged->version, pass->oldest)) {
-        if (old->extent && old->extent != pass->read_extent) {
-            pass->want = WANT_OLD;
-            pass->wanted = merged->row;
-            pass->old_extent = old->extent;
-            pass->old_size = old->size;
-            return false;
-        }
-        merged->has_old = true;
-        merged->old = old->extent ? pass->read : bytes_of(NULL, 0);
-        if (!old->extent && old->inside.size) {
-            void *copy = scope_copy(pass->stretch, old->inside.data, old->inside.size);
-            merged->old = bytes_of(copy, old->inside.size);
-        }
+        keep_old(pass, merged, old);
+        keep = true;
     }
     if (merged->version == pass->new_version)
         pass->new_version = NULL; /* the extent is the tree's now */
     pass->count++;
-    return true;
+    return keep ? TREE_REPLACE_KEEP : TREE_REPLACE;
 }
 
 /* An extent that no one took goes back. */
@@ -147,7 +149,6 @@ static void unprepare(struct pass *pass)
     if (pass->held)
         history_release(pass->rows->history, pass->held, pass->oldest, true);
     pass->held = NULL;
-    pass->read_extent = PAGE_NONE;
 }
 
 static void remember_from(struct pass *pass, struct bytes key)
@@ -174,7 +175,6 @@ static enum sqlstate prepare_extent(struct pass *pass, struct version *version, 
 static enum sqlstate prepare(struct pass *pass, struct error *error)
 {
     struct history_row *row = pass->wanted;
-    enum want want = pass->want;
     struct version *version = to_merge(pass, row);
     check(version, "a row that was to be merged is not any more, without a yield");
     if (row != pass->held) {
@@ -183,15 +183,7 @@ static enum sqlstate prepare(struct pass *pass, struct error *error)
         history_hold(row);
     }
     remember_from(pass, history_key(row));
-    if (want == WANT_EXTENT)
-        return prepare_extent(pass, version, error);
-    struct tree_value old = {.extent = pass->old_extent, .size = pass->old_size};
-    bool still;
-    enum sqlstate failed =
-        row_read_extent(pass->rows, pass->scope, history_key(row), &old, &pass->read, &still, error);
-    if (!failed && still)
-        pass->read_extent = old.extent;
-    return failed;
+    return prepare_extent(pass, version, error);
 }
 
 /* Nothing has yielded since the tree took the changes. */
@@ -214,26 +206,24 @@ static enum sqlstate merge_stretch(struct pass *pass, bool *last, struct error *
     size_t bound_size = 0;
     const struct tree_merge merge = {.next = next_change, .replaces = change_replaces, .argument = pass};
     pass->count = pass->looked = 0;
-    pass->want = WANT_NOTHING;
+    pass->wanted = NULL;
     pass->at = NULL;
     pass->begun = false;
     pass->stretch = scope_open(pass->scope, "stretch");
     enum sqlstate failed = tree_apply(rows->tree, from, &merge, bound, &bound_size, last, error);
     if (!failed) {
-        /* Where to go on: at the row that wants something, at the next row not looked at, or at the next leaf. */
-        if (pass->want)
+        /* Where to go on: at the row that must be written, at the next row not looked at, or at the next leaf. */
+        if (pass->wanted)
             *last = false;
         else if (pass->at && (pass->looked == STRETCH_ROWS || pass->count == STRETCH_CHANGES)) {
             remember_from(pass, history_key(pass->at));
             *last = false;
         } else
             remember_from(pass, bytes_of(bound, bound_size));
-        struct history_row *wanted = pass->want ? pass->wanted : NULL;
         mark_merged(pass);
-        pass->wanted = wanted;
     }
     scope_close(pass->stretch);
-    if (!failed && pass->want)
+    if (!failed && pass->wanted)
         failed = prepare(pass, error);
     else
         unprepare(pass);

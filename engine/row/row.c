@@ -61,42 +61,42 @@ static enum sqlstate fetch(struct row_store *rows, enum tree_answer answer, uint
     return failed;
 }
 
-enum sqlstate row_read_extent(struct row_store *rows, struct scope *scope, struct bytes key,
-                              const struct tree_value *value, struct bytes *content, bool *still,
-                              struct error *error)
-{
-    void *memory;
-    enum sqlstate failed = scope_alloc_large(scope, value->size, 16, &memory, error);
-    if (failed)
-        return failed;
-    uint64_t extent = value->extent, size = value->size;
-    enum sqlstate unread = volume_extent_read(rows->volume, scope, extent, 0, memory, size, error);
-    /* While it was read the row may have been changed and its pages used for something else: only if the key has the
-     * same extent after the read is what was read, or that it could not be read, worth anything. */
-    struct tree_value now;
-    uint64_t missing;
-    enum tree_answer answer;
-    while ((answer = tree_find(rows->tree, key, &now, &missing)) >= TREE_MISSING) {
-        failed = fetch(rows, answer, missing, key, error);
-        if (failed)
-            return failed;
-    }
-    *still = answer == TREE_FOUND && now.extent == extent && now.size == size;
-    if (*still && unread) {
-        say_where(rows, key, error);
-        return unread;
-    }
-    *content = bytes_of(memory, size);
-    return SQLSTATE_OK;
-}
-
 /* ---- reading ---- */
 
-static enum sqlstate row_get(struct store *store, struct scope *scope, const struct snapshot *snapshot,
-                             struct bytes key, struct store_row *row, bool *found, struct error *error)
+/* A version that a read has found. */
+struct seen {
+    bool found;
+    struct store_row row; /* its `row` is empty while the version lies in an extent */
+    bool extent;
+    struct store_large at;   /* there */
+    struct extent_hold hold; /* which stays until row_unsee() */
+};
+
+static void see_extent(struct row_store *rows, struct seen *seen, uint64_t extent, uint64_t size)
 {
-    struct row_store *rows = row_store_of(store);
+    seen->extent = true;
+    seen->at = (struct store_large){.at = extent, .size = size};
+    volume_extent_hold(rows->volume, &seen->hold, extent, size);
+}
+
+static void see_version(struct row_store *rows, struct seen *seen, const struct version *version)
+{
+    seen->found = version->exists;
+    seen->row = (struct store_row){.key = history_key(version->of), .scn = version->scn};
+    if (!version->large) {
+        seen->row.row = version_row(version);
+        return;
+    }
+    struct store_large large = version_large(version);
+    see_extent(rows, seen, large.at, large.size);
+}
+
+/* Finds the version of a key that a snapshot sees. Yields, but not behind its find. */
+static enum sqlstate row_see(struct row_store *rows, struct scope *scope, const struct snapshot *snapshot,
+                             struct bytes key, struct seen *seen, struct error *error)
+{
     struct spill_look look = {.rows = rows, .scope = scope, .snapshot = snapshot, .key = key};
+    *seen = (struct seen){0};
     for (;;) {
         struct history_row *there = history_find(rows->history, key);
         struct version *version = there ? history_visible(there, snapshot) : NULL;
@@ -109,38 +109,91 @@ static enum sqlstate row_get(struct store *store, struct scope *scope, const str
             if (again)
                 continue;
             if (look.there) {
-                *found = look.found.exists;
-                *row = (struct store_row){.key = key, .row = look.found.row, .scn = look.found.scn};
+                seen->found = look.found.exists;
+                seen->row = (struct store_row){.key = key, .row = look.found.row, .scn = look.found.scn};
                 return SQLSTATE_OK;
             }
         }
         if (version) {
-            *found = version->exists;
-            *row = (struct store_row){
-                .key = history_key(there), .row = version_row(version), .scn = version->scn};
+            see_version(rows, seen, version);
             return SQLSTATE_OK;
         }
         struct tree_value value;
         uint64_t missing;
         enum tree_answer answer = tree_find(rows->tree, key, &value, &missing);
-        if (answer == TREE_ABSENT) {
-            *found = false;
+        if (answer == TREE_ABSENT)
+            return SQLSTATE_OK;
+        if (answer == TREE_FOUND) {
+            seen->found = true;
+            seen->row = (struct store_row){.key = key, .row = value.inside, .scn = SCN_BOTTOM};
+            if (value.extent)
+                see_extent(rows, seen, value.extent, value.size);
             return SQLSTATE_OK;
         }
-        bool still = true;
-        if (answer != TREE_FOUND) {
-            failed = fetch(rows, answer, missing, key, error);
-            still = false;
-        } else if (value.extent)
-            failed = row_read_extent(rows, scope, key, &value, &value.inside, &still, error);
+        failed = fetch(rows, answer, missing, key, error);
         if (failed)
             return failed;
-        if (!still)
-            continue;
-        *found = true;
-        *row = (struct store_row){.key = key, .row = value.inside, .scn = SCN_BOTTOM};
+    }
+}
+
+static void row_unsee(struct row_store *rows, struct seen *seen)
+{
+    if (seen->extent)
+        volume_extent_release(rows->volume, &seen->hold);
+}
+
+/* Reads a part of what lies in an extent. Yields. */
+static enum sqlstate read_extent(struct row_store *rows, struct scope *scope, const struct seen *seen,
+                                 uint64_t offset, void *into, size_t bytes, struct bytes key,
+                                 struct error *error)
+{
+    enum sqlstate failed = volume_extent_read(rows->volume, scope, seen->at.at, offset, into, bytes, error);
+    if (failed)
+        say_where(rows, key, error);
+    return failed;
+}
+
+static enum sqlstate row_get(struct store *store, struct scope *scope, const struct snapshot *snapshot,
+                             struct bytes key, struct store_row *row, bool *found, struct error *error)
+{
+    struct row_store *rows = row_store_of(store);
+    struct seen seen;
+    enum sqlstate failed = row_see(rows, scope, snapshot, key, &seen, error);
+    if (failed)
+        return failed;
+    *found = seen.found;
+    *row = seen.row;
+    if (!seen.extent)
+        return SQLSTATE_OK;
+    void *memory;
+    failed = scope_alloc_large(scope, seen.at.size, 16, &memory, error);
+    if (!failed)
+        failed = read_extent(rows, scope, &seen, 0, memory, seen.at.size, key, error);
+    row->key = key; /* that of the history may have gone */
+    row->row = bytes_of(memory, seen.at.size);
+    row_unsee(rows, &seen);
+    return failed;
+}
+
+static enum sqlstate row_read(struct store *store, struct scope *scope, const struct snapshot *snapshot,
+                              struct bytes key, struct store_piece *piece, struct error *error)
+{
+    struct row_store *rows = row_store_of(store);
+    struct seen seen;
+    enum sqlstate failed = row_see(rows, scope, snapshot, key, &seen, error);
+    piece->found = !failed && seen.found;
+    if (!piece->found)
+        return failed;
+    if (!seen.extent) {
+        store_piece_take(piece, seen.row.row);
         return SQLSTATE_OK;
     }
+    uint64_t left = piece->offset < seen.at.size ? seen.at.size - piece->offset : 0;
+    piece->row_bytes = seen.at.size;
+    piece->bytes = left < piece->room ? (size_t)left : piece->room;
+    failed = read_extent(rows, scope, &seen, piece->offset, piece->into, piece->bytes, key, error);
+    row_unsee(rows, &seen);
+    return failed;
 }
 
 void row_store_ahead(struct store *store, const struct bytes *keys, size_t count)
@@ -358,6 +411,8 @@ static bool give_over(struct scan *scan, bool *decided)
         goes_on = stop_at_large(scan, key);
     else if (above && above->version.exists)
         goes_on = give(scan, key, above->version.row, above->version.scn);
+    else if (!above && version && version->large)
+        goes_on = stop_at_large(scan, key);
     else if (!above && version && version->exists)
         goes_on = give(scan, key, version_row(version), version->scn);
     if (order <= 0)
@@ -644,6 +699,60 @@ static bool row_collect(struct store *store, uint64_t oldest)
     return more;
 }
 
+/* ---- large rows ---- */
+
+static void large_gone(void *argument, const struct store_large *large, bool kept)
+{
+    struct volume *volume = ((struct row_store *)argument)->volume;
+    size_t pages = volume_extent_pages(volume, large->size);
+    if (kept)
+        volume_extent_free_loosened(volume, large->at, pages);
+    else
+        volume_extent_free(volume, large->at, pages);
+}
+
+size_t row_store_large_unit(const struct store *store)
+{
+    return volume_extent_unit(row_store_of((struct store *)store)->volume);
+}
+
+enum sqlstate row_store_large_begin(struct store *store, uint64_t size, struct store_large *large,
+                                    struct error *error)
+{
+    struct volume *volume = row_store_of(store)->volume;
+    large->size = size;
+    return volume_extent_new(volume, volume_extent_pages(volume, size), &large->at, error);
+}
+
+enum sqlstate row_store_large_write(struct store *store, const struct store_large *large, uint64_t offset,
+                                    struct bytes piece, struct error *error)
+{
+    struct row_store *rows = row_store_of(store);
+    check(offset + piece.size <= large->size);
+    struct scope *scope = scope_open(rows->scope, "large row");
+    enum sqlstate failed = volume_extent_write(rows->volume, scope, large->at, offset, piece, error);
+    scope_close(scope);
+    return failed;
+}
+
+enum sqlstate row_store_large_read(struct store *store, const struct store_large *large, uint64_t offset,
+                                   void *into, size_t bytes, struct error *error)
+{
+    struct row_store *rows = row_store_of(store);
+    struct scope *scope = scope_open(rows->scope, "large row");
+    enum sqlstate failed = volume_extent_read(rows->volume, scope, large->at, offset, into, bytes, error);
+    scope_close(scope);
+    return failed;
+}
+
+void row_store_large_drop(struct store *store, const struct store_large *large)
+{
+    struct volume *volume = row_store_of(store)->volume;
+    volume_extent_free(volume, large->at, volume_extent_pages(volume, large->size));
+}
+
+/* ---- making room ---- */
+
 static bool has_room(const struct row_store *rows, size_t bytes)
 {
     size_t limit = rows->memory_bytes;
@@ -692,8 +801,7 @@ static enum sqlstate row_make_room(struct store *store, size_t bytes, uint64_t s
 }
 
 static void row_changed(struct store *store, uint64_t since, struct bytes from,
-                        bool (*take)(void *argument, const struct store_row *row, bool exists),
-                        void *argument)
+                        bool (*take)(void *argument, const struct store_change *change), void *argument)
 {
     history_changed(row_store_of(store)->history, since, from, take, argument);
 }
@@ -747,6 +855,7 @@ enum sqlstate row_stores_recover(const struct row_recovered *effects, size_t cou
         recovered[i] = (struct history_recovered){.history = row_store_of(effects[i].store)->history,
                                                   .key = effects[i].effect.key,
                                                   .row = effects[i].effect.row,
+                                                  .large = effects[i].effect.large,
                                                   .exists = effects[i].effect.kind != EFFECT_DELETE,
                                                   .scn = effects[i].scn};
     history_recover_ahead(recovered, count);
@@ -790,6 +899,7 @@ static enum sqlstate row_verify(struct store *store, const struct store_findings
 
 static const struct store_ops row_ops = {
     .get = row_get,
+    .read = row_read,
     .scan = row_scan,
     .newest = row_newest,
     .make_room = row_make_room,
@@ -806,8 +916,9 @@ static const struct store_ops row_ops = {
 struct store *row_store_open(struct scope *scope, const struct row_store_options *options)
 {
     struct row_store *rows = scope_alloc_zeroed(scope, sizeof *rows);
-    rows->store = (struct store){
-        .ops = &row_ops, .abilities = STORE_DURABLE | STORE_SORTED_LOAD, .shard = options->shard};
+    rows->store = (struct store){.ops = &row_ops,
+                                 .abilities = STORE_DURABLE | STORE_SORTED_LOAD | STORE_LARGE,
+                                 .shard = options->shard};
     rows->world = options->world;
     rows->scope = scope;
     rows->volume = options->volume;
@@ -816,6 +927,7 @@ struct store *row_store_open(struct scope *scope, const struct row_store_options
     rows->relieve = options->relieve;
     rows->argument = options->argument;
     rows->history = history_open(scope);
+    history_on_large_gone(rows->history, large_gone, rows);
     rows->tree = tree_open(scope, options->volume, &options->root);
     fiber_queue_init(&rows->merged);
     list_init(&rows->spills);
@@ -864,6 +976,7 @@ bool row_store_spilled(const struct store *store, uint64_t since)
 
 enum sqlstate row_store_drop(struct store *store, struct error *error)
 {
+    history_give_up_large(row_store_of(store)->history);
     spill_drop_all(row_store_of(store));
     return tree_drop(row_store_of(store)->tree, error);
 }

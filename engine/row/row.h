@@ -24,6 +24,21 @@ struct row_store_options {
 /* Opens; freed with the scope. Reads nothing and does not yield. */
 struct store *row_store_open(struct scope *scope, const struct row_store_options *options);
 
+/* Large rows are written before they are applied, straight to where they rest: begun, written from front to end in pieces whose
+ * sizes (but the last one's) are multiples of row_store_large_unit(), then applied as effect.large, from when on the store
+ * looks after them, or dropped. Nothing refers to one that was not applied, and after a restart nothing is left of it.
+ * Writing fails with 53100 or 53200. begin and write yield. */
+size_t row_store_large_unit(const struct store *store);
+enum sqlstate row_store_large_begin(struct store *store, uint64_t size, struct store_large *large,
+                                    struct error *error);
+enum sqlstate row_store_large_write(struct store *store, const struct store_large *large, uint64_t offset,
+                                    struct bytes piece, struct error *error);
+void row_store_large_drop(struct store *store, const struct store_large *large);
+
+/* Reads of one: it must be there as long as that takes. Yields. */
+enum sqlstate row_store_large_read(struct store *store, const struct store_large *large, uint64_t offset,
+                                   void *into, size_t bytes, struct error *error);
+
 /* Recovery: brings committed effects back, in the order of the log, before anybody reads; of each row one version is kept. Each
  * `store` is a row store. `scn`: all of them are stable up to there. Yields. */
 struct row_recovered {

@@ -350,6 +350,18 @@ struct spill_pass {
     size_t from_size;
 };
 
+/* The open writer whose versions of a row may leave memory, or NULL. Large rows lie on the disk already: where a version is one,
+ * all of the row's stay, for what is in memory must be newer than what is in the spill. */
+static struct writer *writer_to_spill(struct history_row *row)
+{
+    struct writer *writer = history_open_writer(row);
+    for (const struct version *version = row->newest; version && version->scn == SCN_NONE;
+         version = version->older)
+        if (version->large)
+            return NULL;
+    return writer;
+}
+
 /* Bytes of a row's value: the writer's versions in the history, and those that were spilled before. */
 static size_t value_bytes(const struct history_row *row, struct bytes old)
 {
@@ -420,7 +432,7 @@ static bool next_row(void *argument, struct bytes bound, bool bound_open, struct
         if (!bound_open && bytes_compare(history_key(pass->at), bound) >= 0)
             return false;
         pass->looked++;
-        struct writer *writer = history_open_writer(pass->at);
+        struct writer *writer = writer_to_spill(pass->at);
         if (!writer || writer != pass->spill->writer)
             continue;
         if (!give_row(pass, change))
@@ -431,12 +443,13 @@ static bool next_row(void *argument, struct bytes bound, bool bound_open, struct
     return false;
 }
 
-static bool always(void *argument, const struct tree_change *change, const struct tree_value *old)
+static enum tree_replace always(void *argument, const struct tree_change *change,
+                                const struct tree_value *old)
 {
     (void)argument;
     (void)change;
     (void)old;
-    return true;
+    return TREE_REPLACE;
 }
 
 static void unprepare(struct spill_pass *pass)
@@ -470,7 +483,7 @@ static enum sqlstate prepare(struct spill_pass *pass, struct error *error)
         old_bytes = bytes_of(memory, old.size);
     }
     struct history_row *row = history_find(rows->history, key);
-    if (!failed && row && history_open_writer(row) && history_open_writer(row) == pass->spill->writer) {
+    if (!failed && row && writer_to_spill(row) && writer_to_spill(row) == pass->spill->writer) {
         size_t bytes = value_bytes(row, old_bytes);
         void *memory;
         failed = scope_alloc_large(scope, bytes, 16, &memory, error);
@@ -583,7 +596,7 @@ static struct writer *find_writer(struct row_store *rows, uint64_t versions_min)
         struct history_row *row =
             history_seek(rows->history, bytes_of(from, from_size), false, false, false, &place);
         for (size_t looked = 0; row && looked < STRETCH_LOOKS; looked++) {
-            struct writer *writer = history_open_writer(row);
+            struct writer *writer = writer_to_spill(row);
             if (writer && writer->versions >= versions_min)
                 return writer;
             row = history_step(&place, false);

@@ -33,3 +33,13 @@ void store_cursor_remember(struct store_cursor *cursor, struct bytes key)
     cursor->at_size = key.size;
     cursor->started = true;
 }
+
+void store_piece_take(struct store_piece *piece, struct bytes row)
+{
+    size_t left = piece->offset < row.size ? row.size - piece->offset : 0;
+    piece->found = true;
+    piece->row_bytes = row.size;
+    piece->bytes = left < piece->room ? left : piece->room;
+    if (piece->bytes)
+        memcpy(piece->into, row.data + piece->offset, piece->bytes);
+}

@@ -43,11 +43,18 @@ enum effect_kind {
     EFFECT_DELETE = 3, /* the key was there; `row` is empty */
 };
 
+/* A row that was written to where the store keeps large ones, before it is applied: what that is, the store knows. */
+struct store_large {
+    uint64_t at;
+    uint64_t size; /* bytes */
+};
+
 /* One logical change of one row. A view: the store copies what it keeps. */
 struct effect {
     enum effect_kind kind;
     struct bytes key;
     struct bytes row;
+    const struct store_large *large; /* instead of `row`; the store's from now on. NULL = none */
 };
 
 /* A transaction's face at one store. Owned by engine/txn, which keeps it until `versions` is 0 and it has
@@ -81,6 +88,26 @@ struct store_row {
     struct bytes row;
     uint64_t
         scn; /* of the version; SCN_NONE when it is the reader's own; 1 when older than any history kept */
+};
+
+/* A committed version, as changed() gives it. Views as in a store_row. */
+struct store_change {
+    struct bytes key;
+    bool exists;
+    struct bytes row;
+    struct store_large large; /* when size is not 0: instead of `row` */
+    uint64_t scn;
+};
+
+/* A part of a row, for who does not want all of a large one in memory at once. */
+struct store_piece {
+    uint64_t offset;
+    void *into;
+    size_t room;
+    /* back */
+    bool found;
+    uint64_t row_bytes; /* of the whole row */
+    size_t bytes;       /* in `into`: less than `room` only at the row's end */
 };
 
 /* The newest version of a key, committed or not: what a writer must know before it writes. */
@@ -132,8 +159,9 @@ struct store_findings {
 };
 
 enum store_ability {
-    STORE_DURABLE = 1,    /* checkpoints survive a restart */
-    STORE_SORTED_LOAD = 2 /* load() is faster than applying effects */
+    STORE_DURABLE = 1,     /* checkpoints survive a restart */
+    STORE_SORTED_LOAD = 2, /* load() is faster than applying effects */
+    STORE_LARGE = 4        /* takes rows that were written before they are applied: effect.large */
 };
 
 struct store_ops {
@@ -141,6 +169,10 @@ struct store_ops {
      * read into memory of the scope. May yield (a page must be read). */
     enum sqlstate (*get)(struct store *store, struct scope *scope, const struct snapshot *snapshot,
                          struct bytes key, struct store_row *row, bool *found, struct error *error);
+    /* As get(), a part of the row; large ones are read from the disk as far as asked for. `scope` is for what must be read
+     * meanwhile, a MiB at most, and may be closed afterwards. May yield. */
+    enum sqlstate (*read)(struct store *store, struct scope *scope, const struct snapshot *snapshot,
+                          struct bytes key, struct store_piece *piece, struct error *error);
     /* Rows of the cursor's range from where it stands, in order, to the sink, until the sink stops it,
      * `rows_max` were given or the end (cursor->done). May yield between rows, not during take(). */
     enum sqlstate (*scan)(struct store *store, const struct snapshot *snapshot, struct store_cursor *cursor,
@@ -167,10 +199,11 @@ struct store_ops {
     bool (*collect)(struct store *store, uint64_t oldest);
     /* Requires that no writer who ended above `since` was so large that its versions left memory (row_store_spilled).
      * Gives every version that was committed above `since`, by key, those of a key from the oldest on (deletions with
-     * *exists false), from key `from` on, until the taker stops it. Requires a snapshot held at `since`, so that none of
-     * them was forgotten. Does not yield. */
+     * `exists` false), from key `from` on, until the taker stops it. Requires a snapshot held at `since`, so that none of
+     * them was forgotten. Large rows come as `large`, and stay where they are as long as the snapshot is held. Does not
+     * yield. */
     void (*changed)(struct store *store, uint64_t since, struct bytes from,
-                    bool (*take)(void *argument, const struct store_row *row, bool exists), void *argument);
+                    bool (*take)(void *argument, const struct store_change *change), void *argument);
     /* Makes the committed state up to `scn` (which is stable in the log) durable, incrementally, while reads
      * and writes go on. `oldest` as for collect. Yields. */
     enum sqlstate (*checkpoint)(struct store *store, uint64_t scn, uint64_t oldest,
@@ -206,5 +239,8 @@ static inline bool snapshot_sees(const struct snapshot *snapshot, uint64_t scn, 
         return scn <= snapshot->scn;
     return transaction == snapshot->transaction && transaction != 0 && number <= snapshot->own_effects;
 }
+
+/* What of a row that is in memory a piece asks for. */
+void store_piece_take(struct store_piece *piece, struct bytes row);
 
 #endif

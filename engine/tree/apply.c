@@ -253,12 +253,16 @@ static void insert_child(struct tree *tree, uint32_t level, struct bytes key, ui
 
 /* ---- changes ---- */
 
-static void value_free(struct tree *tree, const struct tree_value *value)
+static void value_leave(struct tree *tree, const struct tree_value *value, enum tree_replace how)
 {
     if (value->extent == PAGE_NONE)
         return;
+    size_t pages = volume_extent_pages(tree->volume, value->size);
     tree->root.extents--;
-    volume_extent_free(tree->volume, value->extent, volume_extent_pages(tree->volume, value->size));
+    if (how == TREE_REPLACE)
+        volume_extent_free(tree->volume, value->extent, pages);
+    else if (!tree->temporary)
+        volume_extent_loosen(tree->volume, value->extent, pages);
 }
 
 /* Inserts or replaces. */
@@ -295,14 +299,15 @@ static void change_one(struct tree *tree, const struct tree_merge *merge, const 
         struct cell cell = node_cell(leaf, at);
         old = tree_value_of(&cell);
     }
-    if (!merge->replaces(merge->argument, change, there ? &old : NULL))
+    enum tree_replace how = merge->replaces(merge->argument, change, there ? &old : NULL);
+    if (how == TREE_LEAVE)
         return;
     if (!change->remove) {
-        struct tree_value freed = there ? old : (struct tree_value){0};
+        struct tree_value left = there ? old : (struct tree_value){0};
         set(tree, leaf, at, there, change);
-        value_free(tree, &freed);
+        value_leave(tree, &left, how);
     } else if (there) {
-        value_free(tree, &old);
+        value_leave(tree, &old, how);
         node_remove(leaf, at);
         tree->root.rows--;
     }

@@ -85,13 +85,21 @@ struct tree_change {
     bool remove; /* of a key that may be absent */
 };
 
+/* What becomes of what a key holds when a change is made. */
+enum tree_replace {
+    TREE_LEAVE = 0, /* the key stays as it is: no change */
+    TREE_REPLACE,   /* its extent, if it has one, is freed */
+    TREE_REPLACE_KEEP /* its extent belongs to the caller from now on, and is temporary (volume_extent_loosen) */
+};
+
 /* Changes for one leaf, pulled while nothing can yield, so that what they are made from cannot change meanwhile. */
 struct tree_merge {
     /* The next change, in ascending order of keys, the first at or above `from`, all below `bound` (unless bound_open).
      * False when there is none (left) for this leaf. The views must stay as they are until tree_apply() returns. */
     bool (*next)(void *argument, struct bytes bound, bool bound_open, struct tree_change *change);
-    /* What the key holds now (NULL = nothing), before the change is made; false = leave this key as it is. */
-    bool (*replaces)(void *argument, const struct tree_change *change, const struct tree_value *old);
+    /* What the key holds now (NULL = nothing), before the change is made. */
+    enum tree_replace (*replaces)(void *argument, const struct tree_change *change,
+                                  const struct tree_value *old);
     void *argument;
 };
 
@@ -102,8 +110,7 @@ size_t tree_inside_bytes_max(const struct tree *tree);
 size_t tree_key_bytes_max(const struct tree *tree);
 
 /* Applies changes to the leaf that holds (or would hold) `from`: brings in the pages and makes room first (yields), then
- * pulls changes, applies them and returns in one stretch without a yield, as many as a few pages hold. Extents that lose their value are
- * freed. `bound` (room for the longest key) gets the key to go on from, *last is set when the leaf was the last of the tree
+ * pulls changes, applies them and returns in one stretch without a yield, as many as a few pages hold. `bound` (room for the longest key) gets the key to go on from, *last is set when the leaf was the last of the tree
  * and all changes were pulled. Splits and merges pages as needed. When it fails nothing was pulled and nothing changed. */
 enum sqlstate tree_apply(struct tree *tree, struct bytes from, const struct tree_merge *merge, uint8_t *bound,
                          size_t *bound_size, bool *last, struct error *error);

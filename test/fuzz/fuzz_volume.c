@@ -147,12 +147,13 @@ static bool next_change(void *argument, struct bytes bound, bool open, struct tr
     return true;
 }
 
-static bool replace_any(void *argument, const struct tree_change *change, const struct tree_value *old)
+static enum tree_replace replace_any(void *argument, const struct tree_change *change,
+                                     const struct tree_value *old)
 {
     (void)argument;
     (void)change;
     (void)old;
-    return true;
+    return TREE_REPLACE;
 }
 
 /* Each call goes forward, whatever the tree is. */

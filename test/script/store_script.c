@@ -5,12 +5,13 @@
  *
  * A script is blocks: comment lines, commands, a line "---", the answers, an empty line. Transactions are named T1, T2 …
  *
- *     begin T | put T key row | del T key | commit T scn | rollback T number    (number 0 ends it)
- *     get S key | scan S from to | rscan S from to | newest key
+ *     begin T | put T key row | large T key row | del T key | commit T scn | rollback T number    (number 0 ends it)
+ *     get S key | piece S key offset bytes | scan S from to | rscan S from to | newest key
  *     checkpoint scn oldest | collect oldest | pieces rows
  *
  * S is an SCN, a transaction (its own changes and everything committed), or T/n (its effects up to n). "-" is an open
- * end. Rows at rest know no SCN, so it is only told by get, and not for those. */
+ * end. Rows at rest know no SCN, so it is only told by get, and not for those. A large row is one that is written before it is
+ * applied, where the store can do that; however short it is. */
 #include "base/scope.h"
 #include "engine/memory/memory.h"
 #include "engine/row/row.h"
@@ -95,6 +96,37 @@ static void do_write(struct run *run, const char *name, enum effect_kind kind, c
     run->store->ops->apply(run->store, writer_named(run, name), &effect);
 }
 
+static void do_large(struct run *run, const char *name, const char *key, const char *row)
+{
+    struct error error;
+    struct store_large large;
+    struct effect effect = {
+        .kind = EFFECT_UPDATE, .key = bytes_of_text(key), .row = bytes_of_text(row), .large = NULL};
+    if (run->store->abilities & STORE_LARGE) {
+        must(run, row_store_large_begin(run->store, effect.row.size, &large, &error), &error);
+        must(run, row_store_large_write(run->store, &large, 0, effect.row, &error), &error);
+        effect.row = bytes_of(NULL, 0);
+        effect.large = &large;
+    }
+    run->store->ops->apply(run->store, writer_named(run, name), &effect);
+}
+
+static void do_piece(struct run *run, const char *line, const char *who, const char *key, const char *offset,
+                     const char *bytes)
+{
+    struct error error;
+    char into[LINE];
+    struct store_piece piece = {
+        .offset = strtoull(offset, NULL, 10), .into = into, .room = strtoull(bytes, NULL, 10)};
+    struct snapshot snapshot = snapshot_named(run, who);
+    must(run, run->store->ops->read(run->store, run->scope, &snapshot, bytes_of_text(key), &piece, &error),
+         &error);
+    if (piece.found)
+        say(run, "%s: %.*s of %llu\n", line, (int)piece.bytes, into, (unsigned long long)piece.row_bytes);
+    else
+        say(run, "%s: (none)\n", line);
+}
+
 static void do_get(struct run *run, const char *line, const char *who, const char *key)
 {
     struct error error;
@@ -166,6 +198,10 @@ static void do_line(struct run *run, const char *line)
         *writer_named(run, word[1]) = (struct writer){.transaction = strtoull(word[1] + 1, NULL, 10)};
     else if (!strcmp(word[0], "put") && words == 4)
         do_write(run, word[1], EFFECT_UPDATE, word[2], word[3]);
+    else if (!strcmp(word[0], "large") && words == 4)
+        do_large(run, word[1], word[2], word[3]);
+    else if (!strcmp(word[0], "piece") && words == 5)
+        do_piece(run, line, word[1], word[2], word[3], word[4]);
     else if (!strcmp(word[0], "del") && words == 3)
         do_write(run, word[1], EFFECT_DELETE, word[2], "");
     else if (!strcmp(word[0], "commit") && words == 3)

@@ -155,9 +155,9 @@ static void merge(struct model *m, uint64_t scn)
         uint8_t bytes[300];
         memset(bytes, (int)old, sizeof bytes);
         memcpy(bytes, &old, 4);
-        struct bytes before = bytes_of(bytes, 4 + old % 200);
+        const struct history_old below = {.row = bytes_of(bytes, 4 + old % 200)};
         m->tree[k] = version_value(version);
-        history_merged(m->history, row, version, old ? &before : NULL, m->oldest);
+        history_merged(m->history, row, version, old ? &below : NULL, m->oldest);
     }
 }
 

@@ -40,7 +40,7 @@ static struct log_record effect_record(uint64_t shard, struct bytes key, struct 
                                        size_t bytes)
 {
     const struct effect effect = {.kind = EFFECT_UPDATE, .key = key, .row = row};
-    size_t size = record_effect_write(room, bytes, &effect, 1);
+    size_t size = record_effect_write(room, bytes, &effect, 1, 0);
     return (struct log_record){
         .topic = shard, .kind = RECORD_EFFECT, .transaction = 1, .payload = bytes_of(room, size)};
 }

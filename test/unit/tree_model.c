@@ -194,7 +194,8 @@ static bool source_next(void *argument, struct bytes bound, bool bound_open, str
     return true;
 }
 
-static bool source_replaces(void *argument, const struct tree_change *change, const struct tree_value *old)
+static enum tree_replace source_replaces(void *argument, const struct tree_change *change,
+                                         const struct tree_value *old)
 {
     struct source *source = argument;
     size_t at;
@@ -209,7 +210,7 @@ static bool source_replaces(void *argument, const struct tree_change *change, co
         model_remove(source->model, change->key);
     else
         model_set(source->model, change->key, pending->seed, pending->size);
-    return true;
+    return TREE_REPLACE;
 }
 
 static int by_key(const void *a, const void *b)

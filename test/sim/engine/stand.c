@@ -279,6 +279,9 @@ static void draw(struct stand *stand)
         .generation_pages = dice_below(dice, 3) ? dice_between(dice, 1, 16) : 0,
         .sizing_every_ns = dice_below(dice, 2) ? 5 * SIM_MILLISECOND : 100 * SIM_MILLISECOND,
     };
+    /* Large rows are common, and have many pieces, or are as rare as they are. */
+    static const uint32_t large[] = {2000, 10000, 40000, 0};
+    stand->options.large_bytes = large[dice_below(dice, sizeof large / sizeof *large)];
 }
 
 /* Little, but of everything: checkpoints, a segment that ends, rows of all sizes. */
@@ -287,6 +290,7 @@ static void make_brief(struct stand *stand)
     stand->brief = stand->tends = true;
     stand->clients = stand->cores > 2 ? 1 : 2;
     stand->row_bytes_rare = 60000;
+    stand->options.large_bytes = 20000;
     stand->options.segment_bytes = 512 << 10;
     stand->options.checkpoint_log_bytes = 64 << 10;
 }
