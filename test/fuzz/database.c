@@ -38,6 +38,8 @@ static struct database {
     struct sessions *sessions;
     struct fiber_queue wanted;
     struct job *job;
+    void (*end)(void *argument);
+    void *end_argument;
 } database = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* ---- the client ---- */
@@ -232,7 +234,8 @@ static void client_open(struct client *client, struct scope *scope)
                                              "temp_file_limit",
                                              "64MB",
                                              NULL};
-    *client = (struct client){.sink = {&client_ops}, .scope = scope};
+    *client = (struct client){
+        .sink = {&client_ops}, .world = database.world, .sessions = database.sessions, .scope = scope};
     const struct session_options options = {.database = "synod",
                                             .role = "synod",
                                             .parameters = parameters,
@@ -295,8 +298,16 @@ static void core_main(struct world *world, void *argument)
         if (!stop)
             job_do(database.job);
     }
+    if (database.end)
+        database.end(database.end_argument);
     sessions_close(database.sessions);
     must(engine_close(world, engine, &error), &error);
+}
+
+void database_at_end(void (*end)(void *argument), void *argument)
+{
+    database.end = end;
+    database.end_argument = argument;
 }
 
 static void *core_thread(void *argument)

@@ -11,10 +11,12 @@
 struct client {
     struct session_sink sink;
     struct session *session;
-    struct scope *scope; /* ends with the input */
-    struct error error;  /* of the statement before */
-    uint64_t rows;       /* of the statement before */
-    bool keeps;          /* wants `sent` */
+    struct world *world;
+    struct sessions *sessions; /* of the world's only core */
+    struct scope *scope;       /* ends with the input */
+    struct error error;        /* of the statement before */
+    uint64_t rows;             /* of the statement before */
+    bool keeps;                /* wants `sent` */
     struct bytes sent; /* the binary form of its last value, the scope's memory; data NULL = there was none */
     struct bytes copy_in; /* what COPY FROM STDIN gets, in pieces of `copy_piece` bytes (0 = whole) */
     size_t copy_piece;
@@ -26,6 +28,9 @@ struct client {
  * rolled back behind it. `setup` are statements that are committed before the first input. */
 void database_try(const char *const *setup, void (*work)(struct client *client, void *argument),
                   void *argument);
+
+/* Has this called at the end of everything, in a fiber of the core, before the sessions close. Within database_try(). */
+void database_at_end(void (*end)(void *argument), void *argument);
 
 /* One statement by the simple protocol, or one by the extended one with parameters. A failure must say something. */
 enum sqlstate client_query(struct client *client, const char *text);
