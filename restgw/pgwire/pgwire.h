@@ -11,8 +11,9 @@ struct tls_context;
 struct pgwire; /* one core's */
 
 struct pgwire_options {
-    struct sessions *sessions;    /* this core's */
-    struct tls_context *tls;      /* this core's, until pgwire_renew(); NULL = clients are told that there is no TLS */
+    struct sessions *sessions; /* this core's */
+    struct tls_context
+        *tls; /* this core's, until pgwire_renew(); NULL = clients are told that there is no TLS */
     struct bytes certificate_pem; /* that context's chain, for channel binding; empty = none */
     /* The node's secret, the same for all cores: unknown roles get a salt made of it, so that they look like known ones. */
     uint8_t secret[32];
