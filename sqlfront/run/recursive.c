@@ -1,5 +1,6 @@
 /* RECURSIVE and WORK_TABLE: WITH RECURSIVE (PostgreSQL manual 7.8.2). The work table holds the rows of the last round; the second
  * input, which reads it, gives those of the next. Without ALL only rows that were not there before count. */
+#include "sqlfront/run/seen_rows.h"
 #include "sqlfront/run/with_query.h"
 
 struct recursive {
@@ -9,9 +10,8 @@ struct recursive {
     bool round_begun;
     bool ended;
     struct scope *next_scope;
-    struct row_list *next;   /* rows for the next round */
-    struct tuple_store seen; /* without ALL */
-    struct tuple_table table;
+    struct row_list *next; /* rows for the next round */
+    struct seen_rows seen; /* without ALL */
     uint16_t *selection;
 };
 
@@ -23,65 +23,24 @@ static enum sqlstate open_recursive(struct operation *step, struct error *error)
     return SQLSTATE_OK;
 }
 
-static bool was_there(const struct recursive *recursive, const struct batch *batch, uint32_t row,
-                      uint64_t hash)
-{
-    const struct plan *plan = recursive->step.plan;
-    for (const struct tuple *tuple = tuple_table_find(&recursive->table, hash); tuple; tuple = tuple->next) {
-        bool same = tuple->hash == hash;
-        for (uint32_t c = 0; c < plan->columns && same; c++) {
-            const struct value *a = &tuple->value[c], *b = &batch->column[c][row];
-            same = a->null == b->null &&
-                   (a->null || value_equal(operation_environment(&recursive->step), plan->column[c], a, b));
-        }
-        if (same)
-            return true;
-    }
-    return false;
-}
-
-static uint64_t row_hash(const struct recursive *recursive, const struct batch *batch, uint32_t row)
-{
-    const struct plan *plan = recursive->step.plan;
-    uint64_t hash = 0;
-    for (uint32_t c = 0; c < plan->columns; c++) {
-        const struct value *value = &batch->column[c][row];
-        hash = hash_combine(
-            hash, value->null ? HASH_OF_NULL
-                              : value_hash(operation_environment(&recursive->step), plan->column[c], value));
-    }
-    return hash;
-}
-
 /* Rows that count go to the next round and out. */
 static enum sqlstate take(struct recursive *recursive, const struct batch *input, struct error *error)
 {
     struct operation *step = &recursive->step;
-    const struct plan *plan = step->plan;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < input->count; i++) {
-        uint32_t row = batch_row(input, i);
-        struct tuple *tuple;
-        enum sqlstate failed = SQLSTATE_OK;
-        if (!plan->all) {
-            uint64_t hash = row_hash(recursive, input, row);
-            if (was_there(recursive, input, row, hash))
-                continue;
-            failed = tuple_store_add(&recursive->seen, input->column, row, &tuple, error);
-            if (!failed) {
-                tuple->hash = hash;
-                failed = tuple_table_add(&recursive->table, tuple, error);
-            }
-        }
-        if (!failed)
-            failed = row_list_add(recursive->next, input->column, row, error);
+    step->batch = *input;
+    if (!step->plan->all) {
+        enum sqlstate failed =
+            seen_rows_take(&recursive->seen, input, recursive->selection, &step->batch.count, error);
         if (failed)
             return failed;
-        recursive->selection[kept++] = (uint16_t)row;
+        step->batch.selection = recursive->selection;
     }
-    step->batch = *input;
-    step->batch.selection = recursive->selection;
-    step->batch.count = kept;
+    for (uint32_t i = 0; i < step->batch.count; i++) {
+        enum sqlstate failed =
+            row_list_add(recursive->next, input->column, batch_row(&step->batch, i), error);
+        if (failed)
+            return failed;
+    }
     return SQLSTATE_OK;
 }
 
@@ -110,9 +69,7 @@ static enum sqlstate begin(struct recursive *recursive, struct error *error)
 {
     struct operation *step = &recursive->step;
     begin_rows(recursive);
-    tuple_store_init(&recursive->seen, step->memory, step->plan->columns,
-                     (const struct type *const *)step->plan->column);
-    return step->plan->all ? SQLSTATE_OK : tuple_table_init(&recursive->table, step->memory, error);
+    return step->plan->all ? SQLSTATE_OK : seen_rows_open(step, step->memory, &recursive->seen, error);
 }
 
 static enum sqlstate next_input(struct recursive *recursive, const struct batch **input, struct error *error)

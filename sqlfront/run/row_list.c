@@ -36,6 +36,12 @@ struct row_list *row_list_open(const struct row_list_options *options)
     return list;
 }
 
+void row_list_share(struct row_list *list, uint32_t shares)
+{
+    list->options.grant /= shares;
+    list->options.spill.grant /= shares;
+}
+
 static enum sqlstate begin_segment(struct row_list *list, struct error *error)
 {
     const struct row_list_options *options = &list->options;

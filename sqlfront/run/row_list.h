@@ -19,6 +19,8 @@ struct row_list_options {
 };
 
 struct row_list *row_list_open(const struct row_list_options *options);
+/* One of `shares` lists that have the grant together. */
+void row_list_share(struct row_list *list, uint32_t shares);
 /* Adds a copy. 53200, 53100, 53400. Yields. */
 enum sqlstate row_list_add(struct row_list *list, const struct value *const *columns, uint32_t row,
                            struct error *error);

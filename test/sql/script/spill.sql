@@ -60,12 +60,21 @@ SELECT count(*), sum(k) FROM (SELECT k, t FROM big UNION SELECT k, w FROM other)
 -- windows
 SELECT count(*), sum(r), sum(s) FROM (SELECT rank() OVER (PARTITION BY skew ORDER BY n, id) AS r, sum(n) OVER (PARTITION BY skew ORDER BY n, id) AS s FROM big) w;
 SELECT count(*), sum(r), sum(l) FROM (SELECT row_number() OVER (ORDER BY t, id) AS r, lag(id, 3) OVER (ORDER BY t, id) AS l FROM big) w;
+SELECT count(*), sum(a), sum(b), sum(c), md5(string_agg(f || l, ',' ORDER BY id)) FROM (SELECT id, ntile(7) OVER w AS a, cume_dist() OVER w AS b, sum(n) OVER (ORDER BY n, id ROWS BETWEEN 5 PRECEDING AND 3 FOLLOWING) AS c, first_value(t) OVER w AS f, lead(t, 2, 'none') OVER w AS l FROM big WHERE t IS NOT NULL WINDOW w AS (ORDER BY n, id)) w;
+SELECT count(*), sum(c), sum(d), sum(length(m)) FROM (SELECT count(*) FILTER (WHERE id % 2 = 0) OVER (PARTITION BY skew) AS c, dense_rank() OVER (PARTITION BY skew ORDER BY k) AS d, max(t) OVER (PARTITION BY skew ORDER BY k RANGE BETWEEN 100 PRECEDING AND CURRENT ROW) AS m FROM big) w;
+SELECT id, row_number() OVER (ORDER BY id), last_value(t) OVER (ORDER BY id) FROM big ORDER BY id OFFSET 29990;
+SELECT md5(string_agg(s, ',' ORDER BY id)) FROM (SELECT id, string_agg(left(t, 2), '') OVER (ORDER BY id ROWS 3 PRECEDING) AS s FROM big) w;
+SELECT count(*), sum(c), sum(length(x)) FROM (SELECT x, count(*) OVER () AS c FROM wide) w;
+SELECT o.k, w.* FROM (SELECT DISTINCT k % 3 AS k FROM other WHERE v < 50) o, LATERAL (SELECT sum(r) AS s, count(*) AS c FROM (SELECT row_number() OVER (ORDER BY t, id) * o.k AS r FROM big) n) w ORDER BY 1;
 
 -- WITH, more than once and in pieces
 WITH c AS MATERIALIZED (SELECT * FROM big) SELECT (SELECT count(*) FROM c), (SELECT sum(id) FROM c WHERE t IS NULL), (SELECT max(length(t)) FROM c);
 WITH c AS MATERIALIZED (SELECT * FROM big WHERE id <= 20000) SELECT count(*), sum(a.id) FROM c a JOIN c b ON a.id = b.id + 1;
 WITH RECURSIVE r(i, x) AS (SELECT 1, repeat('r', 20) UNION ALL SELECT i + 1, x FROM r WHERE i < 8000) SELECT count(*), sum(length(x)) FROM r;
 WITH RECURSIVE r(i) AS (SELECT k FROM other UNION SELECT (i * 5) % 20011 FROM r WHERE i < 15000) SELECT count(*), sum(i) FROM r;
+WITH RECURSIVE r(i, t) AS (SELECT id, t FROM big WHERE id % 3 = 0 UNION SELECT CASE WHEN i % 2 = 0 THEN i / 2 ELSE 3 * i % 30011 END, t FROM r WHERE i > 3 AND i < 25000) SELECT count(*), sum(i), max(t), count(t), sum(length(t)) FROM r;
+WITH RECURSIVE r(i, x) AS (SELECT 0, repeat('r', 30) UNION SELECT (i * 7 + s) % 5003, x FROM r, generate_series(1, 2) AS s) SELECT count(*), sum(i), sum(length(x)) FROM r;
+WITH RECURSIVE r(i, n) AS (SELECT NULL::integer, 'NaN'::numeric UNION SELECT coalesce(i, 0) + 1, CASE WHEN i > 10 THEN NULL ELSE 1.50 END FROM r WHERE i IS NULL OR i < 4000) SELECT count(*), count(i), count(n), sum(i) FROM r;
 
 -- cursors
 BEGIN;
