@@ -66,27 +66,37 @@ static enum sqlstate add(struct seen_rows *seen, const struct batch *batch, uint
     return SQLSTATE_OK;
 }
 
+/* Row `number` of the list becomes seen->last. */
+static enum sqlstate look_at(struct seen_rows *seen, uint64_t number, struct error *error)
+{
+    uint32_t columns = seen->step->plan->columns, count;
+    if (seen->last_number == number)
+        return SQLSTATE_OK;
+    if (seen->last_scope)
+        scope_close(seen->last_scope);
+    seen->last_scope = scope_open(seen->scope, "seen");
+    seen->last = scope_alloc(seen->last_scope, (columns + 1) * sizeof seen->last[0]);
+    struct value **room = scope_alloc(seen->last_scope, (columns + 1) * sizeof room[0]);
+    for (uint32_t c = 0; c < columns; c++)
+        room[c] = &seen->last[c];
+    seen->reader.at = number - 1;
+    enum sqlstate failed = row_list_read(seen->rows, &seen->reader, seen->last_scope, room, 1, &count, error);
+    seen->last_number = failed ? 0 : number;
+    return failed;
+}
+
 /* Whether row `number` of the list is the batch's. */
 static enum sqlstate is_same(struct seen_rows *seen, uint64_t number, const struct batch *batch, uint32_t row,
                              bool *same, struct error *error)
 {
     const struct plan *plan = seen->step->plan;
-    struct scope *scope = scope_open(seen->scope, "seen");
-    struct value **room = scope_alloc(scope, (plan->columns + 1) * sizeof room[0]);
-    struct value *values = scope_alloc(scope, (plan->columns + 1) * sizeof values[0]);
-    uint32_t count;
-    for (uint32_t c = 0; c < plan->columns; c++)
-        room[c] = &values[c];
-    seen->reader.at = number - 1;
-    enum sqlstate failed = row_list_read(seen->rows, &seen->reader, scope, room, 1, &count, error);
+    enum sqlstate failed = look_at(seen, number, error);
     *same = !failed;
     for (uint32_t c = 0; c < plan->columns && *same; c++) {
-        const struct value *value = &batch->column[c][row];
-        *same = value->null == values[c].null &&
-                (value->null ||
-                 value_equal(operation_environment(seen->step), plan->column[c], value, &values[c]));
+        const struct value *value = &batch->column[c][row], *other = &seen->last[c];
+        *same = value->null == other->null && (value->null || value_equal(operation_environment(seen->step),
+                                                                          plan->column[c], value, other));
     }
-    scope_close(scope);
     return failed;
 }
 

@@ -18,6 +18,10 @@ struct seen_rows {
     struct row_reader reader;
     struct seen_entry *entry; /* open addressing */
     uint64_t mask, count;
+    /* The row looked at last: many come again one after the other. */
+    struct scope *last_scope;
+    struct value *last;
+    uint64_t last_number; /* from 1 */
 };
 
 /* Rows of the step's columns. Everything is the scope's. 53200. */
