@@ -40,6 +40,8 @@ struct world {
     struct metric_set *metrics;
     struct tls_library *tls; /* OpenSSL of this core: NULL until base/tls first needs it */
     uint64_t now_ns;         /* monotonic clock at the start of this turn of the loop */
+    uint64_t wall_ns;        /* now_ns when `wall_us` was read */
+    int64_t wall_us;         /* wall clock of that turn, for world_wall_of_turn() */
     uint32_t core;           /* 0 .. cores-1 */
     uint32_t cores;
 };
@@ -73,6 +75,16 @@ static inline uint64_t world_now(struct world *world)
 static inline int64_t world_wall(struct world *world)
 {
     return world->ops->wall(world);
+}
+
+/* The same as of this turn of the loop: read once in it at most, by whoever asks first. */
+static inline int64_t world_wall_of_turn(struct world *world)
+{
+    if (world->wall_ns != world->now_ns) {
+        world->wall_ns = world->now_ns;
+        world->wall_us = world_wall(world);
+    }
+    return world->wall_us;
 }
 
 static inline void world_random(struct world *world, void *bytes, size_t size)

@@ -366,9 +366,9 @@ struct transaction {
     struct branch_terms terms;
     struct snapshot_hold snapshot;
     struct snapshot_hold ahead; /* of transaction_look_ahead() */
-    struct branch *branch[CORES_MAX];
-    struct log_ticket ticket[CORES_MAX];
-    uint64_t effects[CORES_MAX];
+    struct branch **branch;     /* per core: its branch there, NULL = none; */
+    struct log_ticket *ticket;  /* ... its last record; */
+    uint64_t *effects;          /* ... and how many effects it has logged */
     uint64_t after_scn;
     uint64_t caught_up; /* every commit up to here is stamped: snapshots see at least this */
     bool wrote;

@@ -55,7 +55,11 @@ enum sqlstate transaction_begin(struct world *world, struct engine *engine, stru
         return error_set(error, SQLSTATE_CANNOT_CONNECT_NOW,
                          "the database system is not accepting transactions");
     struct scope *own = scope_open(core->scope, "transaction");
+    /* Of as many cores as there are: a transaction is small, and thousands may be open. */
     struct transaction *made = scope_alloc_zeroed(own, sizeof *made);
+    made->branch = scope_alloc_zeroed(own, world->cores * sizeof made->branch[0]);
+    made->ticket = scope_alloc_zeroed(own, world->cores * sizeof made->ticket[0]);
+    made->effects = scope_alloc_zeroed(own, world->cores * sizeof made->effects[0]);
     made->core = core;
     made->scope = own;
     made->options = *options;
@@ -347,13 +351,18 @@ static enum sqlstate place_commit(struct transaction *transaction, struct placin
 static void end_branches(struct transaction *transaction, enum fragment_kind kind, uint64_t scn)
 {
     struct engine_core *core = transaction->core;
-    struct scope *scope = scope_open(transaction->scope, "end");
-    struct fragment *fragments = scope_alloc(scope, core->world->cores * sizeof *fragments);
-    uint32_t *to = scope_alloc(scope, core->world->cores * sizeof *to), count = 0;
+    struct scope *scope = NULL;
+    struct fragment *fragments = NULL;
+    uint32_t *to = NULL, count = 0;
     struct error error;
     for (uint32_t at = 0; at < core->world->cores; at++) {
         if (!transaction->branch[at] || at == core->world->core)
             continue;
+        if (!scope) {
+            scope = scope_open(transaction->scope, "end");
+            fragments = scope_alloc(scope, core->world->cores * sizeof *fragments);
+            to = scope_alloc(scope, core->world->cores * sizeof *to);
+        }
         fragments[count] =
             (struct fragment){.kind = kind, .branch = &transaction->branch[at], .scn = scn, .error = &error};
         fragment_send(core, at, &fragments[count]);
@@ -365,7 +374,8 @@ static void end_branches(struct transaction *transaction, enum fragment_kind kin
     /* Whom to wait for is known from the sending: a branch that is gone has already been forgotten. */
     for (uint32_t i = 0; i < count; i++)
         (void)!fragment_wait(core, to[i], &fragments[i], false);
-    scope_close(scope);
+    if (scope)
+        scope_close(scope);
 }
 
 /* Nothing was written: the branches only release. But what was read under locks must be visible to all before anybody hears

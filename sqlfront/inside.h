@@ -71,6 +71,7 @@ struct recipe {
     struct catalog_view *view; /* holds the descriptors; its transaction may be long over */
     struct query *query;
     struct planned *planned;
+    const struct point *point;  /* of `planned`; NULL = it is no such plan */
     struct session_shape shape; /* count 0 and columns NULL = gives no rows */
     uint32_t parameters;
     const uint32_t *parameter_types;
@@ -184,6 +185,7 @@ struct choices {
     uint64_t as_of; /* settings.changes */
     bool preset;    /* transaction_isolation and its like are what default_transaction_... says */
     bool read_only, commit_async;
+    bool force_custom, force_generic; /* plan_cache_mode */
     enum isolation isolation;
     uint64_t lock_timeout_ms, statement_timeout_ms, idle_session_timeout_ms, idle_in_transaction_timeout_ms;
 };
@@ -232,11 +234,12 @@ struct session {
     struct list advisory_locks;
 
     /* statement.c */
-    struct map prepared, portals, kept_statements;
-    uint32_t prepared_from_sql; /* of the prepared ones, those of PREPARE */
-    struct list kept;           /* statement.link, longest unused first */
+    struct map prepared, portals, kept_statements; /* by name, by name, by text */
+    uint32_t prepared_from_sql;                    /* of the prepared ones, those of PREPARE */
+    struct list kept;                              /* statement.link, longest unused first */
     uint32_t kept_count;
     uint32_t seen[STATEMENTS_SEEN]; /* checksums of texts that came lately, at their places */
+    struct portal *unnamed;         /* the one called ""; NULL = there is none */
     struct list portals_made;       /* portal.link */
 
     /* the statement under way */

@@ -18,33 +18,35 @@
 
 struct portal *portal_find(struct session *session, const char *name)
 {
-    return map_find(&session->portals, bytes_of_text(name));
+    return *name ? map_find(&session->portals, bytes_of_text(name)) : session->unnamed;
 }
 
 enum sqlstate portal_make(struct session *session, const char *name, struct statement *statement,
                           struct portal **made, struct error *error)
 {
-    bool nameless = !name;
-    struct portal *there = nameless ? NULL : portal_find(session, name);
+    struct portal *there = name ? portal_find(session, name) : NULL;
     if (there && *name)
         return error_set(error, SQLSTATE_PACK('4', '2', 'P', '0', '3'), "cursor \"%s\" already exists", name);
     if (there)
         portal_drop(there);
     struct scope *scope = scope_open(session->scope, "portal");
     struct portal *portal = scope_alloc_zeroed(scope, sizeof *portal);
-    portal->name = scope_copy_text(scope, nameless ? "" : name);
-    portal->nameless = nameless;
+    portal->name = name && *name ? scope_copy_text(scope, name) : "";
+    portal->nameless = !name;
     portal->session = session;
     portal->scope = scope;
     portal->statement = statement;
     portal->depth = session->savepoint ? session->savepoint->depth : 0;
     portal->time = session->environment.statement_time;
-    enum sqlstate failed =
-        nameless ? SQLSTATE_OK : map_put(&session->portals, bytes_of_text(portal->name), portal, NULL, error);
+    enum sqlstate failed = *portal->name
+                               ? map_put(&session->portals, bytes_of_text(portal->name), portal, NULL, error)
+                               : SQLSTATE_OK;
     if (failed) {
         scope_close(scope);
         return failed;
     }
+    if (name && !*name)
+        session->unnamed = portal;
     list_append(&session->portals_made, &portal->link);
     statement_hold(statement);
     *made = portal;
@@ -67,8 +69,10 @@ static void execution_end(struct portal *portal)
 void portal_drop(struct portal *portal)
 {
     struct session *session = portal->session;
-    if (!portal->nameless)
+    if (*portal->name)
         map_remove(&session->portals, bytes_of_text(portal->name));
+    if (session->unnamed == portal)
+        session->unnamed = NULL;
     list_remove(&portal->link);
     execution_end(portal);
     if (portal->recipe)
@@ -230,6 +234,7 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
         .parameter_count = portal->parameters,
         .analyze = portal->analyze,
         .isolation = session->isolation,
+        .point = portal->planned == portal->recipe->planned ? portal->recipe->point : NULL,
         .deferred = session->deferred,
         .memory_grant = session->grants.memory,
         .hash_grant = session->grants.hash,
@@ -366,8 +371,14 @@ static void tag_write(struct portal *portal, uint64_t given)
                                         [QUERY_DELETE] = "DELETE ",
                                         [QUERY_MERGE] = "MERGE "};
     uint8_t kind = portal->recipe->query->kind;
-    snprintf(portal->tag, sizeof portal->tag, "%s%" PRIu64, words[kind],
-             kind == QUERY_SELECT ? given : portal->rows);
+    uint64_t rows = kind == QUERY_SELECT ? given : portal->rows;
+    size_t size = strlen(words[kind]), digits = 1;
+    for (uint64_t left = rows; left >= 10; left /= 10)
+        digits++;
+    memcpy(portal->tag, words[kind], size);
+    portal->tag[size + digits] = '\0';
+    for (; digits > 0; rows /= 10)
+        portal->tag[size + --digits] = (char)('0' + rows % 10);
 }
 
 enum sqlstate portal_send(struct portal *portal, uint32_t rows_max, bool *more, struct error *error)

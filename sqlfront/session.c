@@ -131,7 +131,7 @@ void sessions_cancel(struct sessions *sessions, uint32_t process, uint32_t key)
 
 int64_t session_now(struct session *session)
 {
-    return world_wall(session->world) - US_FROM_1970_TO_2000;
+    return world_wall_of_turn(session->world) - US_FROM_1970_TO_2000;
 }
 
 /* How loud a word of client_min_messages is, in the order of enum session_severity. */
@@ -669,8 +669,9 @@ static void command_begin(struct session *session, const char *text)
     session->environment.statement_time = session->query_start = session->state_change = session_now(session);
     if (!text)
         return;
-    size_t size = strnlen(text, ACTIVITY_BYTES);
-    size = utf8_cut(bytes_of(text, size));
+    /* Not strnlen(): libpg_query brings one of its own, which goes byte by byte. */
+    const char *end = memchr(text, '\0', ACTIVITY_BYTES);
+    size_t size = utf8_cut(bytes_of(text, end ? (size_t)(end - text) : ACTIVITY_BYTES));
     memcpy(session->activity, text, size);
     session->activity_bytes = (uint32_t)size;
 }

@@ -331,6 +331,7 @@ static enum sqlstate recipe_fill(struct session *session, const struct statement
     };
     failed = plan_query(&plan, recipe->query, &recipe->planned, error);
     if (!failed) {
+        recipe->point = point_make(scope, recipe->planned);
         recipe_describe(recipe);
         recipe->through_views = has_views(recipe->query);
         tending_note(session, recipe->planned->plan);
@@ -351,9 +352,9 @@ static uint32_t query_tables(const struct query *query)
 /* As PostgreSQL's choose_custom_plan(), but that plans so cheap that planning costs more are not tried for better ones. */
 static bool custom_is_worth(struct session *session, const struct recipe *recipe, double planning)
 {
-    const char *mode = settings_get(&session->settings, "plan_cache_mode");
-    if (mode[0] == 'f')
-        return strcmp(mode, "force_custom_plan") == 0;
+    const struct choices *choices = session_choices(session);
+    if (choices->force_custom || choices->force_generic)
+        return choices->force_custom;
     if (recipe->planned->cost < planning)
         return false;
     return recipe->customs < CUSTOM_TRIES || recipe->planned->cost > recipe->customs_cost / recipe->customs;

@@ -56,6 +56,8 @@ const struct choices *session_choices(struct session *session)
                   is(settings, "transaction_deferrable", deferrable),
         .read_only = is(settings, "transaction_read_only", "on"),
         .commit_async = is(settings, "synchronous_commit", "off"),
+        .force_custom = is(settings, "plan_cache_mode", "force_custom_plan"),
+        .force_generic = is(settings, "plan_cache_mode", "force_generic_plan"),
         .isolation = isolation_of(settings_get(settings, "transaction_isolation")),
         .lock_timeout_ms = milliseconds(settings, "lock_timeout"),
         .statement_timeout_ms = milliseconds(settings, "statement_timeout"),
@@ -238,7 +240,7 @@ static enum sqlstate before_commit(struct session *session, struct error *error)
         if (portal->hold && portal->execution && !failed)
             failed = portal_settle(portal, error);
     }
-    if (failed || !session->deferred)
+    if (failed || !session->deferred || !deferred_any(session->deferred))
         return failed;
     struct scope *work = scope_open(session->transaction_scope, "deferred");
     struct catalog_view *view;
@@ -342,9 +344,14 @@ static enum sqlstate end_run(struct session *session, const TransactionStmt *sta
         session_notice(session, SESSION_WARNING, SQLSTATE_PACK('2', '5', 'P', '0', '1'),
                        "there is no transaction in progress");
     }
-    snprintf(isolation, sizeof isolation, "%s", settings_get(&session->settings, "transaction_isolation"));
-    snprintf(read_only, sizeof read_only, "%s", settings_get(&session->settings, "transaction_read_only"));
-    snprintf(deferrable, sizeof deferrable, "%s", settings_get(&session->settings, "transaction_deferrable"));
+    if (chain) {
+        snprintf(isolation, sizeof isolation, "%s",
+                 settings_get(&session->settings, "transaction_isolation"));
+        snprintf(read_only, sizeof read_only, "%s",
+                 settings_get(&session->settings, "transaction_read_only"));
+        snprintf(deferrable, sizeof deferrable, "%s",
+                 settings_get(&session->settings, "transaction_deferrable"));
+    }
     if (commit)
         failed = transaction_end(session, &rolled_back, error);
     else

@@ -73,10 +73,8 @@ uint8_t *output_room(struct output *output, size_t size)
     return output->buffer + output->used;
 }
 
-void output_bytes(struct output *output, struct bytes bytes)
+void output_bytes_otherwise(struct output *output, struct bytes bytes)
 {
-    if (bytes.size == 0)
-        return;
     if (bytes.size > WIRE_COPY_BYTES_MAX) {
         const struct bytes pieces[2] = {bytes_of(output->buffer, output->used), bytes};
         pieces_send(output, output->used ? pieces : pieces + 1, output->used ? 2 : 1);
@@ -88,29 +86,6 @@ void output_bytes(struct output *output, struct bytes bytes)
         memcpy(room, bytes.data, bytes.size);
         output_taken(output, bytes.size);
     }
-}
-
-void output_u8(struct output *output, uint8_t number)
-{
-    output_bytes(output, bytes_of(&number, 1));
-}
-
-void output_u16(struct output *output, uint16_t number)
-{
-    const uint8_t bytes[2] = {(uint8_t)(number >> 8), (uint8_t)number};
-    output_bytes(output, bytes_of(bytes, sizeof bytes));
-}
-
-void output_u32(struct output *output, uint32_t number)
-{
-    const uint8_t bytes[4] = {(uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
-                              (uint8_t)number};
-    output_bytes(output, bytes_of(bytes, sizeof bytes));
-}
-
-void output_text(struct output *output, const char *text)
-{
-    output_bytes(output, bytes_of(text, strlen(text) + 1));
 }
 
 void output_begin(struct output *output, char type, size_t body)

@@ -37,11 +37,11 @@ void output_drop(struct output *output);
 
 /* Begins a message whose body has that many bytes, which the calls below then write. All may yield. */
 void output_begin(struct output *output, char type, size_t body);
-void output_bytes(struct output *output, struct bytes bytes);
-void output_u8(struct output *output, uint8_t number);
-void output_u16(struct output *output, uint16_t number);
-void output_u32(struct output *output, uint32_t number);
-void output_text(struct output *output, const char *text); /* with its zero byte */
+static inline void output_bytes(struct output *output, struct bytes bytes);
+static inline void output_u8(struct output *output, uint8_t number);
+static inline void output_u16(struct output *output, uint16_t number);
+static inline void output_u32(struct output *output, uint32_t number);
+static inline void output_text(struct output *output, const char *text); /* with its zero byte */
 
 /* Room for `size` <= WIRE_BUFFER_BYTES / 2 more bytes in the buffer, for the caller to fill and to count by
  * output_taken(); NULL when broken. May yield. */
@@ -49,6 +49,45 @@ uint8_t *output_room(struct output *output, size_t size);
 static inline void output_taken(struct output *output, size_t size)
 {
     output->used += (uint32_t)size;
+}
+
+/* What does not simply go behind the others. */
+void output_bytes_otherwise(struct output *output, struct bytes bytes);
+
+static inline void output_bytes(struct output *output, struct bytes bytes)
+{
+    if (bytes.size == 0)
+        return;
+    if (__builtin_expect(!output->buffer || output->broken || bytes.size > WIRE_COPY_BYTES_MAX ||
+                             output->used + bytes.size > WIRE_BUFFER_BYTES,
+                         0)) {
+        output_bytes_otherwise(output, bytes);
+        return;
+    }
+    memcpy(output->buffer + output->used, bytes.data, bytes.size);
+    output->used += (uint32_t)bytes.size;
+}
+
+static inline void output_u8(struct output *output, uint8_t number)
+{
+    output_bytes(output, bytes_of(&number, 1));
+}
+
+static inline void output_u16(struct output *output, uint16_t number)
+{
+    const uint16_t big = __builtin_bswap16(number);
+    output_bytes(output, bytes_of(&big, sizeof big));
+}
+
+static inline void output_u32(struct output *output, uint32_t number)
+{
+    const uint32_t big = __builtin_bswap32(number);
+    output_bytes(output, bytes_of(&big, sizeof big));
+}
+
+static inline void output_text(struct output *output, const char *text)
+{
+    output_bytes(output, bytes_of(text, strlen(text) + 1));
 }
 
 #endif

@@ -123,6 +123,11 @@ enum sqlstate deferred_set(struct deferred *deferred, const struct execution_req
     return wait ? SQLSTATE_OK : check_some(deferred, request, constraint, error);
 }
 
+bool deferred_any(const struct deferred *deferred)
+{
+    return deferred->list.first != NULL;
+}
+
 enum sqlstate deferred_check(struct deferred *deferred, const struct execution_request *request,
                              struct error *error)
 {

@@ -245,6 +245,15 @@ static const struct plan *modify_of(const struct plan *plan)
     return plan && plan->kind == PLAN_MODIFY ? plan : NULL;
 }
 
+/* Nothing of what steps need: the row and its key are all there is. */
+static void open_point(struct execution *execution)
+{
+    struct scope *scope = execution->scope = execution->request.scope;
+    execution->account = scope_alloc_zeroed(scope, sizeof *execution->account);
+    execution->read_elsewhere = scope_alloc_zeroed(scope, sizeof *execution->read_elsewhere);
+    list_init(&execution->operations);
+}
+
 enum sqlstate execution_open(const struct execution_request *request, const struct planned *planned,
                              struct execution **opened, struct error *error)
 {
@@ -252,11 +261,17 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
     struct execution *execution = scope_alloc_zeroed(scope, sizeof *execution);
     uint32_t outers = planned->outer_parameters + 1;
     execution->request = *request;
+    execution->world = request->world;
+    execution->planned = planned;
+    *opened = execution;
+    if (request->point && !request->analyze) {
+        open_point(execution);
+        return SQLSTATE_OK;
+    }
     if (execution->request.memory_grant == 0)
         execution->request.memory_grant = MEMORY_GRANT_DEFAULT;
     if (execution->request.hash_grant == 0)
         execution->request.hash_grant = 2 * execution->request.memory_grant;
-    execution->world = request->world;
     size_t room = scope_room(scope);
     execution->budget.parent = scope_budget(scope);
     execution->budget.limit = STATEMENT_SHARE(room);
@@ -265,7 +280,6 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
     execution->account->limit = request->temporary_limit;
     execution->read_elsewhere = scope_alloc_zeroed(scope, sizeof *execution->read_elsewhere);
     scope = execution->scope = scope_open_with_budget(scope, "steps", &execution->budget);
-    execution->planned = planned;
     execution->environment = request->environment;
     execution->evaluation = (struct evaluation){.environment = request->environment,
                                                 .parameters = request->parameters,
@@ -278,12 +292,13 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
     execution->modify_plan = modify_of(planned->plan);
     execution->foreign = scope_alloc_zeroed(scope, sizeof *execution->foreign);
     execution->foreign->scope = scope;
-    *opened = execution;
     return operation_make(execution, planned->plan, &execution->root, error);
 }
 
 enum sqlstate execution_next(struct execution *execution, const struct batch **batch, struct error *error)
 {
+    if (!execution->root)
+        return point_next(execution, execution->request.point, batch, error);
     enum sqlstate failed = operation_next(execution->root, batch, error);
     if (failed)
         return failed;

@@ -61,11 +61,11 @@ static enum sqlstate fetch_one(struct branch *branch, struct scope *scope, void 
     return part.failed;
 }
 
-enum sqlstate fetch_rows(struct operation *step, const struct reader *reader, uint64_t table,
-                         const struct bytes *keys, uint32_t count, struct row_room *room, bool *found,
-                         struct error *error)
+enum sqlstate fetch_rows(struct execution *execution, struct scope *scope, const struct reader *reader,
+                         uint64_t table, const struct bytes *keys, uint32_t count, struct row_room *room,
+                         bool *found, struct error *error)
 {
-    struct transaction *transaction = step->execution->request.transaction;
+    struct transaction *transaction = execution->request.transaction;
     struct fetch fetch = {.reader = reader, .table = table, .keys = keys, .room = room, .found = found};
     struct key_run run = {.table = table, .key = keys, .count = count, .run = fetch_many, .argument = &fetch};
     for (;;) {
@@ -76,7 +76,7 @@ enum sqlstate fetch_rows(struct operation *step, const struct reader *reader, ui
         if (failed || room->wanted == 0)
             return failed;
         /* Somebody's bytes did not fit: once more, with twice the room. */
-        if ((failed = row_room_want(step->scope, room, 2 * (room->arena_size + room->wanted), error)))
+        if ((failed = row_room_want(scope, room, 2 * (room->arena_size + room->wanted), error)))
             return failed;
     }
 }

@@ -392,8 +392,8 @@ static enum sqlstate fetch_pairs(struct lookup_join *join, uint32_t from, uint32
         const struct pair *pair = &join->pair[from + i];
         keys[i] = value_view(&join->cores[pair->core].room.column[0][pair->place]);
     }
-    return fetch_rows(step, &join->row_reader, step->plan->relation->store, keys, count, &join->fetched,
-                      found, error);
+    return fetch_rows(step->execution, step->scope, &join->row_reader, step->plan->relation->store, keys,
+                      count, &join->fetched, found, error);
 }
 
 /* Pairs from .. from + count - 1 as columns of both sides in step->room. */

@@ -290,6 +290,7 @@ struct row_room {
     size_t arena_size;
     size_t used;   /* taken from by all with atomic additions */
     size_t wanted; /* a row did not fit: so many bytes would have done */
+    bool borrowed; /* the arena is not row_room_want()'s to give back */
 };
 /* Puts a row at place `at`. False when its bytes do not fit (room->wanted says so) or make no sense (*failed). */
 bool reader_take(const struct reader *reader, struct scope *scope, const struct store_row *row,
@@ -297,11 +298,18 @@ bool reader_take(const struct reader *reader, struct scope *scope, const struct 
 enum sqlstate row_room_want(struct scope *scope, struct row_room *room, size_t arena_size,
                             struct error *error);
 
+/* ---- one row by its key (point.c) ---- */
+
+/* The only row, then NULL. Yields. */
+enum sqlstate point_next(struct execution *execution, const struct point *point, const struct batch **batch,
+                         struct error *error);
+
 /* ---- rows by their keys (fetch.c) ---- */
 
-/* Reads rows of a table by keys (all views, at most BATCH_ROWS) into places 0 .. count-1; found[i] tells. Yields. */
-enum sqlstate fetch_rows(struct operation *step, const struct reader *reader, uint64_t table,
-                         const struct bytes *keys, uint32_t count, struct row_room *room, bool *found,
-                         struct error *error);
+/* Reads rows of a table by keys (all views, at most BATCH_ROWS) into places 0 .. count-1; found[i] tells. What
+ * the room needs is taken from the scope. Yields. */
+enum sqlstate fetch_rows(struct execution *execution, struct scope *scope, const struct reader *reader,
+                         uint64_t table, const struct bytes *keys, uint32_t count, struct row_room *room,
+                         bool *found, struct error *error);
 
 #endif

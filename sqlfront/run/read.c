@@ -98,10 +98,11 @@ enum sqlstate row_room_want(struct scope *scope, struct row_room *room, size_t a
     enum sqlstate failed = scope_alloc_large(scope, size, 16, &memory, error);
     if (failed)
         return failed;
-    if (room->arena)
+    if (room->arena && !room->borrowed)
         scope_free_large(scope, room->arena);
     room->arena = memory;
     room->arena_size = size;
+    room->borrowed = false;
     return SQLSTATE_OK;
 }
 

@@ -12,6 +12,11 @@
 
 struct execution;
 
+/* What a plan that finds one row by its key comes down to: read by many, made once, in the plan's scope. NULL: the plan has to
+ * be carried out step by step. */
+struct point;
+const struct point *point_make(struct scope *scope, const struct planned *planned);
+
 struct execution_request {
     struct world *world;
     struct scope *scope; /* of the portal: owns everything of the execution */
@@ -27,6 +32,7 @@ struct execution_request {
     uint64_t temporary_limit; /* bytes in temporary files (temp_file_limit); 0 = no limit */
     bool analyze;             /* EXPLAIN ANALYZE: time and rows per node */
     enum isolation isolation;
+    const struct point *point; /* of this plan; NULL = none */
     /* Constraints checked at the end of the transaction (deferred): told here. NULL = all are immediate. */
     struct deferred *deferred;
 };
@@ -70,6 +76,8 @@ enum sqlstate deferred_open(struct scope *scope, struct deferred **deferred, str
 /* Which constraints wait: SET CONSTRAINTS; oid 0 = all. Checks at once what stops waiting. Yields. */
 enum sqlstate deferred_set(struct deferred *deferred, const struct execution_request *request,
                            uint32_t constraint, bool wait, struct error *error);
+/* Whether anything waits. */
+bool deferred_any(const struct deferred *deferred);
 /* Checks everything that waits: 23503 ... Yields. */
 enum sqlstate deferred_check(struct deferred *deferred, const struct execution_request *request,
                              struct error *error);

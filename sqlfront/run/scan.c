@@ -391,8 +391,8 @@ static enum sqlstate read_points(struct scan *scan, uint32_t *count, struct erro
     uint32_t wanted = 0, kept = 0;
     while (wanted < scan->rows_wanted && scan->range < scan->ranges.count)
         scan->keys[wanted++] = next_range(scan)->range.from;
-    enum sqlstate failed = fetch_rows(&scan->step, &scan->reader, scan->table, scan->keys, wanted,
-                                      &scan->first, scan->found, error);
+    enum sqlstate failed = fetch_rows(scan->step.execution, scan->step.scope, &scan->reader, scan->table,
+                                      scan->keys, wanted, &scan->first, scan->found, error);
     for (uint32_t i = 0; i < wanted && !failed; i++) {
         if (!scan->found[i])
             continue;
@@ -432,8 +432,9 @@ static enum sqlstate fetch_found(struct scan *scan, uint32_t *count, struct erro
     uint32_t kept = 0;
     for (uint32_t i = 0; i < *count; i++)
         scan->keys[i] = value_view(&scan->row_key[i]);
-    enum sqlstate failed = fetch_rows(step, &scan->row_reader, step->plan->relation->store, scan->keys,
-                                      *count, &scan->rows, scan->found, error);
+    enum sqlstate failed =
+        fetch_rows(step->execution, step->scope, &scan->row_reader, step->plan->relation->store, scan->keys,
+                   *count, &scan->rows, scan->found, error);
     for (uint32_t i = 0; i < *count && !failed; i++) {
         if (!scan->found[i])
             continue;
