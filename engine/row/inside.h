@@ -19,6 +19,8 @@ struct row_store {
     void *argument;            /* relieve()'s */
     struct list spills;        /* spill.h */
     struct list spills_dead;   /* those whose pages are to be freed */
+    struct barren *barren;     /* barren.c; NULL = none was ever met */
+    uint64_t changes;          /* rows that came, and changes of the barren stretch */
     bool merging;              /* one fiber at a time brings versions into the tree, or into spills */
     struct fiber_queue merged; /* those who wait for it */
 };
@@ -27,6 +29,26 @@ static inline struct row_store *row_store_of(struct store *store)
 {
     return container_of(store, struct row_store, store);
 }
+
+/* ---- the barren stretch (barren.c) ---- */
+
+/* What a forward scan knows of the keys from where it began up to where it stands. */
+struct barren_walk {
+    bool looking;      /* there was no row yet, and none can come but by an insert */
+    bool entered;      /* it began in the stretch */
+    size_t passed;     /* rows that are gone, beyond the stretch it entered */
+    uint64_t scn;      /* the latest of their deletions */
+    struct bytes from; /* where it began, or the stretch it entered */
+    uint64_t changes;  /* of the store, when it began */
+};
+
+/* A scan begins at *from, which moves to the end of the stretch when it lies in it and the snapshot sees nothing there. */
+void barren_enter(struct row_store *rows, const struct snapshot *snapshot, struct bytes *from,
+                  struct barren_walk *walk);
+/* The scan has met a key that does not belong to the stretch, or its end. */
+void barren_ends(struct row_store *rows, struct barren_walk *walk, struct bytes to);
+/* A row is about to be inserted or updated. */
+void barren_row_comes(struct row_store *rows, struct bytes key);
 
 /* Between two stretches of a merge: others run, and the volume may be committed. Yields. */
 enum sqlstate row_merge_pause(struct row_store *rows, struct error *error);

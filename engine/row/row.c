@@ -331,6 +331,7 @@ struct scan {
     struct store_cursor *cursor;
     const struct store_sink *sink;
     size_t rows_left;
+    struct barren_walk barren;
     /* where the scan stands: the next row is beyond this */
     struct bytes from;
     bool at_end, exclusive;
@@ -362,6 +363,8 @@ static int in_direction(const struct scan *scan, int order)
 static bool give(struct scan *scan, struct bytes key, struct bytes row, uint64_t scn)
 {
     struct store_row out = {.key = key, .row = row, .scn = scn};
+    if (scan->barren.looking)
+        barren_ends(scan->rows, &scan->barren, key);
     store_cursor_remember(scan->cursor, key);
     scan->rows_left--;
     scan->stopped = !scan->sink->take(scan->sink->argument, &out) || scan->rows_left == 0;
@@ -372,6 +375,8 @@ static bool give(struct scan *scan, struct bytes key, struct bytes row, uint64_t
 static bool stop_at_large(struct scan *scan, struct bytes key)
 {
     scan->large = true;
+    if (scan->barren.looking)
+        barren_ends(scan->rows, &scan->barren, key);
     if (key.size)
         memcpy(scan->key, key.data, key.size);
     scan->key_size = key.size;
@@ -387,6 +392,19 @@ static bool next_over(const struct scan *scan, struct bytes *key)
     if (above && (!scan->next || in_direction(scan, bytes_compare(above->key, *key)) < 0))
         *key = above->key;
     return scan->next || above;
+}
+
+/* A key of the history at which nothing is given: deleted for good, or for this snapshot only. */
+static void note_nothing(struct scan *scan, const struct version *seen)
+{
+    struct history_row *row = scan->next;
+    if (!seen || seen != row->newest || seen->scn == SCN_NONE) {
+        barren_ends(scan->rows, &scan->barren, history_key(row));
+        return;
+    }
+    scan->barren.passed++;
+    if (seen->scn > scan->barren.scn)
+        scan->barren.scn = seen->scn;
 }
 
 /* Goes past the next key of history and spills, giving its row when the snapshot sees a version there. *decided: it does.
@@ -415,6 +433,8 @@ static bool give_over(struct scan *scan, bool *decided)
         goes_on = stop_at_large(scan, key);
     else if (!above && version && version->exists)
         goes_on = give(scan, key, version_row(version), version->scn);
+    else if (!above && scan->barren.looking)
+        note_nothing(scan, version);
     if (order <= 0)
         scan->next = history_step(&scan->place, scan->cursor->backward);
     if (order >= 0)
@@ -642,6 +662,14 @@ static enum sqlstate scan_leaf(struct scan *scan, struct error *error)
     return failed;
 }
 
+/* Where rows were passed over before, nothing is to be seen: goes on behind them. */
+static void enter_barren(struct scan *scan)
+{
+    barren_enter(scan->rows, scan->snapshot, &scan->from, &scan->barren);
+    scan->ended = scan->barren.entered && store_cursor_ends_before(scan->cursor, scan->from);
+    scan->barren.looking &= !scan->ended;
+}
+
 static enum sqlstate row_scan(struct store *store, const struct snapshot *snapshot,
                               struct store_cursor *cursor, size_t rows_max, const struct store_sink *sink,
                               struct error *error)
@@ -653,6 +681,8 @@ static enum sqlstate row_scan(struct store *store, const struct snapshot *snapsh
     *scan = (struct scan){.rows = row_store_of(store), .snapshot = snapshot, .cursor = cursor, .sink = sink};
     scan->rows_left = rows_max;
     scan->from = store_cursor_from(cursor, &scan->at_end, &scan->exclusive);
+    if (!cursor->backward && !scan->exclusive && list_empty(&scan->rows->spills))
+        enter_barren(scan);
     enum sqlstate failed = SQLSTATE_OK;
     while (!failed && !scan->stopped && !scan->ended) {
         failed = scan_leaf(scan, error);
@@ -663,6 +693,8 @@ static enum sqlstate row_scan(struct store *store, const struct snapshot *snapsh
         scan->at_end = false;
         scan->exclusive = true;
     }
+    if (scan->barren.looking && scan->ended && !cursor->range.to_open)
+        barren_ends(scan->rows, &scan->barren, cursor->range.to);
     cursor->done = scan->ended;
     scope_close(scope);
     return failed;
@@ -672,6 +704,8 @@ static enum sqlstate row_scan(struct store *store, const struct snapshot *snapsh
 
 static void row_apply(struct store *store, struct writer *writer, const struct effect *effect)
 {
+    if (effect->kind != EFFECT_DELETE)
+        barren_row_comes(row_store_of(store), effect->key);
     history_apply(row_store_of(store)->history, writer, effect);
     store->memory_bytes = history_bytes(row_store_of(store)->history);
 }

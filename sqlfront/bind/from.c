@@ -296,6 +296,15 @@ static bool range_common_add(struct level *level, const RangeVar *variable, stru
     return alias_columns(level, range, variable->alias, "table");
 }
 
+/* Whether there are indexes whose texts the planner has to know the meaning of before it can use them. */
+static bool has_indexes_of_text(const struct relation *relation)
+{
+    for (uint32_t i = 0; i < relation->indexes; i++)
+        if (relation->index[i]->predicate_text || relation->index[i]->expressions)
+            return true;
+    return false;
+}
+
 static bool bind_range_variable(struct level *level, const RangeVar *variable, uint32_t *range)
 {
     struct common *common = NULL;
@@ -308,6 +317,10 @@ static bool bind_range_variable(struct level *level, const RangeVar *variable, u
     if (!relation_open(level, variable, &relation) || !range_relation_add(level, variable, relation, range))
         return false;
     level->query->range[*range].privileges |= PRIVILEGE_SELECT;
+    struct table_bound *bound;
+    if (has_indexes_of_text(relation) &&
+        bind_table(level->binder->request, relation, &bound, level->binder->error))
+        return false;
     return relation->kind != RELATION_VIEW || view_expand(level, *range, relation);
 }
 

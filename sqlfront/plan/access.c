@@ -207,9 +207,9 @@ static struct expression *to_range(void *argument, const struct expression *node
     return expression_column(to->scope, to->range, node->number, node->type, node->modifier, node->collation);
 }
 
-/* Whether the conditions say what a partial index's predicate says. */
+/* Whether the conditions say what a partial index's predicate says; said[i] (NULL: nobody asks) becomes true for those that do. */
 static bool index_applies(struct level *level, uint32_t range, const struct relation *relation, uint32_t at,
-                          struct condition **conditions, uint32_t count)
+                          struct condition **conditions, uint32_t count, bool *said)
 {
     const struct index *index = relation->index[at];
     if (!index->valid)
@@ -226,11 +226,13 @@ static bool index_applies(struct level *level, uint32_t range, const struct rela
     uint32_t parts_count = 0;
     conjuncts_split(level->planner, predicate, &parts, &parts_count);
     for (uint32_t p = 0; p < parts_count; p++) {
-        bool said = false;
-        for (uint32_t i = 0; i < count && !said; i++)
-            said = expression_equal(parts[p], conditions[i]->expression);
-        if (!said)
+        uint32_t i = 0;
+        while (i < count && !expression_equal(parts[p], conditions[i]->expression))
+            i++;
+        if (i == count)
             return false;
+        if (said)
+            said[i] = true;
     }
     return true;
 }
@@ -325,11 +327,11 @@ static void scan_order(struct level *level, struct path *path, uint32_t range, c
 }
 
 static enum sqlstate add_condition(struct level *level, struct path *path, struct condition **conditions,
-                                   uint32_t count, const bool *used, struct error *error)
+                                   uint32_t count, const bool *used, const bool *said, struct error *error)
 {
     struct expression *all = NULL;
     for (uint32_t i = 0; i < count; i++)
-        if (!used || i >= 256 || !used[i])
+        if ((!used || i >= 256 || !used[i]) && (!said || !said[i]))
             all = expression_and(level->planner->scope, all, conditions[i]->expression);
     return all ? level_resolve(level, path, all, &path->plan->condition, error) : SQLSTATE_OK;
 }
@@ -341,6 +343,8 @@ struct candidate {
     uint32_t keys;
     struct match match;
     bool matches;
+    bool *said;   /* conditions that a partial index's predicate says: true of all it holds */
+    double share; /* of the table's rows that stand in it */
 };
 
 /* Of the conditions that bound the scan, all together: two ends of a range say more than each of them. */
@@ -373,7 +377,7 @@ static enum sqlstate scan_path(struct level *level, uint32_t range, const struct
     plan->sample_seed = from->sample_seed;
     plan->sample_system = from->sample_system;
     plan->backward = backward;
-    double total = relation_rows(planner, relation), read = total;
+    double total = relation_rows(planner, relation) * (candidate ? candidate->share : 1), read = total;
     const struct match *match = candidate && candidate->matches ? &candidate->match : NULL;
     if (match) {
         plan->bounds = match->bounds;
@@ -386,11 +390,13 @@ static enum sqlstate scan_path(struct level *level, uint32_t range, const struct
         scan_order(level, path, range, candidate->columns, candidate->parts, candidate->keys, match,
                    backward);
     plan->index_only = indirect && covers(plan, candidate->index);
-    enum sqlstate failed = add_condition(level, path, conditions, count, match ? match->used : NULL, error);
+    enum sqlstate failed = add_condition(level, path, conditions, count, match ? match->used : NULL,
+                                         candidate ? candidate->said : NULL, error);
     if (failed)
         return failed;
     if (read < 1)
         read = 1;
+    path->failing = read > rows_out ? read - rows_out : 0;
     plan->rows = match && match->unique ? 1 : rows_out;
     plan->startup_cost = COST_HOP / 4;
     plan->cost = plan->startup_cost + (match ? COST_LOOKUP : COST_HOP) +
@@ -464,6 +470,48 @@ static void consider(struct path *path, struct path **best)
         *best = path;
 }
 
+/* What the first rows of an order cost. Those that fail the conditions may all stand in front (of a queue, the jobs that are
+ * done), so a part of them is taken for granted: an index that has none of them is the safer way. */
+static double first_rows_cost(const struct level *level, const struct path *path)
+{
+    const double in_front = 0.1;
+    const struct plan *plan = path->plan;
+    if (level->wish_rows <= 0 || level->wish_rows >= plan->rows)
+        return plan->cost;
+    return plan->startup_cost + (plan->cost - plan->startup_cost) * level->wish_rows / plan->rows +
+           path->failing * in_front * COST_SCAN_ROW;
+}
+
+static void consider_ordered(const struct level *level, struct path *path, struct path **best)
+{
+    if (!*best || first_rows_cost(level, path) < first_rows_cost(level, *best))
+        *best = path;
+}
+
+/* A way through the table by one of its indexes; false when the index does not have all rows that are asked for. */
+static bool candidate_of_index(struct level *level, uint32_t range, const struct relation *relation,
+                               uint32_t at, struct condition **conditions, uint32_t count,
+                               struct candidate *candidate)
+{
+    const struct index *index = relation->index[at];
+    struct condition **said = plan_alloc(level->planner, (count + 1) * sizeof *said);
+    uint32_t says = 0;
+    *candidate = (struct candidate){.index = index,
+                                    .columns = index->column,
+                                    .parts = index->key_part,
+                                    .keys = index->key_columns,
+                                    .said = plan_alloc(level->planner, (count + 1) * sizeof(bool)),
+                                    .share = 1};
+    if (!index_applies(level, range, relation, at, conditions, count, candidate->said))
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (candidate->said[i])
+            said[says++] = conditions[i];
+    if (says)
+        candidate->share = all_selectivity(level, said, says);
+    return true;
+}
+
 static enum sqlstate relation_leaf(struct level *level, uint32_t range, struct condition **conditions,
                                    uint32_t count, struct path **best, struct path **ordered,
                                    struct error *error)
@@ -474,16 +522,16 @@ static enum sqlstate relation_leaf(struct level *level, uint32_t range, struct c
     struct candidate *list = plan_alloc(planner, (relation->indexes + 1) * sizeof *list);
     bool by_key = false, unique = false;
     for (uint32_t i = 0; i < relation->indexes; i++) {
-        const struct index *index = relation->index[i];
-        if (!index_applies(level, range, relation, i, conditions, count))
+        if (!candidate_of_index(level, range, relation, i, conditions, count, &list[candidates]))
             continue;
-        by_key |= index->clustered;
-        list[candidates++] = (struct candidate){
-            .index = index, .columns = index->column, .parts = index->key_part, .keys = index->key_columns};
+        by_key |= relation->index[i]->clustered;
+        candidates++;
     }
     if (!by_key && relation->key_columns > 0)
-        list[candidates++] = (struct candidate){
-            .columns = relation->key_column, .parts = relation->key_part, .keys = relation->key_columns};
+        list[candidates++] = (struct candidate){.columns = relation->key_column,
+                                                .parts = relation->key_part,
+                                                .keys = relation->key_columns,
+                                                .share = 1};
     for (uint32_t i = 0; i < candidates; i++) {
         struct candidate *c = &list[i];
         bool is_unique = !c->index || (c->index->unique && !c->index->predicate_text);
@@ -515,7 +563,7 @@ static enum sqlstate relation_leaf(struct level *level, uint32_t range, struct c
                 consider(path, best);
             if (path_has_order(level, path, level->wish, level->wish_orders)) {
                 path->plan->ordered = true;
-                consider(path, ordered);
+                consider_ordered(level, path, ordered);
             }
         }
     return failed;
@@ -583,7 +631,7 @@ enum sqlstate level_lookup(struct level *level, struct path *outer, uint32_t ran
     double total = relation_rows(planner, relation);
     for (uint32_t i = 0; i <= relation->indexes; i++) {
         const struct index *index = i < relation->indexes ? relation->index[i] : NULL;
-        if (index && !index_applies(level, range, relation, i, all, alls))
+        if (index && !index_applies(level, range, relation, i, all, alls, NULL))
             continue;
         if (!index && relation->key_columns == 0)
             continue;
@@ -632,7 +680,7 @@ enum sqlstate level_lookup(struct level *level, struct path *outer, uint32_t ran
         if (!failed && match.bounds.high)
             failed = level_resolve(level, outer, match.bounds.high, &plan->bounds.high, error);
         if (!failed)
-            failed = add_condition(level, path, all, alls, match.used, error);
+            failed = add_condition(level, path, all, alls, match.used, NULL, error);
         if (failed)
             return failed;
         if (join == JOIN_SEMI || join == JOIN_ANTI)

@@ -40,6 +40,7 @@ struct path {
     struct slot *slot; /* plan->columns of them */
     uint32_t orders;
     struct ordering *order;
+    double failing; /* a scan's: rows it reads and does not let through */
 };
 
 struct outer_use { /* a column of this level that the subquery being planned needs */

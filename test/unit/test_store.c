@@ -102,7 +102,7 @@ static void begin(struct model *m, int w)
     m->writer[w]->transaction = ++m->transactions;
 }
 
-static void write_one(struct model *m, int w, unsigned k)
+static void write_value(struct model *m, int w, unsigned k, uint32_t value)
 {
     struct model_row *row = &m->row[k];
     struct error error;
@@ -118,7 +118,6 @@ static void write_one(struct model *m, int w, unsigned k)
     if ((row->open_writer >= 0 && row->open_writer != w) || row->open_count == 64)
         return;
     char text[64];
-    uint32_t value = unit_random_below(&m->random, 4) ? 1 + (uint32_t)unit_random_below(&m->random, 1000) : 0;
     struct effect effect = {.kind = value ? EFFECT_UPDATE : EFFECT_DELETE, .key = key_of(k, text)};
     if (value)
         effect.row = row_of(value, m->room);
@@ -126,6 +125,19 @@ static void write_one(struct model *m, int w, unsigned k)
     row->open_writer = w;
     row->open[row->open_count] = value;
     row->open_number[row->open_count++] = m->writer[w]->effects;
+}
+
+static void write_one(struct model *m, int w, unsigned k)
+{
+    uint32_t value = unit_random_below(&m->random, 4) ? 1 + (uint32_t)unit_random_below(&m->random, 1000) : 0;
+    write_value(m, w, k, value);
+}
+
+/* Deletes the rows that stand in front, as who works off a queue does: scans pass over them from then on. */
+static void delete_front(struct model *m, int w)
+{
+    for (unsigned k = 0; k < KEYS; k += 4)
+        write_value(m, w, k, 0);
 }
 
 static void commit(struct model *m, int w)
@@ -325,8 +337,10 @@ static void play(struct model *m)
                          : (uint32_t)unit_random_below(&m->random, m->writer[w]->effects + 1u));
         else if (dice < 8)
             m->held[unit_random_below(&m->random, OLD)] = m->scn;
-        else if (dice < 9)
+        else if (dice < 10)
             scan_some(m);
+        else if (dice < 11)
+            delete_front(m, w);
         else if (dice < 60)
             read_one(m, (unsigned)unit_random_below(&m->random, KEYS));
         else
@@ -531,15 +545,81 @@ static void half_main(struct world *world, void *argument)
     fiber_close_scope(world->scheduler, half.scope);
 }
 
-START_TEST(what_is_written_over_the_folded_half_of_a_large_commit_is_newer_than_the_commit)
+static void run_alone(const char *name, void (*core_main)(struct world *world, void *argument))
 {
     struct sim_options options = {.seed = 1, .nodes = 1, .log_level = LOG_WARN};
     sim_faults_none(&options.faults);
     struct sim *sim = sim_open(&options);
-    struct sim_program program = {.name = "half", .cores = 1, .core_main = half_main, .spared = true};
+    struct sim_program program = {.name = name, .cores = 1, .core_main = core_main, .spared = true};
     struct sim_process *process = sim_start(sim, 0, &program);
     ck_assert_int_eq(sim_run(sim, 3600 * SIM_SECOND, ended, process), SIM_UNTIL);
     sim_close(sim);
+}
+
+START_TEST(what_is_written_over_the_folded_half_of_a_large_commit_is_newer_than_the_commit)
+{
+    run_alone("half", half_main);
+}
+END_TEST
+
+/* ---- the stretch in front where everything is gone ---- */
+
+#define QUEUE_ROWS 200
+
+static void half_delete(struct half *half, struct writer *writer, unsigned k)
+{
+    struct error error;
+    char text[64];
+    must(half->store->ops->make_room(half->store, 1000, 10, 10, &error), &error);
+    struct bytes key = bytes_of(text, (size_t)snprintf(text, sizeof text, "%08u", k));
+    half->store->ops->apply(half->store, writer, &(struct effect){.kind = EFFECT_DELETE, .key = key});
+}
+
+/* A queue is worked off from its front, and scanned for its first row all the while. What comes to the front is found, by its
+ * own writer at once; who looks at an older state finds what was there. */
+static void queue_main(struct world *world, void *argument)
+{
+    struct half half = {.world = world, .scope = scope_open(world->scope, "queue")};
+    struct error error;
+    uint8_t root[VOLUME_ROOT_BYTES_MAX];
+    size_t root_bytes;
+    (void)argument;
+    const struct volume_options options = {
+        .path = "volume", .cache_bytes = 1 << 20, .page_bytes = 4096, .identity = 1};
+    struct row_store_options row = {.world = world, .shard = 1, .memory_bytes = 4 << 20};
+    must(volume_open(world, half.scope, &options, &row.volume, root, &root_bytes, &error), &error);
+    half.store = row_store_open(half.scope, &row);
+    struct writer writer[QUEUE_ROWS + 3] = {{.transaction = 1}};
+    for (unsigned k = 0; k < QUEUE_ROWS; k++)
+        half_write(&half, &writer[0], k, 100 + k);
+    half.store->ops->commit(half.store, &writer[0], 11);
+    for (unsigned k = 0; k < QUEUE_ROWS; k++) {
+        uint64_t scn = 11 + k;
+        ck_assert_uint_eq(half_scan_first(&half, scn), 100 + k);
+        writer[k + 1].transaction = k + 2;
+        half_delete(&half, &writer[k + 1], k);
+        ck_assert_uint_eq(half_scan_first(&half, scn), 100 + k);
+        half.store->ops->commit(half.store, &writer[k + 1], scn + 1);
+        ck_assert_uint_eq(half_scan_first(&half, 11 + k / 2), 100 + k / 2);
+    }
+    ck_assert_uint_eq(half_scan_first(&half, 1000), 0);
+    struct writer *late = &writer[QUEUE_ROWS + 1], *latest = &writer[QUEUE_ROWS + 2];
+    late->transaction = 1001;
+    latest->transaction = 1002;
+    half_write(&half, late, QUEUE_ROWS, 700);
+    half.store->ops->commit(half.store, late, 1001);
+    ck_assert_uint_eq(half_scan_first(&half, 1001), 700);
+    half_write(&half, latest, 50, 800);
+    ck_assert_uint_eq(half_scan_first(&half, 1001), 700);
+    half.store->ops->commit(half.store, latest, 1002);
+    ck_assert_uint_eq(half_scan_first(&half, 1001), 700);
+    ck_assert_uint_eq(half_scan_first(&half, 1002), 800);
+    fiber_close_scope(world->scheduler, half.scope);
+}
+
+START_TEST(a_queue_worked_off_from_its_front_gives_its_first_row)
+{
+    run_alone("queue", queue_main);
 }
 END_TEST
 
@@ -551,6 +631,7 @@ int main(void)
     tcase_add_test(tests, the_row_store_answers_like_a_list_of_all_versions_while_it_makes_checkpoints);
     tcase_add_test(
         tests, the_row_store_answers_like_a_list_of_all_versions_when_open_writers_do_not_fit_into_memory);
+    tcase_add_test(tests, a_queue_worked_off_from_its_front_gives_its_first_row);
     tcase_add_test(tests, what_is_written_over_the_folded_half_of_a_large_commit_is_newer_than_the_commit);
     return unit_run(tests);
 }
