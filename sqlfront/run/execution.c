@@ -75,7 +75,8 @@ enum sqlstate operation_make(struct execution *execution, const struct plan *pla
     list_append(&execution->operations, &step->of_execution);
     *made = step;
     const struct hash_table *table = shared_of(execution, plan);
-    for (uint32_t i = 0; i < plan->inputs && i < 2 && plan->kind != PLAN_APPEND; i++)
+    bool alone = point_is_of_modify(execution, plan);
+    for (uint32_t i = 0; i < plan->inputs && i < 2 && plan->kind != PLAN_APPEND && !alone; i++)
         if (plan->input[i] && (i == 0 || table == NULL) &&
             (failed = operation_make(execution, plan->input[i], &step->input[i], error)))
             return failed;
@@ -264,7 +265,7 @@ enum sqlstate execution_open(const struct execution_request *request, const stru
     execution->world = request->world;
     execution->planned = planned;
     *opened = execution;
-    if (request->point && !request->analyze) {
+    if (request->point && point_reads(request->point) && !request->analyze) {
         open_point(execution);
         return SQLSTATE_OK;
     }

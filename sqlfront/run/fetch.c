@@ -61,6 +61,53 @@ static enum sqlstate fetch_one(struct branch *branch, struct scope *scope, void 
     return part.failed;
 }
 
+/* ---- one row, to be written ---- */
+
+struct locked_fetch {
+    struct fetch fetch;
+    enum lock_strength strength;
+};
+
+/* What the snapshot does not see is not there; of what it sees the newest state counts. */
+static enum sqlstate fetch_and_lock(struct branch *branch, struct scope *scope, void *argument,
+                                    struct error *error)
+{
+    struct locked_fetch *locked = argument;
+    const struct fetch *fetch = &locked->fetch;
+    struct fetch_part part = {.fetch = &locked->fetch, .scope = scope, .error = error};
+    struct store_row row;
+    enum lock_outcome outcome;
+    bool found;
+    enum sqlstate failed = branch_get(branch, scope, fetch->table, fetch->keys[0], &row, &found, error);
+    if (!failed && found)
+        failed = branch_lock(branch, scope, fetch->table, fetch->keys[0], locked->strength, LOCK_WAIT, &row,
+                             &found, &outcome, error);
+    if (failed)
+        return failed;
+    take(&part, 0, found ? &row : NULL);
+    return part.failed;
+}
+
+enum sqlstate fetch_locked(struct execution *execution, struct scope *scope, const struct reader *reader,
+                           uint64_t table, struct bytes key, enum lock_strength strength,
+                           struct row_room *room, bool *found, struct error *error)
+{
+    struct locked_fetch locked = {
+        .fetch = {.reader = reader, .table = table, .keys = &key, .room = room, .found = found},
+        .strength = strength};
+    for (;;) {
+        room->used = room->wanted = 0;
+        enum sqlstate failed =
+            transaction_run(execution->request.transaction, table, key, fetch_and_lock, &locked, error);
+        if (failed || room->wanted == 0)
+            return failed;
+        if ((failed = row_room_want(scope, room, 2 * (room->arena_size + room->wanted), error)))
+            return failed;
+    }
+}
+
+/* ---- rows to be read ---- */
+
 enum sqlstate fetch_rows(struct execution *execution, struct scope *scope, const struct reader *reader,
                          uint64_t table, const struct bytes *keys, uint32_t count, struct row_room *room,
                          bool *found, struct error *error)

@@ -89,7 +89,7 @@ static enum sqlstate open_modify(struct operation *step, struct error *error)
     enum sqlstate failed = writer_make(step, relation, target->bound, &modify->writer, error);
     if (!failed && target->set)
         failed = operation_programs(step, target->set, columns, &modify->set, error);
-    if (!failed)
+    if (!failed && step->input[0])
         failed = operation_program(step, target->recheck, &modify->recheck, error);
     if (!failed)
         failed = operation_programs(step, plan->returning, plan->returnings, &modify->returning, error);
@@ -357,28 +357,24 @@ static enum sqlstate lock_targets(struct modify *modify, struct targets *targets
     return SQLSTATE_OK;
 }
 
-static enum sqlstate update(struct modify *modify, struct program **set, struct program *recheck,
-                            enum lock_strength strength, struct value **input, uint32_t count,
-                            struct error *error)
+static enum sqlstate update_locked(struct modify *modify, struct program **set, struct targets *targets,
+                                   struct error *error)
 {
     struct operation *step = &modify->step;
     uint32_t columns = step->plan->target->relation->columns;
-    struct targets targets = {.count = count, .input = input};
-    enum sqlstate failed = lock_targets(modify, &targets, recheck, strength, error);
-    if (failed || targets.count == 0)
-        return failed;
-    struct batch batch = batch_of(input, modify->slots, targets.count);
+    enum sqlstate failed = SQLSTATE_OK;
+    struct batch batch = batch_of(targets->input, modify->slots, targets->count);
     struct change change = {.kind = QUERY_UPDATE,
-                            .count = targets.count,
+                            .count = targets->count,
                             .scope = step->scratch,
-                            .old = targets.old,
+                            .old = targets->old,
                             .new = scope_alloc(step->scratch, (columns + 1) * sizeof(struct value *)),
-                            .old_key = targets.key};
+                            .old_key = targets->key};
     for (uint32_t c = 0; c < columns && !failed; c++) {
-        change.new[c] = targets.old[c];
+        change.new[c] = targets->old[c];
         if (set == NULL || set[c] == NULL)
             continue;
-        change.new[c] = scope_alloc(step->scratch, (targets.count + 1) * sizeof(struct value));
+        change.new[c] = scope_alloc(step->scratch, (targets->count + 1) * sizeof(struct value));
         failed = program_run(set[c], &batch, step->scratch, change.new[c], error);
     }
     if (!failed)
@@ -386,27 +382,56 @@ static enum sqlstate update(struct modify *modify, struct program **set, struct 
     if (!failed)
         failed = writer_write(modify->writer, &change, error);
     if (!failed)
-        note_all(modify, change.new, input, targets.count);
+        note_all(modify, change.new, targets->input, targets->count);
+    return failed;
+}
+
+static enum sqlstate update(struct modify *modify, struct program **set, struct program *recheck,
+                            enum lock_strength strength, struct value **input, uint32_t count,
+                            struct error *error)
+{
+    struct targets targets = {.count = count, .input = input};
+    enum sqlstate failed = lock_targets(modify, &targets, recheck, strength, error);
+    return failed || targets.count == 0 ? failed : update_locked(modify, set, &targets, error);
+}
+
+static enum sqlstate delete_locked(struct modify *modify, struct targets *targets, struct error *error)
+{
+    struct change change = {.kind = QUERY_DELETE,
+                            .count = targets->count,
+                            .scope = modify->step.scratch,
+                            .old = targets->old,
+                            .old_key = targets->key};
+    enum sqlstate failed = writer_write(modify->writer, &change, error);
+    if (!failed)
+        note_all(modify, change.old, targets->input, targets->count);
     return failed;
 }
 
 static enum sqlstate delete_rows(struct modify *modify, struct program *recheck, struct value **input,
                                  uint32_t count, struct error *error)
 {
-    struct operation *step = &modify->step;
     struct targets targets = {.count = count, .input = input};
     enum sqlstate failed = lock_targets(modify, &targets, recheck, LOCK_UPDATE, error);
-    if (failed || targets.count == 0)
+    return failed || targets.count == 0 ? failed : delete_locked(modify, &targets, error);
+}
+
+/* The only row, by its key, without a SCAN. */
+static enum sqlstate modify_point(struct modify *modify, struct error *error)
+{
+    struct operation *step = &modify->step;
+    const struct plan *plan = step->plan;
+    struct targets targets = {.count = 1};
+    bool found;
+    enum sqlstate failed = point_take_locked(step->execution, step->execution->request.point, step->scratch,
+                                             modify->strength, &targets.input, &found, error);
+    if (failed || !found)
         return failed;
-    struct change change = {.kind = QUERY_DELETE,
-                            .count = targets.count,
-                            .scope = step->scratch,
-                            .old = targets.old,
-                            .old_key = targets.key};
-    failed = writer_write(modify->writer, &change, error);
-    if (!failed)
-        note_all(modify, change.old, input, targets.count);
-    return failed;
+    targets.key = scope_alloc(step->scratch, sizeof targets.key[0]);
+    targets.key[0] = value_view(&targets.input[plan->target->key_slot][0]);
+    find_old(modify, &targets, false);
+    return plan->modify == QUERY_UPDATE ? update_locked(modify, modify->set, &targets, error)
+                                        : delete_locked(modify, &targets, error);
 }
 
 /* ---- MERGE ---- */
@@ -514,18 +539,20 @@ static enum sqlstate next_modify(struct operation *step, const struct batch **ba
 {
     struct modify *modify = (struct modify *)step;
     for (;;) {
-        const struct batch *input;
+        const struct batch *input = NULL;
         struct error written;
-        enum sqlstate read = operation_next(step->input[0], &input, error);
+        bool alone = step->input[0] == NULL;
+        enum sqlstate read = alone ? SQLSTATE_OK : operation_next(step->input[0], &input, error);
         /* What is under way came before: its failure counts first. */
         enum sqlstate failed = writer_finish(modify->writer, &written);
         if (failed)
             *error = written;
-        if (failed || read || input == NULL)
+        if (failed || read || (alone ? modify->point_done : input == NULL))
             return failed ? failed : read;
         operation_clear_scratch(step);
         modify->done = 0;
-        failed = modify_batch(modify, input, error);
+        modify->point_done = true;
+        failed = alone ? modify_point(modify, error) : modify_batch(modify, input, error);
         if (failed)
             return failed;
         if (step->plan == step->execution->modify_plan)
@@ -537,7 +564,8 @@ static enum sqlstate next_modify(struct operation *step, const struct batch **ba
 
 static enum sqlstate restart_modify(struct operation *step, struct error *error)
 {
-    ((struct modify *)step)->opened = false;
+    struct modify *modify = (struct modify *)step;
+    modify->opened = modify->point_done = false;
     return operation_restart_inputs(step, error);
 }
 

@@ -23,6 +23,7 @@ struct modify {
     struct tuple_table seen; /* keys of rows written, where that matters */
     struct tuple_store seen_keys;
     bool opened;
+    bool point_done; /* the only row was looked for; there is no input then */
     enum lock_strength strength;
     /* What the batch has done, for RETURNING: dense. */
     uint32_t done;

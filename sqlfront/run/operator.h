@@ -300,6 +300,14 @@ enum sqlstate row_room_want(struct scope *scope, struct row_room *room, size_t a
 
 /* ---- one row by its key (point.c) ---- */
 
+/* Whether a row is read and nothing else. */
+bool point_reads(const struct point *point);
+/* Whether a MODIFY gets its row by `point` itself, so that its SCAN is never asked. */
+bool point_is_of_modify(const struct execution *execution, const struct plan *plan);
+/* The row as the SCAN's slots, locked, in memory of the scope; *found false: there is none. Yields. */
+enum sqlstate point_take_locked(struct execution *execution, const struct point *point, struct scope *scope,
+                                enum lock_strength strength, struct value ***columns, bool *found,
+                                struct error *error);
 /* The only row, then NULL. Yields. */
 enum sqlstate point_next(struct execution *execution, const struct point *point, const struct batch **batch,
                          struct error *error);
@@ -311,5 +319,10 @@ enum sqlstate point_next(struct execution *execution, const struct point *point,
 enum sqlstate fetch_rows(struct execution *execution, struct scope *scope, const struct reader *reader,
                          uint64_t table, const struct bytes *keys, uint32_t count, struct row_room *room,
                          bool *found, struct error *error);
+
+/* The newest state of a row that the transaction's snapshot sees, locked; in READ COMMITTED. Yields. */
+enum sqlstate fetch_locked(struct execution *execution, struct scope *scope, const struct reader *reader,
+                           uint64_t table, struct bytes key, enum lock_strength strength,
+                           struct row_room *room, bool *found, struct error *error);
 
 #endif
