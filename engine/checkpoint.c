@@ -18,6 +18,8 @@
 
 /* How often a core looks for versions to collect. */
 #define TEND_EVERY_NS (50 * 1000 * 1000UL)
+/* And at most so seldom, when a second's looks have found nothing new: each wakes a processor. */
+#define TEND_REST_NS (1000 * 1000 * 1000UL)
 /* Of so many rounds at the same oldest snapshot one collects all the same: merging leaves versions behind, too. */
 #define COLLECT_ALWAYS 20
 /* Log between checkpoints when the options do not say. */
@@ -352,14 +354,36 @@ static void drop_what_could_not_be(struct engine_core *core)
     }
 }
 
+/* How long to wait until the next look: nothing was committed, here or on other cores, since the one before. */
+struct tending {
+    uint64_t oldest, stable; /* at the last look */
+    uint32_t still;          /* looks since something was new */
+    uint64_t pause_ns;
+};
+
+static void tending_pause(struct tending *tending, struct engine_core *core, uint64_t oldest)
+{
+    uint64_t stable = log_port_stable(core->port);
+    bool due = core->world->core == 0 && stable >= core->checkpoint_at;
+    bool is_new = oldest != tending->oldest || stable != tending->stable || due;
+    tending->oldest = oldest;
+    tending->stable = stable;
+    tending->still = is_new ? 0 : tending->still + 1;
+    if (tending->still <= COLLECT_ALWAYS)
+        tending->pause_ns = TEND_EVERY_NS;
+    else if (tending->pause_ns < TEND_REST_NS)
+        tending->pause_ns *= 2;
+}
+
 static void run_tending(void *argument)
 {
     struct engine_core *core = argument;
     struct scheduler *scheduler = core->world->scheduler;
     uint64_t collected = SCN_NONE; /* at this oldest snapshot nothing is left to be collected */
     uint64_t round = 0;
+    struct tending tending = {.pause_ns = TEND_EVERY_NS};
     while (!core->closing) {
-        if (fiber_sleep_until(scheduler, core->world->now_ns + TEND_EVERY_NS) == FIBER_CANCELED)
+        if (fiber_sleep_until(scheduler, core->world->now_ns + tending.pause_ns) == FIBER_CANCELED)
             return;
         if (core->closing || !engine_serving(core->engine))
             continue;
@@ -368,6 +392,7 @@ static void run_tending(void *argument)
         uint64_t oldest = txn_oldest(core->txn);
         if (oldest != collected || round++ % COLLECT_ALWAYS == 0)
             collected = collect_all(core, oldest) ? oldest : SCN_NONE;
+        tending_pause(&tending, core, oldest);
         branch_sweep(core);
         drop_what_could_not_be(core);
         if (core->world->core != 0 || log_port_stable(core->port) < core->checkpoint_at ||

@@ -43,6 +43,8 @@
 /* How often a loop looks at clients that have gone (HTTP/1), those that are too slow, and memory: gone clients are to be noticed
  * within 200 ms. */
 #define HTTP_TICK_MS 100
+/* And when nobody is connected: a connection wakes the loop anyway. */
+#define HTTP_REST_MS 2000
 /* Connections taken in before those that are open are served again. */
 #define HTTP_ACCEPTS_PER_TURN 16
 /* A piece of a stream: what HTTP/2 sends well in one go; 4 KiB until more is needed. */

@@ -401,9 +401,15 @@ static bool has_pending(const struct http_loop *loop)
     return h2o_loop->_pending_as_client || h2o_loop->_pending_as_server;
 }
 
+/* Nobody is there to be looked after. */
+static bool is_quiet(const struct http_loop *loop)
+{
+    return !loop->connection_count && !loop->exchange_count && !loop->listener_paused && !loop->stopping;
+}
+
 static void turn(struct http_loop *loop)
 {
-    int32_t wait_ms = HTTP_TICK_MS;
+    int32_t wait_ms = is_quiet(loop) ? HTTP_REST_MS : HTTP_TICK_MS;
     atomic_store(&loop->asleep, true);
     if (has_pending(loop) || atomic_load(&loop->words) || atomic_load(&loop->tls_next) ||
         atomic_load(&loop->http->stopping) != loop->stopping)
