@@ -279,6 +279,24 @@ static enum sqlstate choose_columns(struct analysis *analysis, const char *const
     return SQLSTATE_OK;
 }
 
+/* For pg_stat_user_tables. */
+static enum sqlstate note_analyzed(struct session *session, struct scope *scope,
+                                   const struct relation *relation, struct error *error)
+{
+    struct catalog *catalog = session->sessions->options.catalog;
+    struct activity sum, *own = catalog_activity(catalog, session->identity.database, relation->oid);
+    enum sqlstate failed =
+        catalog_activity_sum(catalog, scope, session->identity.database, relation->oid, &sum, error);
+    int64_t now = world_wall(session->world) - US_FROM_1970_TO_2000;
+    bool by_itself = session->options.role == NULL;
+    if (failed)
+        return failed;
+    own->changes_when_analyzed = sum.inserted + sum.updated + sum.deleted;
+    *(by_itself ? &own->analyzed_by_itself : &own->analyzed) += 1;
+    *(by_itself ? &own->analyzed_by_itself_at : &own->analyzed_at) = now;
+    return SQLSTATE_OK;
+}
+
 enum sqlstate analyze_relation(struct session *session, struct catalog_view *view,
                                const struct relation *relation, const char *const *columns, uint32_t count,
                                struct error *error)
@@ -317,6 +335,8 @@ enum sqlstate analyze_relation(struct session *session, struct catalog_view *vie
     }
     if (!failed)
         failed = write_sizes(&analysis, rows, error);
+    if (!failed)
+        failed = note_analyzed(session, analysis.scope, relation, error);
     if (!failed) {
         session->catalog_changed = true;
         session->path_version = 0;

@@ -202,6 +202,7 @@ struct session {
     bool several; /* the query under way holds several statements */
 
     struct catalog_session identity;
+    struct activity *figures; /* the database's, on this core */
     const char *database, *role, *session_role, *login_role;
     struct known_role *known_roles; /* those that settings have named */
     struct environment environment;

@@ -57,6 +57,8 @@ enum sqlstate portal_make(struct session *session, const char *name, struct stat
 static void execution_end(struct portal *portal)
 {
     struct scheduler *scheduler = portal->session->world->scheduler;
+    if (portal->execution)
+        execution_count(portal->execution);
     if (portal->running)
         fiber_close_scope(scheduler, portal->running);
     portal->running = NULL;

@@ -509,6 +509,7 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
     session->options.role = options->role ? scope_copy_text(own, options->role) : NULL;
     session->options.client_address = scope_copy_text(own, options->client_address);
     session->database = session->options.database;
+    session->figures = catalog_activity(sessions->options.catalog, 0, 0);
     session->role = session->session_role = session->login_role = session->options.role;
     session->process = process_draw(sessions);
     world_random(session->world, &session->key, sizeof session->key);
@@ -527,6 +528,8 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
     settings_open(&session->settings, session, own);
     settings_apply_grants(session, NULL, NULL);
     enum sqlstate failed = identity_find(session, error);
+    if (!failed)
+        session->figures = catalog_activity(sessions->options.catalog, session->identity.database, 0);
     if (!failed)
         failed = configured_take(session, error);
     if (!failed)

@@ -137,6 +137,7 @@ void transaction_renew(struct session *session)
 /* What is left to do when a transaction is over, however it ended. */
 static void transaction_over(struct session *session, bool committed)
 {
+    *(committed ? &session->figures->commits : &session->figures->rollbacks) += 1;
     if (session->catalog_changed)
         statements_forget_own(session);
     advisory_transaction_ends(session);

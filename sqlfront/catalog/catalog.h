@@ -78,6 +78,16 @@ struct constraint {
     const uint32_t *equality;         /* pfeqop: operator for each pair */
 };
 
+/* What was done with a table or an index on one core since the node started: counted, never undone. */
+struct activity {
+    uint64_t scans, read, fetched; /* of a table sequential ones, and rows they looked at; of an index all */
+    uint64_t inserted, updated, deleted;
+    uint64_t analyzed, analyzed_by_itself;
+    int64_t analyzed_at, analyzed_by_itself_at; /* us since 2000; 0 = never */
+    uint64_t changes_when_analyzed;             /* of all cores */
+    uint64_t commits, rollbacks;                /* of a database */
+};
+
 struct relation {
     uint32_t oid;
     uint32_t schema;
@@ -111,7 +121,8 @@ struct relation {
     uint64_t version;      /* of the catalog when this was read */
     void *bound;           /* the binder's own: defaults, checks and generated columns bound once (bind.h) */
     void *learned;         /* the planner's own: statistics */
-    struct scope *scope;   /* owns the descriptor: what `bound` and `learned` may use, never freed singly */
+    struct activity *activity; /* NULL = not asked for yet: activity_of_relation() */
+    struct scope *scope; /* owns the descriptor: what `bound` and `learned` may use, never freed singly */
 };
 
 /* An index. Its entries: key = its columns' key parts, followed by the row's key unless `unique` and no column is null;
@@ -133,8 +144,9 @@ struct index {
     const uint32_t *operator_class;
     const uint32_t *collation; /* per key column */
     const struct row_layout *layout;
-    uint32_t constraint; /* oid of the constraint it enforces, 0 = none */
-    void *bound;         /* the binder's: expressions and predicate */
+    uint32_t constraint;       /* oid of the constraint it enforces, 0 = none */
+    void *bound;               /* the binder's: expressions and predicate */
+    struct activity *activity; /* as a relation's */
 };
 
 /* ---- procedures, operators, casts ---- */
@@ -282,6 +294,13 @@ enum lock_class { LOCK_CLASS_RELATION = 1, LOCK_CLASS_ADVISORY = 2, LOCK_CLASS_O
  * takes LOCK_ACCESS_EXCLUSIVE. Who waited should look up the relation again. 55P03, 40P01. Yields. */
 enum sqlstate catalog_lock_relation(struct catalog_view *view, uint32_t relation, enum lock_mode mode,
                                     enum lock_policy policy, bool *waited, struct error *error);
+
+/* The figures of a relation on this core, of a database where `relation` is 0. Lasts as long as the catalog. Does not yield. */
+struct activity *catalog_activity(struct catalog *catalog, uint32_t database, uint32_t relation);
+
+/* The sum of a relation's (a database's) figures over all cores. Yields. */
+enum sqlstate catalog_activity_sum(struct catalog *catalog, struct scope *scope, uint32_t database,
+                                   uint32_t relation, struct activity *sum, struct error *error);
 
 /* The relation of the view's database (or of all databases) that is kept in that table of the engine; 0 = none. Yields. */
 enum sqlstate catalog_relation_of_store(struct catalog_view *view, uint64_t store, uint32_t *oid,

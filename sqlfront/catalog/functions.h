@@ -29,6 +29,7 @@ static inline const char *text_argument(struct call *call, const struct value *a
     return text_of(call->scope, argument);
 }
 
-extern const struct library show_library, visible_library, sequence_library, privilege_library, size_library;
+extern const struct library show_library, visible_library, sequence_library, privilege_library, size_library,
+    activity_library;
 
 #endif

@@ -27,6 +27,8 @@ enum counter { COUNTER_OID = 1, COUNTER_START = 2 };
 struct catalog_shared {
     _Atomic uint64_t version;
     _Atomic uint64_t changing;
+    struct catalog
+        *core[CORES_MAX]; /* each set by its core before sessions are there, read there when mail has come */
 };
 
 /* How rows of a table of pg_catalog are stored. */
@@ -46,6 +48,7 @@ struct catalog {
     struct system_table *tables;           /* in the order of system_relations */
     const struct row_layout *entry_layout; /* of index entries: the row's key */
     struct map_seed seed;
+    struct map activities;   /* database << 32 | relation to struct activity */
     struct list generations; /* newest first */
     uint64_t row_id;         /* the last one given */
     uint32_t oid_next, oid_end;

@@ -2,7 +2,8 @@
 #include "sqlfront/catalog/functions.h"
 
 static const struct library *const parts[] = {
-    &show_library, &visible_library, &sequence_library, &privilege_library, &size_library, NULL,
+    &show_library, &visible_library, &sequence_library, &privilege_library, &size_library, &activity_library,
+    NULL,
 };
 
 const struct library catalog_library = {.parts = parts};

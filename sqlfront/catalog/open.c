@@ -37,6 +37,7 @@ enum sqlstate catalog_make(struct world *world, struct scope *scope, struct engi
     world_random(world, &made->seed, sizeof made->seed);
     const struct type **entry = scope_alloc(scope, sizeof *entry);
     entry[0] = type_builtin(TYPE_BYTEA);
+    map_init(&made->activities, MAP_OF_NUMBERS, scope, made->seed);
     made->entry_layout = row_layout_make(scope, entry, 1, NULL);
     made->tables = scope_alloc_zeroed(scope, system_relations_count * sizeof *made->tables);
     for (uint32_t i = 0; i < system_relations_count; i++) {
@@ -70,6 +71,7 @@ enum sqlstate catalog_open(struct world *world, struct scope *scope, struct engi
     if (failed)
         return failed;
     (*catalog)->shared = shared;
+    (*catalog)->shared->core[world->core] = *catalog;
     (*catalog)->row_id = start << 40;
     return SQLSTATE_OK;
 }

@@ -114,6 +114,9 @@ enum sqlstate operation_constant(struct operation *step, struct scope *scope,
                                  const struct expression *expression, struct value *value,
                                  struct error *error);
 
+/* count.c: the figures of a relation on this core. */
+struct activity *relation_activity(const struct execution *execution, const struct relation *relation);
+
 /* Bytes a step may keep in memory before it puts rows aside, and whether it is beyond that: by its own grant, or because the
  * core is short of memory. */
 size_t operation_grant(const struct operation *step, bool hashes);

@@ -59,6 +59,9 @@ struct node_figures {
 bool execution_figures(const struct execution *execution, const struct plan *node,
                        struct node_figures *figures);
 
+/* Adds what the execution has done to the figures of its relations (catalog_activity); once, when it is over. Does not yield. */
+void execution_count(const struct execution *execution);
+
 /* How far an execution is, told while it runs. Of fragments the rows their scans have looked at count. */
 struct execution_progress {
     uint64_t rows_given;                    /* by the statement's last step, or written */

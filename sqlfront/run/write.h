@@ -62,6 +62,7 @@ struct row_writer {
     struct index_writer *index;  /* all but a clustered one */
     const struct index *primary; /* the clustered one; NULL: rows have ids */
     uint16_t *all;               /* 0 .. columns-1 */
+    struct activity *activity;   /* the relation's on this core */
     struct writing *writing;     /* what writer_start() began, or NULL */
 };
 

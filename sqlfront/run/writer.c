@@ -31,6 +31,7 @@ enum sqlstate writer_make(struct operation *step, const struct relation *relatio
     enum sqlstate failed = SQLSTATE_OK;
     *writer =
         (struct row_writer){.step = step, .execution = step->execution, .relation = relation, .bound = bound};
+    writer->activity = relation_activity(step->execution, relation);
     writer->generated =
         scope_alloc_zeroed(step->scope, (relation->columns + 1) * sizeof writer->generated[0]);
     writer->all = scope_alloc(step->scope, (relation->columns + 1) * sizeof writer->all[0]);
@@ -396,6 +397,7 @@ enum sqlstate writer_start(struct row_writer *writer, struct change *change, str
     if (change->kind != QUERY_INSERT || writer->indexes || change->count < BATCH_ROWS / 2 ||
         world->cores == 1)
         return writer_write(writer, change, error);
+    writer->activity->inserted += change->count;
     struct scope *scope = scope_open(writer->step->memory, "writing");
     struct writing *writing = scope_alloc_zeroed(scope, sizeof *writing);
     struct effects_of none = effects_room(change->scope, 0);
@@ -438,5 +440,9 @@ enum sqlstate writer_write(struct row_writer *writer, struct change *change, str
     enum sqlstate failed = write_table(writer, change, error);
     for (uint32_t i = 0; i < writer->indexes && !failed; i++)
         failed = write_index(writer, change, &writer->index[i], error);
+    if (!failed)
+        *(change->kind == QUERY_INSERT   ? &writer->activity->inserted
+          : change->kind == QUERY_UPDATE ? &writer->activity->updated
+                                         : &writer->activity->deleted) += change->count;
     return failed ? failed : foreign_note(writer, change, error);
 }

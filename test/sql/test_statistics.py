@@ -37,6 +37,7 @@ class Statistics(unittest.TestCase):
             time.sleep(0.2)
         self.assertEqual(self.rows("SELECT reltuples FROM pg_class WHERE relname = 'grown'"), [("30000",)])
         self.assertIn("rows=2 ", self.rows(PLAN)[0][0])
+        self.assertEqual(self.figures("autoanalyze_count, (last_autoanalyze IS NOT NULL)::int, analyze_count", "grown"), (1, 1, 0))
 
     def test_a_plan_is_made_for_parameters_that_make_a_difference(self):
         self.client.query("CREATE TABLE skewed (id int PRIMARY KEY, kind int, word text); CREATE INDEX ON skewed (kind)")
@@ -52,6 +53,36 @@ class Statistics(unittest.TestCase):
         self.assertIn("(kind = $1)", "\n".join(row[0] for row in self.rows("EXPLAIN EXECUTE found(1)")))
         self.client.query("RESET plan_cache_mode; PREPARE point AS SELECT * FROM skewed WHERE id = $1")
         self.assertIn("(id = $1)", self.rows("EXPLAIN EXECUTE point(1)")[1][0])
+
+    def figures(self, columns, name="counted"):
+        return tuple(int(value) for value in self.rows(f"SELECT {columns} FROM pg_stat_user_tables WHERE relname = '{name}'")[0])
+
+    def test_what_is_done_with_tables_is_counted(self):
+        self.client.query("CREATE TABLE counted (id int PRIMARY KEY, twin int); CREATE INDEX counted_twin ON counted (twin)")
+        self.assertEqual(self.figures("seq_scan, idx_scan, n_tup_ins, n_tup_upd, n_tup_del, n_live_tup, n_mod_since_analyze"), (0,) * 7)
+        self.client.query("INSERT INTO counted SELECT n, n FROM generate_series(1, 5000) n")
+        self.client.query("UPDATE counted SET twin = 0 WHERE id <= 10")
+        self.client.query("DELETE FROM counted WHERE id > 4990")
+        self.client.query("BEGIN; INSERT INTO counted VALUES (-1, -1); ROLLBACK")
+        self.assertEqual(self.figures("n_tup_ins, n_tup_upd, n_tup_del, n_mod_since_analyze"), (5001, 10, 10, 5021))
+        end = time.monotonic() + 60
+        while not 4990 <= self.figures("n_live_tup")[0] <= 5001:  # about, and of a new table a moment late
+            self.assertLess(time.monotonic(), end, "its rows are not told within a minute")
+            time.sleep(0.1)
+        self.client.query("ANALYZE counted")
+        self.assertEqual(self.figures("n_mod_since_analyze, analyze_count, (last_analyze > now() - interval '1 minute')::int"), (0, 1, 1))
+        before = self.figures("seq_scan, seq_tup_read, idx_scan, idx_tup_fetch")
+        self.client.query("SELECT count(*), sum(twin) FROM counted")
+        after = self.figures("seq_scan, seq_tup_read, idx_scan, idx_tup_fetch")
+        self.assertEqual([a - b for a, b in zip(after, before)], [1, 4990, 0, 0])
+        for number in (5, 50, 5000):
+            self.client.query(f"SELECT * FROM counted WHERE id = {number}")
+        self.assertEqual([a - b for a, b in zip(self.figures("seq_scan, seq_tup_read, idx_scan, idx_tup_fetch"), after)], [0, 0, 3, 2])
+        self.client.query("SELECT id FROM counted WHERE twin = 77")
+        self.assertEqual(self.rows("SELECT indexrelname, idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'counted_twin'"),
+                         [("counted_twin", "1")])
+        self.assertEqual(self.rows("SELECT xact_commit > 10, xact_rollback > 0, tup_inserted > 5000 FROM pg_stat_database WHERE datname = 'synod'"),
+                         [("t", "t", "t")])
 
     def test_it_stops_with_the_node_at_once(self):
         self.client.query("CREATE TABLE seen (id int); INSERT INTO seen SELECT generate_series(1, 1000); SELECT * FROM seen")

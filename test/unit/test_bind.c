@@ -22,7 +22,7 @@ static const struct catalog_session superuser = {.database = DATABASE,
                                                  .session_role = ROLE_SYNOD,
                                                  .search_path = path,
                                                  .search_path_count = 2};
-static uint8_t shared_room[64] __attribute__((aligned(64)));
+static uint8_t shared_room[1024] __attribute__((aligned(64)));
 
 /* ---- the tables the statements are about: described here, never made ---- */
 

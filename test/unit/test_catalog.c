@@ -20,7 +20,7 @@ static const struct catalog_session superuser = {.database = DATABASE,
                                                  .search_path = path,
                                                  .search_path_count = 2};
 
-static uint8_t shared_room[64] __attribute__((aligned(64)));
+static uint8_t shared_room[1024] __attribute__((aligned(64)));
 
 static struct catalog *opened(struct stage *stage, struct world *world, struct scope *scope)
 {

@@ -15,7 +15,7 @@
 
 #define DATABASE 5
 
-static uint8_t shared_room[64] __attribute__((aligned(64)));
+static uint8_t shared_room[1024] __attribute__((aligned(64)));
 
 /* A session that only defines. */
 struct definer {
