@@ -196,6 +196,7 @@ struct session {
     struct sessions *sessions;
     struct world *world;
     struct scope *scope;
+    struct scope_undo *gone;
     struct session_options options;
     uint32_t process, key;
     bool superuser;

@@ -499,7 +499,7 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
                            const struct session_options *options, struct session **opened,
                            struct error *error)
 {
-    struct scope *own = scope_open(scope, "session");
+    struct scope *own = options->in_scope ? scope : scope_open(scope, "session");
     struct session *session = scope_alloc_zeroed(own, sizeof *session);
     session->sessions = sessions;
     session->world = sessions->world;
@@ -524,7 +524,7 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
     session->backend_start = session->state_change = session_now(session);
     list_append(&sessions->all, &session->link);
     sessions->count++;
-    scope_undo(own, session_gone, session);
+    session->gone = scope_undo(own, session_gone, session);
     settings_open(&session->settings, session, own);
     settings_apply_grants(session, NULL, NULL);
     enum sqlstate failed = identity_find(session, error);
@@ -535,7 +535,8 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
     if (!failed)
         failed = parameters_take(session, error);
     if (failed) {
-        scope_close(own);
+        if (!options->in_scope)
+            scope_close(own);
         return failed;
     }
     session->options.parameters = NULL;
@@ -543,6 +544,16 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
     settings_report_all(&session->settings);
     *opened = session;
     return SQLSTATE_OK;
+}
+
+void session_trim(struct session *session)
+{
+    if (session->state != TRANSACTION_NONE)
+        return;
+    struct prepared *unnamed = prepared_find(session, "");
+    if (unnamed)
+        prepared_drop(session, unnamed);
+    statements_forget(session);
 }
 
 void session_close(struct session *session)
@@ -557,7 +568,10 @@ void session_close(struct session *session)
     statements_forget(session);
     prepared_drop_all(session);
     (void)temporary_drop(session, &error);
-    fiber_close_scope(session->world->scheduler, session->scope);
+    if (session->options.in_scope)
+        scope_undo_now(session->gone);
+    else
+        fiber_close_scope(session->world->scheduler, session->scope);
 }
 
 void session_identity(const struct session *session, uint32_t *process, uint32_t *key)

@@ -148,6 +148,7 @@ struct rest {
     int64_t created_us, used_us;
     uint64_t used_ns;
     bool busy;
+    bool trimmed;       /* nothing is kept for its next statement */
     bool closing;       /* no request begins any more */
     const char *ending; /* why it was told to end; NULL = it was not */
     bool cookie;

@@ -2,7 +2,7 @@
 #ifndef SYNOD_RESTGW_API_LIMITS_H
 #define SYNOD_RESTGW_API_LIMITS_H
 
-/* REST sessions of one core. An idle one is some 40 KiB with what it keeps prepared. */
+/* REST sessions of one core. One that was used lately is some 40 KiB with the plans it keeps, an idle one less than 8. */
 #define REST_SESSIONS_MAX 10000
 /* Requests that may wait for one session: a client with more in flight on one key has 429. One HTTP/2 connection has at most
  * 100 streams. */
@@ -13,6 +13,9 @@
  * opening one costs more than a statement. They end when nobody wanted them for this long. */
 #define ONE_OFF_KEPT    256
 #define ONE_OFF_IDLE_MS 60000
+/* A session that was not used for so long forgets its plans. */
+#define REST_TRIM_MS 10000
+
 /* How often a core looks for sessions and cursors nobody uses any more. */
 #define REST_TICK_MS 500
 /* A cursor nobody asked for the next page of. It holds back the collecting of old versions of rows. */

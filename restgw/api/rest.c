@@ -132,6 +132,7 @@ enum sqlstate rest_open(struct api *api, const struct rest_options *options, str
         .sink = &rest->sink,
         .terminate = rest_terminate,
         .argument = rest,
+        .in_scope = true,
     };
     enum sqlstate failed = session_open(api->options.sessions, scope, &session, &rest->session, error);
     if (!failed)
@@ -175,6 +176,7 @@ void rest_give(struct rest *rest)
     struct api *api = rest->api;
     rest->result = NULL;
     rest->used_ns = api->world->now_ns;
+    rest->trimmed = false;
     if (rest->number && !rest->closing) {
         list_remove(&rest->link);
         list_append(&api->sessions, &rest->link);
@@ -316,8 +318,24 @@ static struct rest *rest_stale(struct api *api, uint64_t now_ns)
     return NULL;
 }
 
+/* What a session keeps for its next statement is no use when that does not come: it goes, and is made again. */
+static void sessions_trim(struct api *api)
+{
+    list_each (&api->sessions, at) {
+        struct rest *rest = container_of(at, struct rest, link);
+        if (api->world->now_ns < rest->used_ns + REST_TRIM_MS * NS_PER_MS)
+            return; /* those behind were used later */
+        if (rest->busy || rest->trimmed || rest->cursors || session_status(rest->session) != 'I')
+            continue;
+        readies_drop(rest);
+        session_trim(rest->session);
+        rest->trimmed = true;
+    }
+}
+
 static void tick_once(struct api *api)
 {
+    sessions_trim(api);
     struct rest *rest;
     while ((rest = rest_stale(api, api->world->now_ns))) {
         if (!rest->number) {
