@@ -688,6 +688,19 @@ static enum sqlstate join_pair(struct joining *joining, struct joined *a, struct
         return failed;
     bool hashed = path != NULL;
     consider(joined, path);
+    if (hashed && join == JOIN_LEFT && a->rows < b->rows) {
+        /* The smaller side in the table: the same join, seen from the right. */
+        struct joining_request turned = request;
+        turned.left = request.right;
+        turned.right = request.left;
+        turned.join = JOIN_RIGHT;
+        failed = hash_join(level, &turned, &path, error);
+        if (!failed && path)
+            failed = filtered(level, &path, after, afters, error);
+        if (failed)
+            return failed;
+        consider(joined, path);
+    }
     bool small = a->rows * b->rows < 1e4;
     if ((!hashed || small) && !null_aware && (join != JOIN_FULL || !hashed)) {
         failed = nested_join(level, &request, &path, error);

@@ -21,6 +21,36 @@ static const struct plan *partial_of(const struct plan *final)
     return plan;
 }
 
+/* Buckets from which on a table does not lie in the nearer caches. */
+#define LARGE_TABLE 16384
+/* A group's table beyond this leaves the caches. */
+#define PARTIAL_GROUPS 8192
+/* So few of a round's rows found groups again: a larger table would not find many more. */
+#define PARTIAL_FAR_SHARE 16
+
+/* A call before this one that takes the very same steps (sum and avg of one thing do). Their results differ when they are
+ * finished, which PARTIAL does not do. */
+static const struct call_state *same_steps(const struct aggregate_step *aggregate, uint32_t at)
+{
+    const struct plan *plan = aggregate->step.plan;
+    const struct plan_aggregate *call = &plan->aggregate[at];
+    if (plan->phase != AGGREGATE_PARTIAL || call->distinct || call->orders || call->filter)
+        return NULL;
+    for (uint32_t i = 0; i < at; i++) {
+        const struct plan_aggregate *other = &plan->aggregate[i];
+        bool same = other->aggregate && other->aggregate->step == call->aggregate->step &&
+                    other->aggregate->state_bytes == call->aggregate->state_bytes &&
+                    other->aggregate->takes_null == call->aggregate->takes_null &&
+                    other->arguments == call->arguments && !other->distinct && !other->orders &&
+                    !other->filter;
+        for (uint32_t a = 0; a < call->arguments && same; a++)
+            same = expression_equal(other->argument[a], call->argument[a]);
+        if (same)
+            return &aggregate->call[i];
+    }
+    return NULL;
+}
+
 static enum sqlstate open_call(struct aggregate_step *aggregate, uint32_t at, struct error *error)
 {
     struct operation *step = &aggregate->step;
@@ -34,8 +64,10 @@ static enum sqlstate open_call(struct aggregate_step *aggregate, uint32_t at, st
     bool final = step->plan->phase == AGGREGATE_FINAL;
     call->arguments = plan->arguments;
     call->listed = (plan->distinct || plan->orders) && plan->arguments;
-    call->offset = aggregate->group_bytes;
-    aggregate->group_bytes += (plan->aggregate->state_bytes + 15UL) & ~15UL;
+    const struct call_state *same = same_steps(aggregate, at);
+    call->shares = same != NULL;
+    call->offset = same ? same->offset : aggregate->group_bytes;
+    aggregate->group_bytes += same ? 0 : (plan->aggregate->state_bytes + 15UL) & ~15UL;
     uint32_t room = plan->arguments + plan->orders + 4; /* two arguments at most, whatever the phase */
     call->types = scope_alloc(step->scope, room * sizeof call->types[0]);
     call->values = scope_alloc(step->scope, room * sizeof call->values[0]);
@@ -105,6 +137,14 @@ static enum sqlstate open_aggregate(struct operation *step, struct error *error)
 
 /* ---- groups ---- */
 
+/* PARTIAL, whose rows come group by group or hardly ever find theirs again: better give the groups and begin anew than
+ * work in a table that is too large for the caches. */
+static bool gains_little(const struct aggregate_step *aggregate)
+{
+    return aggregate->step.plan->phase == AGGREGATE_PARTIAL && aggregate->groups >= PARTIAL_GROUPS &&
+           aggregate->far < aggregate->rows / PARTIAL_FAR_SHARE;
+}
+
 static enum sqlstate add_group(struct aggregate_step *aggregate, uint32_t set, uint64_t hash, uint32_t row,
                                struct tuple **added, struct error *error)
 {
@@ -138,7 +178,8 @@ static enum sqlstate add_group(struct aggregate_step *aggregate, uint32_t set, u
         return failed;
     aggregate->group[aggregate->groups++] = group;
     if (aggregate->groups % 64 == 0 && aggregate->keys && !aggregate->full)
-        aggregate->full = operation_is_over(&aggregate->step, scope_bytes(scope), aggregate->grant);
+        aggregate->full = operation_is_over(&aggregate->step, scope_bytes(scope), aggregate->grant) ||
+                          gains_little(aggregate);
     return tuple_table_add(&aggregate->table, group, error);
 }
 
@@ -175,6 +216,21 @@ static void hash_rows(struct aggregate_step *aggregate, const struct batch *inpu
                         aggregate->hash);
 }
 
+/* Many groups lie all over the memory: what rows will look at is asked for together. */
+static void ask_for_groups(const struct aggregate_step *aggregate, const struct batch *input)
+{
+    const struct tuple_table *table = &aggregate->table;
+    if (table->mask < LARGE_TABLE)
+        return;
+    for (uint32_t i = 0; i < input->count; i++)
+        __builtin_prefetch(&table->bucket[aggregate->hash[batch_row(input, i)] & table->mask]);
+    for (uint32_t i = 0; i < input->count; i++) {
+        const struct tuple *tuple = tuple_table_find(table, aggregate->hash[batch_row(input, i)]);
+        if (tuple)
+            __builtin_prefetch(tuple);
+    }
+}
+
 /* The group of each row; NULL where there is none, and none may be made. *all: none is NULL. */
 static enum sqlstate find_groups(struct aggregate_step *aggregate, const struct batch *input, uint32_t set,
                                  bool *all, struct error *error)
@@ -187,12 +243,20 @@ static enum sqlstate find_groups(struct aggregate_step *aggregate, const struct 
     }
     bool may_add = !aggregate->full || aggregate->step.plan->phase == AGGREGATE_PARTIAL;
     hash_rows(aggregate, input, set);
+    ask_for_groups(aggregate, input);
+    struct tuple *before = NULL;
+    aggregate->rows += input->count;
     for (uint32_t i = 0; i < input->count; i++) {
         uint32_t row = batch_row(input, i);
         uint64_t hash = aggregate->hash[row];
+        if (before && before->hash == hash && is_group(aggregate, before, set, row)) {
+            aggregate->row_group[row] = before;
+            continue;
+        }
         struct tuple *group = tuple_table_find(&aggregate->table, hash);
         while (group && (group->hash != hash || !is_group(aggregate, group, set, row)))
             group = group->next;
+        aggregate->far += group != NULL;
         enum sqlstate failed = SQLSTATE_OK;
         if (!group && may_add) {
             failed = add_group(aggregate, set, hash, row, &group, error);
@@ -201,7 +265,7 @@ static enum sqlstate find_groups(struct aggregate_step *aggregate, const struct 
         if (failed)
             return failed;
         *all &= group != NULL;
-        aggregate->row_group[row] = group;
+        before = aggregate->row_group[row] = group;
     }
     return SQLSTATE_OK;
 }
@@ -293,7 +357,8 @@ static enum sqlstate add_set(struct aggregate_step *aggregate, const struct batc
         here.selection = aggregate->kept;
     }
     for (uint32_t c = 0; c < aggregate->calls && here.count && !failed; c++)
-        failed = step_call(aggregate, &aggregate->call[c], &here, error);
+        failed =
+            aggregate->call[c].shares ? SQLSTATE_OK : step_call(aggregate, &aggregate->call[c], &here, error);
     return failed;
 }
 
@@ -342,6 +407,7 @@ static enum sqlstate begin_groups(struct aggregate_step *aggregate, struct error
     aggregate->groups = aggregate->group_room = aggregate->at = 0;
     aggregate->group = NULL;
     aggregate->full = false;
+    aggregate->rows = aggregate->far = 0;
     aggregate->grant = operation_grant(step, true);
     for (uint32_t c = 0; c < aggregate->calls; c++) {
         struct call_state *call = &aggregate->call[c];

@@ -21,6 +21,7 @@ struct call_state {
     struct program **argument;
     struct program *filter;
     size_t offset; /* of the state in a group */
+    bool shares;   /* the state is that of a call before it, which steps it */
     uint32_t arguments, orders;
     const struct type **types;
     const struct value **values; /* over the batch */
@@ -68,6 +69,8 @@ struct aggregate_step {
     const struct value **key_values;
     uint64_t *hash;
     struct tuple **row_group; /* per row */
+    /* PARTIAL: rows of this round, and those that belonged to a group which was not that of the row before */
+    uint64_t rows, far;
     uint16_t *filtered;
 
     /* aggregate_part.c */

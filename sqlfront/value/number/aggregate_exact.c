@@ -100,6 +100,8 @@ static enum sqlstate numeric_sum_step(struct call *call, void *state, const stru
 {
     struct moments *moments = state;
     moments->count++;
+    if (exact_sum_add_near(&moments->sum, &arguments[0]))
+        return SQLSTATE_OK;
     if (numeric_is_special(&arguments[0]))
         count_special(moments, &arguments[0]);
     else

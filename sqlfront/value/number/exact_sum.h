@@ -22,6 +22,16 @@ void exact_sum_add(struct scope *lasting, struct scope *scratch, struct exact_su
                    const struct value *value);
 void exact_sum_add_square(struct scope *lasting, struct scope *scratch, struct exact_sum *sum,
                           const struct value *value);
+/* The same for a short numeric of the sum's own scale, as nearly all are; false when it is another. */
+static inline bool exact_sum_add_near(struct exact_sum *sum, const struct value *value)
+{
+    __int128 total;
+    if (!value->small || value->scale != sum->scale || value->scale > sum->shown ||
+        __builtin_add_overflow(sum->near, (__int128)value->i, &total))
+        return false;
+    sum->near = total;
+    return true;
+}
 void exact_sum_merge(struct scope *lasting, struct exact_sum *into, const struct exact_sum *from);
 
 /* The sum, shown with as many digits as the summand that shows most. */

@@ -192,9 +192,48 @@ static enum sqlstate smaller(struct call *call, const struct value *arguments, s
         return SQLSTATE_OK;                                                                                            \
     }
 /* clang-format on */
-OPERATION_ROWS(add_rows, numeric_add)
-OPERATION_ROWS(subtract_rows, numeric_subtract)
-OPERATION_ROWS(multiply_rows, numeric_multiply)
+
+/* What nearly all values are: short ones, whose result is one, too. All else is the operation's affair. */
+static inline enum sqlstate add_short(struct scope *scope, const struct value *a, const struct value *b,
+                                      struct value *result, struct error *error)
+{
+    int64_t sum;
+    if (a->small && b->small && a->scale == b->scale && !__builtin_add_overflow(a->i, b->i, &sum) &&
+        sum != INT64_MIN) {
+        *result = value_small_numeric(sum, a->scale);
+        return SQLSTATE_OK;
+    }
+    return numeric_add(scope, a, b, result, error);
+}
+
+static inline enum sqlstate subtract_short(struct scope *scope, const struct value *a, const struct value *b,
+                                           struct value *result, struct error *error)
+{
+    int64_t difference;
+    if (a->small && b->small && a->scale == b->scale && !__builtin_sub_overflow(a->i, b->i, &difference) &&
+        difference != INT64_MIN) {
+        *result = value_small_numeric(difference, a->scale);
+        return SQLSTATE_OK;
+    }
+    return numeric_subtract(scope, a, b, result, error);
+}
+
+static inline enum sqlstate multiply_short(struct scope *scope, const struct value *a, const struct value *b,
+                                           struct value *result, struct error *error)
+{
+    int64_t product;
+    int shown = a->scale + b->scale;
+    if (a->small && b->small && shown <= NUMERIC_SMALL_SCALE_MAX &&
+        !__builtin_mul_overflow(a->i, b->i, &product) && product != INT64_MIN) {
+        *result = value_small_numeric(product, shown);
+        return SQLSTATE_OK;
+    }
+    return numeric_multiply(scope, a, b, result, error);
+}
+
+OPERATION_ROWS(add_rows, add_short)
+OPERATION_ROWS(subtract_rows, subtract_short)
+OPERATION_ROWS(multiply_rows, multiply_short)
 OPERATION_ROWS(divide_rows, numeric_divide)
 
 /* ---- rounding and scales ---- */
