@@ -118,6 +118,7 @@ static enum sqlstate open_aggregate(struct operation *step, struct error *error)
     aggregate->key_values = scope_alloc(step->scope, (plan->keys + 1) * sizeof aggregate->key_values[0]);
     aggregate->hash = scope_alloc(step->scope, BATCH_ROWS * sizeof aggregate->hash[0]);
     aggregate->row_group = scope_alloc(step->scope, BATCH_ROWS * sizeof aggregate->row_group[0]);
+    aggregate->row_fresh = scope_alloc(step->scope, BATCH_ROWS * sizeof aggregate->row_fresh[0]);
     aggregate->filtered = scope_alloc(step->scope, BATCH_ROWS * sizeof aggregate->filtered[0]);
     aggregate->call = scope_alloc_zeroed(step->scope, (plan->aggregates + 1) * sizeof aggregate->call[0]);
     open_sets(aggregate);
@@ -183,6 +184,13 @@ static enum sqlstate add_group(struct aggregate_step *aggregate, uint32_t set, u
     return tuple_table_add(&aggregate->table, group, error);
 }
 
+/* Strings of the same bytes are equal, whatever else is. */
+static inline bool same_bytes(const struct type *type, const struct value *a, const struct value *b)
+{
+    return (type->order == ORDER_BYTES || type->order == ORDER_PADDED) && a->size == b->size && a->size &&
+           a->p[0] == b->p[0] && memcmp(a->p, b->p, a->size) == 0;
+}
+
 static bool is_group(const struct aggregate_step *aggregate, struct tuple *group, uint32_t set, uint32_t row)
 {
     struct environment *environment = operation_environment(&aggregate->step);
@@ -198,7 +206,8 @@ static bool is_group(const struct aggregate_step *aggregate, struct tuple *group
         } else if (aggregate->key_types[k]->order == ORDER_INTEGER) {
             if (a->i != b->i)
                 return false;
-        } else if (!value_equal(environment, aggregate->key_types[k], a, b)) {
+        } else if (!same_bytes(aggregate->key_types[k], a, b) &&
+                   !value_equal(environment, aggregate->key_types[k], a, b)) {
             return false;
         }
     }
@@ -237,8 +246,10 @@ static enum sqlstate find_groups(struct aggregate_step *aggregate, const struct 
 {
     *all = true;
     if (aggregate->keys == 0 && aggregate->sets == 1 && aggregate->groups) {
-        for (uint32_t i = 0; i < input->count; i++)
+        for (uint32_t i = 0; i < input->count; i++) {
             aggregate->row_group[batch_row(input, i)] = aggregate->group[0];
+            aggregate->row_fresh[batch_row(input, i)] = false;
+        }
         return SQLSTATE_OK;
     }
     bool may_add = !aggregate->full || aggregate->step.plan->phase == AGGREGATE_PARTIAL;
@@ -249,6 +260,7 @@ static enum sqlstate find_groups(struct aggregate_step *aggregate, const struct 
     for (uint32_t i = 0; i < input->count; i++) {
         uint32_t row = batch_row(input, i);
         uint64_t hash = aggregate->hash[row];
+        aggregate->row_fresh[row] = false;
         if (before && before->hash == hash && is_group(aggregate, before, set, row)) {
             aggregate->row_group[row] = before;
             continue;
@@ -260,6 +272,7 @@ static enum sqlstate find_groups(struct aggregate_step *aggregate, const struct 
         enum sqlstate failed = SQLSTATE_OK;
         if (!group && may_add) {
             failed = add_group(aggregate, set, hash, row, &group, error);
+            aggregate->row_fresh[row] = true;
             may_add = !aggregate->full || aggregate->step.plan->phase == AGGREGATE_PARTIAL;
         }
         if (failed)
@@ -293,7 +306,7 @@ static enum sqlstate step_rows(struct aggregate_step *aggregate, struct call_sta
     return SQLSTATE_OK;
 }
 
-/* FINAL: the argument is a state as PARTIAL gave it. */
+/* FINAL: the argument is a state as PARTIAL gave it. That of a group's first row becomes the group's. */
 static enum sqlstate merge_rows(struct aggregate_step *aggregate, struct call_state *call,
                                 const struct batch *input, struct error *error)
 {
@@ -302,15 +315,17 @@ static enum sqlstate merge_rows(struct aggregate_step *aggregate, struct call_st
     for (uint32_t i = 0; i < input->count; i++) {
         uint32_t row = batch_row(input, i);
         const struct value *saved = &call->values[0][row];
+        void *into = group_state(aggregate, aggregate->row_group[row], call->offset);
+        void *state = aggregate->row_fresh[row] ? into : from;
         enum sqlstate failed = SQLSTATE_OK;
-        memset(from, 0, function->state_bytes);
+        if (state == from)
+            memset(from, 0, function->state_bytes);
         if (function->load)
-            failed = function->load(&call->call, from, value_view(saved));
+            failed = function->load(&call->call, state, value_view(saved));
         else
-            memcpy(from, saved->p, function->state_bytes);
-        if (!failed)
-            failed = function->merge(&call->call,
-                                     group_state(aggregate, aggregate->row_group[row], call->offset), from);
+            memcpy(state, saved->p, function->state_bytes);
+        if (!failed && state == from)
+            failed = function->merge(&call->call, into, from);
         if (failed)
             return failed;
     }

@@ -69,6 +69,7 @@ struct aggregate_step {
     const struct value **key_values;
     uint64_t *hash;
     struct tuple **row_group; /* per row */
+    bool *row_fresh;          /* per row: its group is of its making */
     /* PARTIAL: rows of this round, and those that belonged to a group which was not that of the row before */
     uint64_t rows, far;
     uint16_t *filtered;

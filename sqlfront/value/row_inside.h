@@ -2,6 +2,7 @@
 #ifndef SYNOD_SQLFRONT_VALUE_ROW_INSIDE_H
 #define SYNOD_SQLFRONT_VALUE_ROW_INSIDE_H
 
+#include "sqlfront/value/few.h"
 #include "sqlfront/value/value.h"
 
 #include <string.h>
@@ -84,10 +85,8 @@ static inline bool row_read_numeric(const uint8_t *at, size_t size, struct value
     }
     if (*at > NUMERIC_SMALL_SCALE_MAX || size > 9)
         return false;
-    uint64_t unscaled = 0;
-    unsigned shift = (unsigned)(8 - (size - 1)) * 8;
-    memcpy((uint8_t *)&unscaled + shift / 8, at + 1, size - 1);
-    *value = value_small_numeric((int64_t)unscaled >> shift, *at);
+    unsigned shift = (unsigned)(9 - size) * 8;
+    *value = value_small_numeric((int64_t)(load_few(at + 1, size - 1) << shift) >> shift, *at);
     return true;
 }
 

@@ -3,6 +3,7 @@
  * What most rows need (integers, floats, text, small numerics) is answered here; the types whose bytes have a form of
  * their own are asked through type->ops. */
 #include "sqlfront/value/value.h"
+#include "sqlfront/value/few.h"
 
 #include "base/check.h"
 
@@ -95,9 +96,7 @@ static uint64_t hash_bytes(struct bytes bytes)
         hash = (hash ^ mix(word)) * 0x9fb21c651e98df25ULL;
         hash ^= hash >> 32;
     }
-    uint64_t word = 0;
-    if (left)
-        memcpy(&word, at, left);
+    uint64_t word = left ? load_few(at, left) : 0;
     return mix(hash ^ mix(word));
 }
 

@@ -83,10 +83,12 @@ static enum sqlstate wide_average_finish(struct call *call, void *state, struct 
 
 /* What sums, averages and variances of numerics (and variances of integers) need. */
 struct moments {
-    struct exact_sum sum, squares;
+    struct exact_sum sum;
     int64_t count; /* of all, special or not */
     int64_t nan, infinite, minus_infinite;
+    struct exact_sum squares; /* sums and averages have none: their state ends before it */
 };
+#define TOTAL_BYTES offsetof(struct moments, squares)
 
 static void count_special(struct moments *moments, const struct value *value)
 {
@@ -127,12 +129,11 @@ static enum sqlstate integer_variance_step(struct call *call, void *state, const
     return SQLSTATE_OK;
 }
 
-static enum sqlstate moments_merge(struct call *call, void *into, const void *from)
+static enum sqlstate total_merge(struct call *call, void *into, const void *from)
 {
     struct moments *moments = into;
     const struct moments *other = from;
     exact_sum_merge(call->scope_lasting, &moments->sum, &other->sum);
-    exact_sum_merge(call->scope_lasting, &moments->squares, &other->squares);
     moments->count += other->count;
     moments->nan += other->nan;
     moments->infinite += other->infinite;
@@ -140,35 +141,75 @@ static enum sqlstate moments_merge(struct call *call, void *into, const void *fr
     return SQLSTATE_OK;
 }
 
-/* Saved: the four counts, then both sums. */
+static enum sqlstate moments_merge(struct call *call, void *into, const void *from)
+{
+    struct moments *moments = into;
+    const struct moments *other = from;
+    exact_sum_merge(call->scope_lasting, &moments->squares, &other->squares);
+    return total_merge(call, into, from);
+}
+
+/* Saved: the four counts, then the sum, then that of the squares. */
+static uint8_t *save_total(struct scope *scope, const struct moments *moments, size_t more, size_t *size)
+{
+    const int64_t counts[4] = {moments->count, moments->nan, moments->infinite, moments->minus_infinite};
+    *size = sizeof counts + exact_sum_size(&moments->sum) + more;
+    uint8_t *room = scope_alloc(scope, *size);
+    memcpy(room, counts, sizeof counts);
+    exact_sum_save(&moments->sum, room + sizeof counts);
+    return room;
+}
+
+static enum sqlstate total_save(struct call *call, const void *state, struct bytes *saved)
+{
+    size_t size;
+    uint8_t *room = save_total(call->scope, state, 0, &size);
+    *saved = bytes_of(room, size);
+    return SQLSTATE_OK;
+}
+
 static enum sqlstate moments_save(struct call *call, const void *state, struct bytes *saved)
 {
     const struct moments *moments = state;
-    const int64_t counts[4] = {moments->count, moments->nan, moments->infinite, moments->minus_infinite};
-    size_t size = sizeof counts + exact_sum_size(&moments->sum) + exact_sum_size(&moments->squares);
-    uint8_t *room = scope_alloc(call->scope, size);
-    memcpy(room, counts, sizeof counts);
-    exact_sum_save(&moments->squares, exact_sum_save(&moments->sum, room + sizeof counts));
+    size_t size, squares = exact_sum_size(&moments->squares);
+    uint8_t *room = save_total(call->scope, moments, squares, &size);
+    exact_sum_save(&moments->squares, room + size - squares);
     *saved = bytes_of(room, size);
     return SQLSTATE_OK;
+}
+
+/* *taken: bytes of the total. */
+static enum sqlstate load_total(struct call *call, struct moments *moments, struct bytes saved, size_t *taken)
+{
+    int64_t counts[4];
+    if (saved.size < sizeof counts)
+        return raise_bad_binary(call->error, true);
+    memcpy(counts, saved.data, sizeof counts);
+    moments->count = counts[0];
+    moments->nan = counts[1];
+    moments->infinite = counts[2];
+    moments->minus_infinite = counts[3];
+    size_t sum = exact_sum_load(call->scope_lasting, &moments->sum,
+                                bytes_of(saved.data + sizeof counts, saved.size - sizeof counts));
+    *taken = sizeof counts + sum;
+    return sum ? SQLSTATE_OK : raise_bad_binary(call->error, false);
+}
+
+static enum sqlstate total_load(struct call *call, void *state, struct bytes saved)
+{
+    size_t taken;
+    return load_total(call, state, saved, &taken);
 }
 
 static enum sqlstate moments_load(struct call *call, void *state, struct bytes saved)
 {
     struct moments *moments = state;
-    int64_t counts[4];
-    size_t at = sizeof counts, taken;
-    if (saved.size < sizeof counts)
-        return raise_bad_binary(call->error, true);
-    memcpy(counts, saved.data, sizeof counts);
-    *moments = (struct moments){
-        .count = counts[0], .nan = counts[1], .infinite = counts[2], .minus_infinite = counts[3]};
-    taken = exact_sum_load(call->scope_lasting, &moments->sum, bytes_of(saved.data + at, saved.size - at));
-    at += taken;
-    if (!taken ||
+    size_t at;
+    enum sqlstate failed = load_total(call, moments, saved, &at);
+    if (!failed &&
         !exact_sum_load(call->scope_lasting, &moments->squares, bytes_of(saved.data + at, saved.size - at)))
-        return raise_bad_binary(call->error, false);
-    return SQLSTATE_OK;
+        failed = raise_bad_binary(call->error, false);
+    return failed;
 }
 
 /* True when the sum is no finite number; it is in *result. */
@@ -258,6 +299,8 @@ static enum sqlstate deviation_population_finish(struct call *call, void *state,
 /* clang-format off */
 #define MOMENTS(name, type, step, finish) \
     {name, {type}, sizeof(struct moments), false, step, moments_merge, finish, moments_save, moments_load}
+#define TOTAL(name, finish) \
+    {name, {TYPE_NUMERIC}, TOTAL_BYTES, false, numeric_sum_step, total_merge, finish, total_save, total_load}
 #define VARIANCE(name, finish)                                  \
     MOMENTS(name, TYPE_INT2, integer_variance_step, finish),    \
     MOMENTS(name, TYPE_INT4, integer_variance_step, finish),    \
@@ -271,8 +314,8 @@ static const struct aggregate aggregates[] = {
     {"avg", {TYPE_INT2}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_average_finish},
     {"avg", {TYPE_INT4}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_average_finish},
     {"avg", {TYPE_INT8}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_average_finish},
-    MOMENTS("sum", TYPE_NUMERIC, numeric_sum_step, numeric_sum_finish),
-    MOMENTS("avg", TYPE_NUMERIC, numeric_sum_step, numeric_average_finish),
+    TOTAL("sum", numeric_sum_finish),
+    TOTAL("avg", numeric_average_finish),
     VARIANCE("variance", variance_sample_finish),
     VARIANCE("var_samp", variance_sample_finish),
     VARIANCE("var_pop", variance_population_finish),
