@@ -620,29 +620,32 @@ static enum sqlstate filtered(struct level *level, struct path **path, struct co
     return level_filter(level, path, filters, count, error);
 }
 
-/* Whether the condition gives the range's column a value from outside of it. */
-static bool fixes(const struct condition *c, uint32_t range, int16_t attnum, uint64_t outside)
+/* Whether the condition gives the range's column a value from outside of it; so does one of a column that equals it. */
+static bool fixes(const struct level *level, const struct condition *c, uint32_t range, int16_t attnum,
+                  uint64_t outside)
 {
-    if (!c->equality)
+    if (!c->equality || !((c->left_refs | c->right_refs) & outside))
         return false;
-    for (int side = 0; side < 2; side++) {
-        const struct expression *column = side ? c->right : c->left;
-        uint64_t others = side ? c->left_refs : c->right_refs;
-        if (plain_column(column) && column->range == range && column->number == attnum &&
-            subset(others, outside))
+    for (uint32_t i = 0; i < level->conditions; i++) {
+        const struct condition *of_class = &level->condition[i];
+        if (of_class != c && (c->class < 0 || of_class->class != c->class || !of_class->equality))
+            continue;
+        const struct expression *left = of_class->left, *right = of_class->right;
+        if ((plain_column(left) && left->range == range && left->number == attnum) ||
+            (plain_column(right) && right->range == range && right->number == attnum))
             return true;
     }
     return false;
 }
 
 /* The product of the selectivities of conditions that fix a key of the range together; 1 when they do not. */
-static double key_selectivity(struct condition *const *conditions, uint32_t count, uint32_t range,
-                              uint64_t outside, const int16_t *columns, uint32_t keys)
+static double key_selectivity(const struct level *level, struct condition *const *conditions, uint32_t count,
+                              uint32_t range, uint64_t outside, const int16_t *columns, uint32_t keys)
 {
     double product = 1;
     for (uint32_t k = 0; k < keys; k++) {
         uint32_t i = 0;
-        while (i < count && !fixes(conditions[i], range, columns[k], outside))
+        while (i < count && !fixes(level, conditions[i], range, columns[k], outside))
             i++;
         if (i == count)
             return 1;
@@ -663,8 +666,8 @@ static double key_correction(struct level *level, uint64_t a, uint64_t b, struct
         if (level->query->range[range].kind != RANGE_RELATION || !relation || relation->key_columns < 2)
             continue;
         uint64_t outside = subset(set_of(range), a) ? b : a;
-        double product =
-            key_selectivity(conditions, count, range, outside, relation->key_column, relation->key_columns);
+        double product = key_selectivity(level, conditions, count, range, outside, relation->key_column,
+                                         relation->key_columns);
         double least = 1 / fmax(relation_rows(level->planner, relation), 1);
         if (product < 1 && product > 0 && least / product > most)
             most = least / product;
