@@ -346,10 +346,12 @@ struct scan {
     bool edge_open;
     struct spill *walked;
     bool damaged;
-    bool given;   /* cursor->at is the last key given */
-    bool stopped; /* the sink has enough, or rows_left is 0 */
-    bool ended;   /* the range is through */
-    bool large;   /* stopped before a row in an extent, whose key is in `key` */
+    const struct tree_walk *leaf; /* has been entered, and no row of it seen; else NULL */
+    bool leaf_within;             /* no row of the leaf lies behind the range's end */
+    bool given;                   /* cursor->at is the last key given */
+    bool stopped;                 /* the sink has enough, or rows_left is 0 */
+    bool ended;                   /* the range is through */
+    bool large;                   /* stopped before a row in an extent, whose key is in `key` */
     uint8_t key[STORE_KEY_BYTES_MAX];
     size_t key_size;
 };
@@ -470,18 +472,33 @@ static bool beyond_edge(const struct scan *scan, struct bytes key)
     return scan->cursor->backward ? order < 0 : order >= 0;
 }
 
+/* Whether all of a leaf lies before the end of the range, so that its rows need not be compared with that one by one. */
+static bool lies_within(const struct scan *scan, const struct tree_walk *leaf)
+{
+    const struct key_range *range = &scan->cursor->range;
+    struct bytes bound = bytes_of(leaf->bound, leaf->bound_size);
+    if (scan->cursor->backward)
+        return range->from.size == 0 || (!leaf->last && bytes_compare(bound, range->from) >= 0);
+    return range->to_open || (!leaf->last && bytes_compare(bound, range->to) <= 0);
+}
+
 static bool visit_tree_row(void *argument, struct bytes key, const struct tree_value *value)
 {
     struct scan *scan = argument;
     struct bytes over;
     bool decided = false;
-    if (beyond_edge(scan, key) || !give_all_over(scan, &key, false))
+    if (scan->leaf) {
+        scan->leaf_within = lies_within(scan, scan->leaf);
+        scan->leaf = NULL;
+    }
+    bool over_there = scan->next || scan->above_at < scan->above_count;
+    if (beyond_edge(scan, key) || (over_there && !give_all_over(scan, &key, false)))
         return false;
-    if (store_cursor_ends_before(scan->cursor, key)) {
+    if (!scan->leaf_within && store_cursor_ends_before(scan->cursor, key)) {
         scan->ended = true;
         return false;
     }
-    if (next_over(scan, &over) && bytes_compare(over, key) == 0 && !give_over(scan, &decided))
+    if (over_there && next_over(scan, &over) && bytes_compare(over, key) == 0 && !give_over(scan, &decided))
         return false;
     if (decided)
         return true;
@@ -619,7 +636,9 @@ static enum sqlstate walk_leaf(struct scan *scan, struct error *error)
     scan->next = history_seek(rows->history, scan->from, scan->at_end, cursor->backward, scan->exclusive,
                               &scan->place);
     uint64_t missing;
+    scan->leaf = &walk;
     enum tree_answer answer = tree_walk_leaf(rows->tree, &walk, &missing);
+    scan->leaf = NULL;
     if (answer >= TREE_MISSING)
         return fetch(rows, answer, missing, scan->from, error);
     if (scan->large || scan->stopped || scan->ended)

@@ -69,7 +69,7 @@ struct tree_walk {
     bool ahead;
     bool (*visit)(void *argument, struct bytes key, const struct tree_value *value);
     void *argument;
-    uint8_t *bound;    /* out: room for TREE_KEY_BYTES_MAX */
+    uint8_t *bound;    /* out: room for TREE_KEY_BYTES_MAX; told before the first visit, as the next two */
     size_t bound_size; /* out */
     bool last;         /* out: no leaf beyond this one */
 };

@@ -55,10 +55,13 @@ static void visit_all(const struct node *leaf, const struct tree_walk *walk)
 {
     uint8_t room[TREE_KEY_BYTES_MAX];
     uint32_t count, at = begin_at(leaf, walk, &count);
+    memcpy(room, leaf->fences, leaf->prefix); /* of all keys */
     for (; count-- > 0; at += walk->backward ? -1U : 1U) {
         struct cell cell = node_cell(leaf, at);
         struct tree_value value = tree_value_of(&cell);
-        if (!walk->visit(walk->argument, node_key(leaf, at, room), &value))
+        if (cell.suffix.size)
+            memcpy(room + leaf->prefix, cell.suffix.data, cell.suffix.size);
+        if (!walk->visit(walk->argument, bytes_of(room, leaf->prefix + cell.suffix.size), &value))
             return;
     }
 }
