@@ -494,7 +494,7 @@ static enum sqlstate lock_and_look(struct branch *branch, struct shard *shard, s
               newest->transaction == branch->terms.transaction,
           "transaction %llu holds a row that %llu has written", (unsigned long long)branch->terms.transaction,
           (unsigned long long)newest->transaction);
-    return check_unchanged(branch, newest, error);
+    return SQLSTATE_OK;
 }
 
 enum sqlstate branch_lock(struct branch *branch, struct scope *scope, uint64_t table, struct bytes key,
@@ -508,6 +508,8 @@ enum sqlstate branch_lock(struct branch *branch, struct scope *scope, uint64_t t
     if (failed)
         return failed;
     failed = lock_and_look(branch, shard, key, strength, policy, &newest, outcome, error);
+    if (!failed && *outcome != LOCK_SKIPPED)
+        failed = check_unchanged(branch, &newest, error);
     if (!failed && *outcome != LOCK_SKIPPED) {
         struct snapshot snapshot = {
             .scn = SCN_NEWEST, .transaction = branch->terms.transaction, .own_effects = UINT32_MAX};
@@ -631,6 +633,9 @@ static enum sqlstate lock_to_write(struct branch *branch, struct shard *shard, c
     enum lock_outcome outcome;
     enum sqlstate failed = lock_and_look(branch, shard, effect->key, strength_of(effect->kind), LOCK_WAIT,
                                          &newest, &outcome, error);
+    /* A key that came since the snapshot is there, whether that sees it or not; one that went is free. */
+    if (!failed && effect->kind != EFFECT_INSERT)
+        failed = check_unchanged(branch, &newest, error);
     *done = !failed && newest.exists == (effect->kind != EFFECT_INSERT);
     return failed;
 }

@@ -151,6 +151,80 @@ class Locks(unittest.TestCase):
         self.a.query("COMMIT")
         self.assertEqual(statement.end().state, "23505")
 
+    # ---- what sessions do to each other ----
+
+    def test_a_repeatable_read_meets_keys_that_came_after_its_snapshot(self):
+        self.a.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM held")
+        self.b.query("INSERT INTO held VALUES (600, 1, 600); DELETE FROM held WHERE id = 50")
+        for statement, state in (("INSERT INTO held VALUES (600, 2, 601)", "23505"),
+                                 ("INSERT INTO held VALUES (601, 2, 600)", "23505"),
+                                 ("UPDATE held SET twin = 600 WHERE id = 1", "23505"),
+                                 ("INSERT INTO held VALUES (600, 2, 601) ON CONFLICT DO NOTHING", "40001"),
+                                 ("UPDATE held SET n = 3 WHERE id = 50", "40001")):
+            self.a.query("SAVEPOINT here")
+            self.fails(state, self.a, statement)
+            self.a.query("ROLLBACK TO here")
+        self.a.query("INSERT INTO held VALUES (602, 2, 50); COMMIT")
+
+    def count(self, session, condition="true"):
+        return int(session.rows(f"SELECT count(*) FROM held WHERE {condition}")[0][0])
+
+    def test_serializable_transactions_do_not_skew_writes(self):
+        """Each sees two on duty and lets one go: one of them must not get through."""
+        for session in (self.a, self.b):
+            session.query("BEGIN ISOLATION LEVEL SERIALIZABLE")
+            self.assertEqual(self.count(session, "id IN (1, 2) AND n > 0"), 2)
+        first, _ = self.waits(self.a, "UPDATE held SET n = 0 WHERE id = 1")
+        with self.assertRaises(client.ServerError) as caught:
+            self.b.query("UPDATE held SET n = 0 WHERE id = 2")
+            self.b.query("COMMIT")
+            first.end()
+            self.a.query("COMMIT")
+        self.assertIn(caught.exception.state, ("40P01", "40001"))
+        self.b.query("ROLLBACK")
+        self.assertEqual(first.end(), [])
+        self.a.query("COMMIT")
+        self.assertEqual(self.count(self.watch, "id IN (1, 2) AND n > 0"), 1)
+
+    def test_serializable_transactions_see_no_phantoms(self):
+        self.a.query("BEGIN ISOLATION LEVEL SERIALIZABLE")
+        self.assertEqual(self.count(self.a, "id BETWEEN 40 AND 60"), 21)
+        statement, _ = self.waits(self.b, "INSERT INTO held VALUES (-40, 1, 1000); UPDATE held SET id = 55 WHERE id = -40")
+        self.assertEqual(self.count(self.a, "id BETWEEN 40 AND 60"), 21)
+        self.a.query("COMMIT")
+        self.assertEqual(statement.end().state, "23505")
+
+    def test_serializable_readers_see_a_serial_order(self):
+        """The read-only anomaly: a deposit of 20, a withdrawal that overdraws for a fee of 1, and a report between. Whatever the
+        report shows must agree with the order in which the others seem to have been."""
+        self.watch.query("UPDATE held SET n = 0 WHERE id IN (1, 2)")
+        self.b.query("BEGIN ISOLATION LEVEL SERIALIZABLE")
+        self.assertEqual(self.b.rows("SELECT sum(n) FROM held WHERE id IN (1, 2)"), [["0"]])
+        deposit, _ = self.waits(self.a, "BEGIN ISOLATION LEVEL SERIALIZABLE; UPDATE held SET n = 20 WHERE id = 2; COMMIT")
+        self.b.query("UPDATE held SET n = -11 WHERE id = 1; COMMIT")
+        self.assertEqual(deposit.end(), [])
+        report = self.c.rows("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT id, n FROM held WHERE id IN (1, 2) ORDER BY id; COMMIT")
+        self.assertEqual(self.c.rows("SELECT id, n FROM held WHERE id IN (1, 2) ORDER BY id"), [["1", "-11"], ["2", "20"]])
+        self.assertEqual(report, [])
+
+    def test_a_reader_and_what_becomes_of_its_table(self):
+        """Nobody locks readers out: a cursor goes on in its snapshot, or says that the table is gone."""
+        for change in ("ALTER TABLE held ADD COLUMN more text DEFAULT 'x'", "ALTER TABLE held ALTER COLUMN n TYPE bigint",
+                       "TRUNCATE held", "DROP TABLE held", "ALTER TABLE held RENAME TO held_no_more"):
+            with self.subTest(change=change):
+                self.watch.query("DROP TABLE IF EXISTS held, held_no_more; CREATE TABLE held (id int PRIMARY KEY, n int);"
+                                 "INSERT INTO held SELECT i, i FROM generate_series(1, 20000) i")
+                self.a.query("BEGIN; DECLARE rows CURSOR FOR SELECT * FROM held ORDER BY id")
+                self.assertEqual(len(self.a.rows("FETCH 10 FROM rows")), 10)
+                self.b.query(change)
+                try:
+                    rest = self.a.rows("FETCH ALL FROM rows")
+                    self.assertEqual([row[:2] for row in rest], [[str(i), str(i)] for i in range(11, 20001)])
+                except client.ServerError as error:
+                    self.assertIn(error.state, ("42P01", "40001", "0A000"), error.message)
+                self.a.query("ROLLBACK")
+        self.watch.query("DROP TABLE held_no_more")
+
 
 if __name__ == "__main__":
     tap.main()
