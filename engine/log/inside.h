@@ -230,6 +230,8 @@ struct node_log {
     bool truncating;
     struct fiber_queue truncators; /* wait for their turn */
     struct error error;            /* once it has failed; immutable then */
+    struct list followers;
+    struct log_recent *recent; /* once anybody has followed */
 
     /* Published: the owner stores, every core loads. */
     _Alignas(64) atomic_uint_least64_t stable;
@@ -327,6 +329,17 @@ void log_tell_all(struct node_log *log);
 
 /* Starts the fiber that makes segments ahead, watches the room on the disk, and ends the log. */
 enum sqlstate keeper_open(struct node_log *log, struct error *error);
+
+/* ---- follow.c ---- */
+
+/* A group has become stable: followers get it from memory. */
+void log_recent_add(struct node_log *log, const struct group *group);
+
+/* Something has become stable, or never will. */
+void log_followers_wake(struct node_log *log);
+
+/* Up to where the log may be cut if nobody but followers needs what is before `position`. */
+uint64_t log_followers_hold(const struct node_log *log, uint64_t position);
 
 /* ---- port.c ---- */
 

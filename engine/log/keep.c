@@ -117,7 +117,8 @@ static void finish(struct node_log *log)
     fiber_timer_clear(log->world->scheduler, &log->due);
     fiber_wake_all(&log->writers);
     fiber_wake_all(&log->tellers);
-    while (log->writers_running)
+    log_followers_wake(log);
+    while (log->writers_running || !list_empty(&log->followers))
         wait_for(log);
     segments_lock(log);
     list_each (&log->segments, at)
@@ -199,7 +200,8 @@ enum sqlstate node_log_truncate(struct node_log *log, uint64_t position, struct 
     while (log->truncating)
         (void)!fiber_wait(scheduler, &log->truncators, FIBER_NO_DEADLINE);
     log->truncating = true;
-    while (!failed && log_life(log) == LOG_SERVING && (oldest = unneeded(log, position))) {
+    while (!failed && log_life(log) == LOG_SERVING &&
+           (oldest = unneeded(log, log_followers_hold(log, position)))) {
         failed = archive(log, oldest, error);
         segments_lock(log);
         if (!failed)

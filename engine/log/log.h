@@ -141,6 +141,53 @@ uint64_t log_port_stable(const struct log_port *port);
  * archived and recycled, oldest first, until one cannot be. Owner core. Not cancelable. Yields. */
 enum sqlstate node_log_truncate(struct node_log *log, uint64_t position, struct error *error);
 
+/* ---- following a log that goes on ----
+ *
+ * A follower gets the stable records of one topic, or of all, in order, from any that is still there on; never one that a crash
+ * could take back. Recent ones come from memory, older ones from segments. It belongs to the owner core, and one fiber uses it.
+ *
+ * A log that ends waits for its followers to be closed: who is told LOG_FOLLOWED_END, or that the log has failed, closes its
+ * scope. Replication is made of these: the stable end is the high-water mark of a member, what a follower acknowledges that of
+ * another. */
+struct log_follower;
+
+struct log_follow {
+    bool all_topics;
+    uint64_t topic;
+    /* Records before this position are not wanted; it is also where looking begins. 0 = the oldest there is, UINT64_MAX = what
+     * becomes stable from now on. */
+    uint64_t position;
+    /* The first record of the topic that is wanted, by its sequence; if the first that is left is a later one, the follower is
+     * told that it is gone. 0 = whatever comes first. */
+    uint64_t sequence;
+    /* Truncation leaves what the follower has not got yet, or not acknowledged, if that is within so many bytes of the stable
+     * end; what is further behind is recycled, and the follower told that its place is gone. 0 = it holds nothing back. */
+    uint64_t hold_bytes_max;
+    bool acknowledges; /* what it has got is held until log_follower_acknowledge() */
+};
+
+/* Begins; between node_log_start() and the log's end. Fails with 58P01 when the position is gone, 53200. Closed with the scope.
+ * Does not yield. */
+enum sqlstate log_follow(struct node_log *log, struct scope *scope, const struct log_follow *options,
+                         struct log_follower **follower, struct error *error);
+
+enum log_followed {
+    LOG_FOLLOWED_NOTHING = 1, /* until the deadline */
+    LOG_FOLLOWED_RECORD,
+    LOG_FOLLOWED_END /* of the log: nothing more will come */
+};
+
+/* The next record, when it is stable; its payload is good until the next call. 58P01: it is gone, and the follower of no use any
+ * more; 58030: the log has failed, and this was all of it; XX001: a segment is damaged; 57014: its scope was closed. Yields. */
+enum sqlstate log_follower_next(struct log_follower *follower, uint64_t deadline_ns, enum log_followed *what,
+                                uint64_t *position, struct log_record *record, struct error *error);
+
+/* What is before this position is not needed any more. */
+void log_follower_acknowledge(struct log_follower *follower, uint64_t position);
+
+/* The high-water mark. */
+uint64_t log_follower_stable(const struct log_follower *follower);
+
 /* Whether a position can still be read (for late subscribers), and figures for views. On any core. */
 struct log_figures {
     uint64_t first, placed, stable;

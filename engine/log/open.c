@@ -467,6 +467,7 @@ static enum sqlstate make_log(struct world *world, struct scope *scope, const st
     list_init(&log->full);
     list_init(&log->in_flight);
     list_init(&log->idle);
+    list_init(&log->followers);
     fiber_queue_init(&log->files);
     fiber_queue_init(&log->writers);
     fiber_queue_init(&log->tellers);

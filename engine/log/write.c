@@ -103,6 +103,7 @@ void log_fail(struct node_log *log, const struct error *error)
     log_refuse(log);
     if (log->options.failed)
         log->options.failed(log->options.argument, error);
+    log_followers_wake(log);
     tell(log, true);
     fiber_wake_all(&log->keeper);
 }
@@ -141,6 +142,7 @@ void log_advance(struct node_log *log)
             break;
         stable = group_end(&group->head);
         log->unmarked = group->head.kind == GROUP_RECORDS;
+        log_recent_add(log, group);
         retire(log, group);
     }
     if (!stable)
@@ -148,6 +150,7 @@ void log_advance(struct node_log *log)
     atomic_store(&log->stable, stable);
     if (log->options.stable)
         log->options.stable(log->options.argument, stable);
+    log_followers_wake(log);
     tell(log, false);
     if (log->blocked)
         log_place(log);

@@ -434,6 +434,105 @@ static void run_truncator(void *argument)
     }
 }
 
+/* ---- following ---- */
+
+/* What a follower of the present run has seen: numbers of each run and core, by one. */
+struct following {
+    struct meeting *meeting;
+    struct scope *scope;
+    struct log_follower *follower;
+    uint64_t position, run;
+    uint64_t seen[MEETING_CORES]; /* of `run` */
+};
+
+static void look_at_followed(struct following *following, uint64_t position, const struct log_record *record)
+{
+    struct ledger *ledger = following->meeting->ledger;
+    struct content content;
+    memcpy(&content, record->payload.data, sizeof content);
+    if (record->payload.size < sizeof content || content.core >= MEETING_CORES ||
+        !payload_right(&content, record->payload) || record->sequence != content.number)
+        broken(ledger, "a follower is given what was not appended, at %llu", (unsigned long long)position);
+    if (position <= following->position || content.run < following->run)
+        broken(ledger, "a follower is given the record at %llu behind that at %llu",
+               (unsigned long long)position, (unsigned long long)following->position);
+    if (position >= log_follower_stable(following->follower))
+        broken(ledger, "a follower is given the record at %llu, which is not stable",
+               (unsigned long long)position);
+    bool new_run = content.run != following->run;
+    if (new_run)
+        memset(following->seen, 0, sizeof following->seen);
+    uint64_t *seen = &following->seen[content.core];
+    /* The first of what is left of the log may be any. */
+    if (content.number != *seen + 1 && (*seen || !ledger->kept_from))
+        broken(ledger, "a follower is given record %llu of core %u in run %llu behind %llu",
+               (unsigned long long)content.number, content.core, (unsigned long long)content.run,
+               (unsigned long long)*seen);
+    *seen = content.number;
+    following->run = content.run;
+    following->position = position;
+    ledger->followed++;
+}
+
+static enum sqlstate follow_on(struct following *following, enum log_followed *what, struct error *error)
+{
+    struct meeting *meeting = following->meeting;
+    struct world *world = meeting->world;
+    struct log_record record;
+    uint64_t position, random = unit_random_below(&meeting->random, 400);
+    enum sqlstate failed = log_follower_next(following->follower, world->now_ns + 5 * SIM_MILLISECOND, what,
+                                             &position, &record, error);
+    if (!failed && *what == LOG_FOLLOWED_RECORD)
+        look_at_followed(following, position, &record);
+    /* Now and then it has something else to do. */
+    if (!failed && *what == LOG_FOLLOWED_RECORD && random < 4)
+        (void)!fiber_sleep_until(world->scheduler, world->now_ns + (SIM_MILLISECOND << 2 * random));
+    return failed;
+}
+
+static void run_follower(void *argument)
+{
+    struct following *following = argument;
+    struct meeting *meeting = following->meeting;
+    struct ledger *ledger = meeting->ledger;
+    const struct plan *plan = &ledger->plan;
+    struct scope *scope = following->scope;
+    struct error error;
+    enum log_followed what = LOG_FOLLOWED_NOTHING;
+    const struct log_follow options = {.all_topics = true, .hold_bytes_max = plan->follow_hold};
+    enum sqlstate failed = log_follow(ledger->log, scope, &options, &following->follower, &error);
+    while (!failed && what != LOG_FOLLOWED_END) {
+        failed = follow_on(following, &what, &error);
+        if (failed != SQLSTATE_UNDEFINED_FILE)
+            continue;
+        if (!ledger->kept_from)
+            broken(ledger, "a follower's place is gone, and nothing was truncated");
+        ledger->follow_gone++;
+        memset(following->seen, 0, sizeof following->seen);
+        failed = log_follow(ledger->log, scope, &options, &following->follower, &error);
+    }
+    if (failed == SQLSTATE_DATA_CORRUPTED && !plan->expects_damage)
+        broken(ledger, "a follower is told: %s", error_text(&error, ERROR_MESSAGE));
+    for (uint32_t core = 0; core < plan->cores && !failed && following->run == meeting->run; core++)
+        if (following->seen[core] < ledger->told[meeting->run][core].stable)
+            broken(ledger, "a follower has seen %llu records of core %u, and %llu were stable",
+                   (unsigned long long)following->seen[core], core,
+                   (unsigned long long)ledger->told[meeting->run][core].stable);
+    scope_close(scope);
+}
+
+/* In a scope beside the meeting's: it stays until the log ends. */
+static void start_follower(struct meeting *meeting)
+{
+    struct error error;
+    struct scope *scope = scope_open(meeting->world->scope, "following");
+    struct following *following = scope_alloc_zeroed(scope, sizeof *following);
+    following->meeting = meeting;
+    following->scope = scope;
+    ck_assert(
+        !fiber_start(meeting->world->scheduler, scope, "follower", run_follower, following, NULL, &error));
+}
+
 static void start_fiber(struct meeting *meeting, void (*run)(void *argument))
 {
     struct error error;
@@ -472,6 +571,8 @@ static void program(struct world *world, void *argument)
             start_fiber(meeting, run_writer);
         if (world->core == 0 && ledger->plan.keep_bytes)
             start_fiber(meeting, run_truncator);
+        if (world->core == 0 && ledger->plan.follows)
+            start_follower(meeting);
         ledger->started++;
         if (!ledger->plan.leaves)
             (void)!world_wait_stop(world, FIBER_NO_DEADLINE);

@@ -26,6 +26,8 @@ struct plan {
     uint64_t cluster;
     uint64_t pause_ns;      /* of a writer between two rows */
     uint64_t keep_bytes;    /* the log is truncated to so much behind its stable end; 0 = never */
+    bool follows;           /* somebody follows the log while it goes on, faster and slower */
+    uint64_t follow_hold;   /* how much that one holds back */
     bool replay_everywhere; /* on all cores at once, not only on the owner */
     bool respawn;           /* is started again when it ended */
     bool leaves;            /* the program ends when its writers are done */
@@ -72,6 +74,8 @@ struct ledger {
     uint64_t unknown;                      /* waits that ended with 58030 */
     uint64_t nowhere;                      /* notices of records that were not placed */
     uint64_t failures;                     /* calls of the failed callback */
+    uint64_t followed;                     /* records that followers got */
+    uint64_t follow_gone;                  /* times they were told that their place is gone */
     uint64_t archived;                     /* offers to the archive */
     uint64_t archived_from;                /* the next segment that must be offered begins here */
     /* of the present run: */

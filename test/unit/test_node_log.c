@@ -29,7 +29,7 @@ START_TEST(three_cores)
 {
     struct plan plan = small;
     plan.cores = 3;
-    plan.replay_everywhere = true;
+    plan.replay_everywhere = plan.follows = true;
     struct ledger *ledger = meeting_open((uint64_t)_i, &plan, NULL);
     struct sim_process *process = meeting_start(ledger);
     meeting_work(ledger, process);
@@ -37,7 +37,9 @@ START_TEST(three_cores)
     sim_restart(process);
     meeting_work(ledger, process);
     ck_assert_uint_eq(ledger->replayed, 60);
+    (void)sim_run(ledger->sim, SIM_SECOND, NULL, NULL);
     meeting_stop(ledger, process);
+    ck_assert_uint_ge(ledger->followed, 120);
     meeting_close(ledger);
 }
 END_TEST
@@ -529,6 +531,142 @@ START_TEST(segments_of_another_size_may_follow)
 }
 END_TEST
 
+/* ---- following ---- */
+
+static void append_numbered(struct story *story, uint64_t topic, uint64_t sequence)
+{
+    const struct log_record record = {.topic = topic,
+                                      .sequence = sequence,
+                                      .epoch = 1,
+                                      .kind = 1,
+                                      .payload = bytes_of(&sequence, sizeof sequence)};
+    struct waiting waiting = {.story = story};
+    const struct log_notice notice = {.placed = story_placed, .argument = &waiting};
+    struct error error;
+    fiber_queue_init(&waiting.waiter);
+    log_port_append_noticed(story->port, &record, NULL, 0, &notice);
+    must(log_port_wait_stable(story->port, await_place(&waiting), &error), &error);
+}
+
+static struct log_follower *follow(struct story *story, const struct log_follow *options)
+{
+    struct log_follower *follower;
+    struct error error;
+    must(log_follow(story->log, story->scope, options, &follower, &error), &error);
+    return follower;
+}
+
+/* The next record's sequence, 0 when there is none within a millisecond; its state when it fails. */
+static uint64_t next_of(struct story *story, struct log_follower *follower, enum sqlstate *failed)
+{
+    struct log_record record;
+    struct error error;
+    uint64_t position;
+    enum log_followed what;
+    *failed = log_follower_next(follower, story->world->now_ns + SIM_MILLISECOND, &what, &position, &record,
+                                &error);
+    if (*failed || what != LOG_FOLLOWED_RECORD)
+        return 0;
+    ck_assert_uint_lt(position, log_follower_stable(follower));
+    ck_assert_mem_eq(record.payload.data, &record.sequence, sizeof record.sequence);
+    return record.sequence;
+}
+
+static void expect_next(struct story *story, struct log_follower *follower, uint64_t sequence)
+{
+    enum sqlstate failed;
+    ck_assert_uint_eq(next_of(story, follower, &failed), sequence);
+    ck_assert_int_eq(failed, SQLSTATE_OK);
+}
+
+static void follow_a_topic(struct story *story)
+{
+    for (uint64_t i = 1; i <= 5; i++) {
+        append_numbered(story, 1, i);
+        append_numbered(story, 2, 10 * i);
+    }
+    struct log_follower *third = follow(story, &(struct log_follow){.topic = 1, .sequence = 3});
+    struct log_follower *fresh = follow(story, &(struct log_follow){.topic = 2, .position = UINT64_MAX});
+    struct log_follower *later = follow(story, &(struct log_follow){.topic = 1, .sequence = 7});
+    for (uint64_t i = 3; i <= 5; i++)
+        expect_next(story, third, i);
+    expect_next(story, third, 0);
+    expect_next(story, fresh, 0);
+    append_numbered(story, 1, 6);
+    append_numbered(story, 2, 60);
+    append_numbered(story, 1, 7);
+    expect_next(story, third, 6);
+    expect_next(story, third, 7);
+    expect_next(story, fresh, 60);
+    expect_next(story, fresh, 0);
+    expect_next(story, later, 7);
+}
+
+START_TEST(a_follower_gets_its_topic_from_its_sequence_on_and_then_what_comes)
+{
+    run_story(&(struct story){.tell = follow_a_topic});
+}
+END_TEST
+
+static void fill_and_cut(struct story *story, uint64_t *sequence, uint64_t until)
+{
+    struct error error;
+    struct log_figures figures;
+    for (; *sequence <= until; ++*sequence)
+        append_numbered(story, 1, *sequence);
+    node_log_figures(story->log, &figures);
+    must(node_log_truncate(story->log, figures.stable, &error), &error);
+}
+
+static void follow_what_goes(struct story *story)
+{
+    uint64_t sequence = 1;
+    enum sqlstate failed;
+    append_numbered(story, 1, sequence++);
+    struct log_follower *free_one = follow(story, &(struct log_follow){.topic = 1});
+    struct log_follower *holder =
+        follow(story, &(struct log_follow){.topic = 1, .hold_bytes_max = 64 << 20, .acknowledges = true});
+    struct log_follower *bounded =
+        follow(story, &(struct log_follow){.topic = 1, .hold_bytes_max = 600 << 10});
+    expect_next(story, bounded, 1);
+    /* Each takes a block: these are eleven segments, and more groups than are kept in memory. */
+    fill_and_cut(story, &sequence, 1400);
+    ck_assert_uint_eq(figures_of(story).first, story->state.first);
+    for (uint64_t i = 1; i <= 1400; i++)
+        expect_next(story, holder, i);
+    log_follower_acknowledge(holder, figures_of(story).stable);
+    fill_and_cut(story, &sequence, 1401);
+    ck_assert_uint_gt(figures_of(story).first, story->state.first);
+    expect_next(story, holder, 1401);
+    ck_assert_uint_eq(next_of(story, free_one, &failed), 0);
+    ck_assert_int_eq(failed, SQLSTATE_UNDEFINED_FILE);
+    (void)next_of(story, bounded, &failed);
+    while (!failed) /* what it had in hand when its place went */
+        (void)next_of(story, bounded, &failed);
+    ck_assert_int_eq(failed, SQLSTATE_UNDEFINED_FILE);
+    struct log_follower *late = follow(story, &(struct log_follow){.topic = 1, .sequence = 2});
+    ck_assert_uint_eq(next_of(story, late, &failed), 0);
+    ck_assert_int_eq(failed, SQLSTATE_UNDEFINED_FILE);
+    struct error error;
+    ck_assert_int_eq(log_follow(story->log, story->scope,
+                                &(struct log_follow){.topic = 1, .position = story->state.first + 1}, &late,
+                                &error),
+                     SQLSTATE_UNDEFINED_FILE);
+    /* Who comes late gets what is left, older and recent. */
+    late = follow(story, &(struct log_follow){.topic = 1});
+    uint64_t first = next_of(story, late, &failed);
+    ck_assert_uint_gt(first, 1);
+    for (uint64_t i = first + 1; i <= 1401; i++)
+        expect_next(story, late, i);
+    expect_next(story, late, 0);
+}
+
+START_TEST(truncation_waits_for_a_follower_within_its_bound_and_tells_the_others)
+{
+    run_story(&(struct story){.tell = follow_what_goes});
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("node_log");
@@ -551,5 +689,7 @@ int main(void)
     tcase_add_test(tests, truncation_gives_segments_back_and_keeps_some_for_later);
     tcase_add_loop_test(tests, a_log_cut_at_a_border_still_opens, 0, 8);
     tcase_add_test(tests, segments_of_another_size_may_follow);
+    tcase_add_test(tests, a_follower_gets_its_topic_from_its_sequence_on_and_then_what_comes);
+    tcase_add_test(tests, truncation_waits_for_a_follower_within_its_bound_and_tells_the_others);
     return unit_run(tests);
 }

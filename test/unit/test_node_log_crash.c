@@ -158,6 +158,8 @@ static void weather(uint64_t seed)
     if (unit_random_below(&random, 2))
         plan.keep_bytes = 4096 + unit_random_below(&random, 1000000);
     plan.refuses_archive = plan.keep_bytes % 2;
+    plan.follows = seed % 3;
+    plan.follow_hold = seed % 3 == 1 ? 1 << 18 : 0;
     sim_faults_draw(&faults, seed);
     if (unit_random_below(&random, 4)) {
         faults.crash_every_ns = SIM_MILLISECOND << unit_random_below(&random, 6);
