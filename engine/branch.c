@@ -360,15 +360,25 @@ static uint64_t pages_read(const struct engine_core *core)
     return reads;
 }
 
-/* The part's next keys will be asked for: their pages are read side by side, not one after the other. */
-static void keys_ahead(struct branch *branch, const struct key_share *part, size_t count)
+/* To look twice for what is in memory costs more than it brings. */
+void branch_keys_ahead(struct branch *branch, struct key_share *part)
 {
-    for (size_t i = 0; i < count; i++) {
+    if (part->look_at == 0) {
+        part->look_at = part->done + KEYS_TRIED;
+        part->reads = pages_read(branch->core);
+    }
+    if (part->done < part->look_at)
+        return;
+    uint64_t reads = pages_read(branch->core);
+    size_t left = part->count - part->done;
+    for (size_t i = 0; reads != part->reads && i < left && i < KEYS_AHEAD; i++) {
         struct bytes key = part->key[part->number[part->done + i]];
         struct shard *shard = shard_find(branch->core, branch, part->table, key);
         if (shard && shard->volume)
             row_store_ahead(shard->store, &key, 1);
     }
+    part->reads = reads;
+    part->look_at = part->done + KEYS_AHEAD;
 }
 
 enum sqlstate branch_get_keys(struct branch *branch, struct scope *scope, struct key_share *part,
@@ -376,18 +386,8 @@ enum sqlstate branch_get_keys(struct branch *branch, struct scope *scope, struct
 {
     enum sqlstate failed = SQLSTATE_OK;
     struct scope *large = scope_open(scope, "large rows");
-    uint64_t reads = pages_read(branch->core);
-    size_t look_at = KEYS_TRIED;
     for (size_t taken = 0; part->done < part->count && taken < keys_max && !failed; taken++) {
-        size_t left = part->count - part->done;
-        if (taken == look_at) {
-            /* Only where pages had to be read: to look twice for what is in memory costs more than it brings. */
-            uint64_t now = pages_read(branch->core);
-            if (now != reads)
-                keys_ahead(branch, part, left < KEYS_AHEAD ? left : KEYS_AHEAD);
-            reads = now;
-            look_at += KEYS_AHEAD;
-        }
+        branch_keys_ahead(branch, part);
         uint32_t number = part->number[part->done];
         struct store_row row;
         bool found;

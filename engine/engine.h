@@ -227,6 +227,9 @@ struct key_share {
     const uint32_t *number;  /* places in the list of those that are meant here */
     size_t count;
     size_t done; /* so many of them are through: branch_get_keys() counts, or the fragment does */
+    /* branch_keys_ahead()'s: when to look again (0 = it was not called yet), and pages read by then */
+    size_t look_at;
+    uint64_t reads;
 };
 
 struct key_run {
@@ -276,6 +279,10 @@ struct key_sink {
 /* The rows of the part's next keys, at most `keys_max`; part->done counts them. Yields. */
 enum sqlstate branch_get_keys(struct branch *branch, struct scope *scope, struct key_share *part,
                               size_t keys_max, const struct key_sink *sink, struct error *error);
+
+/* For who goes through the keys one by one, before each: where pages had to be read lately, those of the next keys are read side by
+ * side. branch_get_keys() does it itself. Does not yield. */
+void branch_keys_ahead(struct branch *branch, struct key_share *part);
 
 /* ---- locks without rows ---- */
 

@@ -95,13 +95,34 @@ static void update_rows(struct client *client)
     }
 }
 
+/* One transaction with as many random updates as the client has rows; then everything is brought to rest. */
+static void write_large(struct client *client)
+{
+    uint64_t random = client->number + 1, count = client->work->rows / client->clients;
+    uint64_t *numbers = malloc(count * sizeof *numbers), *versions = malloc(count * sizeof *versions);
+    if (!numbers || !versions)
+        work_fail("no memory for the numbers of %lu rows", count);
+    for (uint64_t i = 0; i < count; i++) {
+        numbers[i] = own_row(client, &random);
+        versions[i] = i + 1;
+    }
+    client->ops->write(numbers, versions, (uint32_t)count, true);
+    client->ops->settle();
+    client->operations = count;
+    free(numbers);
+    free(versions);
+}
+
 struct client_work {
     const char *name;
     void (*run)(struct client *client);
 };
 
-static const struct client_work client_works[] = {
-    {"read", read_rows}, {"scan", scan_rows}, {"commit", commit_rows}, {"update", update_rows}};
+static const struct client_work client_works[] = {{"read", read_rows},
+                                                  {"scan", scan_rows},
+                                                  {"commit", commit_rows},
+                                                  {"update", update_rows},
+                                                  {"large", write_large}};
 
 static void *run_client(void *argument)
 {
@@ -204,7 +225,7 @@ int peer_main(const struct peer_ops *ops, int count, char **arguments)
         ops->reader_close(reader);
         work_print(&work, ops->name, figures, sizeof figures / sizeof *figures);
     } else if (work_is(&work, "read") || work_is(&work, "scan") || work_is(&work, "commit") ||
-               work_is(&work, "update"))
+               work_is(&work, "update") || work_is(&work, "large"))
         run_clients(ops, &work);
     else
         work_fail("there is no work %s for %s", work.name, ops->name);

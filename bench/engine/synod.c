@@ -7,6 +7,7 @@
  *     read    point reads, `batch` under a snapshot        update      random updates of three times the rows, lazily
  *     scan    WORK_SCAN_ROWS rows in order                 checkpoint  as commit, while checkpoints follow each other
  *     crash   `bytes` of log, then SIGKILL                 tables      makes `rows` empty tables
+ *     large   one transaction a client: as many random updates as it has rows, then a checkpoint
  *     open    opens, says how long it took */
 #include "base/linux/linux.h"
 #include "base/scope.h"
@@ -349,6 +350,70 @@ static void update_rows(void *argument)
     }
 }
 
+struct batch {
+    uint8_t key[WORK_BATCH_ROWS][WORK_KEY_BYTES], row[WORK_BATCH_ROWS][WORK_ROW_BYTES];
+    struct effect effect[WORK_BATCH_ROWS];
+    struct bytes keys[WORK_BATCH_ROWS];
+};
+
+static enum sqlstate write_batch(struct branch *branch, struct scope *scope, struct key_share *share,
+                                 void *argument, struct error *error)
+{
+    const struct batch *batch = argument;
+    (void)scope;
+    for (; share->done < share->count; share->done++) {
+        bool done;
+        branch_keys_ahead(branch, share);
+        enum sqlstate failed =
+            branch_write(branch, share->table, &batch->effect[share->number[share->done]], &done, error);
+        if (failed)
+            return failed;
+        if (!done)
+            work_fail("a row is missing");
+    }
+    return SQLSTATE_OK;
+}
+
+/* As a statement does it: many rows at a time are sent to their owners. */
+static void update_batch(struct client *client, struct transaction *transaction, uint64_t version)
+{
+    struct side *side = client->side;
+    struct batch batch;
+    struct error error;
+    for (uint32_t i = 0; i < WORK_BATCH_ROWS; i++) {
+        client->last_number = own_row(client);
+        work_key(client->last_number, batch.key[i]);
+        work_row(client->last_number, version, batch.row[i]);
+        batch.keys[i] = bytes_of(batch.key[i], WORK_KEY_BYTES);
+        batch.effect[i] = (struct effect){
+            .kind = EFFECT_UPDATE, .key = batch.keys[i], .row = bytes_of(batch.row[i], WORK_ROW_BYTES)};
+    }
+    const struct key_run run = {.table = side->table,
+                                .key = batch.keys,
+                                .count = WORK_BATCH_ROWS,
+                                .run = write_batch,
+                                .argument = &batch};
+    must(transaction_run_keys(transaction, &run, &error), &error);
+}
+
+/* A transaction larger than memory, if memory is small, in no order of keys; then everything is brought to rest. */
+static void write_large(void *argument)
+{
+    struct client *client = argument;
+    struct side *side = client->side;
+    uint64_t count = side->share / side->fibers;
+    struct scope *scope = scope_open(side->world->scope, "writer");
+    struct transaction *transaction = begin(side, scope, false, false);
+    struct error error;
+    for (; side->result->operations < count; side->result->operations += WORK_BATCH_ROWS)
+        update_batch(client, transaction, side->result->operations + 1);
+    commit(transaction);
+    fiber_close_scope(side->world->scheduler, scope);
+    if (version_of(side, side->table, client->last_number) != side->result->operations + 1 - WORK_BATCH_ROWS)
+        work_fail("row %lu is not as it was committed", client->last_number);
+    must(engine_checkpoint(side->world, side->run->engine, &error), &error);
+}
+
 static uint64_t log_bytes(struct side *side)
 {
     struct engine_figures figures;
@@ -449,9 +514,9 @@ struct client_work {
 };
 
 static const struct client_work client_works[] = {
-    {"load", load_part, false}, {"tables", make_tables, false},   {"read", read_rows, true},
-    {"scan", scan_rows, true},  {"commit", commit_rows, true},    {"update", update_rows, true},
-    {"crash", fill, true},      {"checkpoint", commit_rows, true}};
+    {"load", load_part, false}, {"tables", make_tables, false},    {"read", read_rows, true},
+    {"scan", scan_rows, true},  {"commit", commit_rows, true},     {"update", update_rows, true},
+    {"crash", fill, true},      {"checkpoint", commit_rows, true}, {"large", write_large, true}};
 
 static const struct client_work *client_work_of(const struct work *work)
 {

@@ -2,6 +2,7 @@
 #ifndef SYNOD_ENGINE_ROW_INSIDE_H
 #define SYNOD_ENGINE_ROW_INSIDE_H
 
+#include "base/map.h"
 #include "base/world.h"
 #include "engine/history/history.h"
 #include "engine/row/row.h"
@@ -17,6 +18,7 @@ struct row_store {
     void (*left)(struct writer *writer, struct bytes key);
     enum sqlstate (*relieve)(void *argument, struct error *error);
     void *argument;            /* relieve()'s */
+    struct map_seed seed;      /* of hashes of keys */
     struct list spills;        /* spill.h */
     struct list spills_dead;   /* those whose pages are to be freed */
     struct barren *barren;     /* barren.c; NULL = none was ever met */
@@ -24,6 +26,11 @@ struct row_store {
     bool merging;              /* one fiber at a time brings versions into the tree, or into spills */
     struct fiber_queue merged; /* those who wait for it */
 };
+
+static inline uint64_t row_key_hash(const struct row_store *rows, struct bytes key)
+{
+    return map_hash(rows->seed, key);
+}
 
 static inline struct row_store *row_store_of(struct store *store)
 {

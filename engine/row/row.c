@@ -985,6 +985,7 @@ struct store *row_store_open(struct scope *scope, const struct row_store_options
     fiber_queue_init(&rows->merged);
     list_init(&rows->spills);
     list_init(&rows->spills_dead);
+    world_random(rows->world, &rows->seed, sizeof rows->seed);
     row_account(rows);
     return &rows->store;
 }

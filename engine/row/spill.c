@@ -1,23 +1,27 @@
 /* Spills: transactions larger than memory.
  *
- * When merging does not make enough room, versions of open writers leave the history for a temporary tree, one for each
- * writer: the *spill*. Its rows are the row keys, its values what the writer has written there:
+ * When merging does not make enough room, versions of open writers leave the history for temporary trees, the *spills*. All a large
+ * writer has in memory goes at once, in the order of keys: behind what its last spill holds, or, when its keys do not rise, into a
+ * new one, a *run*. So a tree is filled from one end to the other, whatever the order in which rows are written, and no page of
+ * it is read to be changed (O'Neil et al., "The Log-Structured Merge-Tree", 1996). Who looks for a key asks each run's filter
+ * first. Beyond RUNS_MAX runs the last one takes what comes, and leaves are changed in their places.
+ * A spill's rows are the row keys, its values what the writer has written there:
  *
  *     for each version, the newest first:   u32 number   u8 exists   u32 bytes   row        (little endian)
  *
- * Only the writer itself sees its spill while it is open, so for everybody else nothing changes. When it commits, the
- * spill gets the SCN (O(1)): from then on reads look into the history, the committed spills and the tree, newest first.
- * When it rolls back, the whole spill is void (O(1)), or the numbers above a savepoint are. Versions it has written since lie in
+ * Only the writer itself sees its spills while it is open, so for everybody else nothing changes. When it commits, they
+ * get the SCN (O(1)): from then on reads look into the history, the committed spills and the tree, newest first.
+ * When it rolls back, its spills are void (O(1)), or the numbers above a savepoint are. Versions it has written since lie in
  * the history, above those in the spill.
  *
  *     history   [#900 of open T9]   [SCN 90]     [SCN 75, SCN 60]
  *     spills    T9: #3 #2           SCN 80       SCN 80              <- keys below `folded` have left it
  *     tree                          old value    old value
  *
- * That a row has versions in the spill of an open writer also stands for the writer's lock on it: whoever wants a lock asks
+ * That a row has versions in a spill of an open writer also stands for the writer's lock on it: whoever wants a lock asks
  * row_store_holders() first. So the lock leaves memory with the versions. What a savepoint took back stays locked thereby.
  *
- * A committed spill is *folded*: leaf by leaf its versions go back into the history (at their place, by SCN) and are merged
+ * A committed spill is *folded* (fold.c): leaf by leaf its versions go back into the history (at their place, by SCN) and are merged
  * into the tree at once, as far as `folded` says. Two rules keep the order:
  *
  *   - Folding waits until all snapshots see the commit. So nothing has to be kept for older ones, and the history does not
@@ -38,8 +42,12 @@
 #define STRETCH_ROWS 512
 /* Rows of the history looked at in one stretch, taken or not. */
 #define STRETCH_LOOKS 8192
-/* Leaves folded before what came out of them is merged: some 100 KiB. */
-#define FOLD_LEAVES 8
+/* Runs of a writer: each is looked into by who reads one of its leaves' worth, so there shall not be hundreds. */
+#define RUNS_MAX 32
+/* Of a filter, for each key: with 6 bits set about 2 of 100 keys that are not there pass. */
+#define FILTER_BITS_A_KEY 10
+#define FILTER_BITS_SET   6
+#define BLOCK_BITS        512
 /* A writer with fewer versions in memory is spilled only when no larger one is left. */
 #define WRITER_VERSIONS_MIN 256
 
@@ -77,8 +85,89 @@ bool spill_pick(const struct spill *spill, struct bytes value, const struct snap
     return false;
 }
 
+/* ---- which keys a run may hold ---- */
+
+static struct bytes lowest_key(const struct spill *spill)
+{
+    return bytes_of(spill->lowest_key, spill->lowest_size);
+}
+
+static struct bytes highest_key(const struct spill *spill)
+{
+    return bytes_of(spill->highest_key, spill->highest_size);
+}
+
+static size_t keep_key(uint8_t *room, struct bytes key)
+{
+    if (key.size)
+        memmove(room, key.data, key.size);
+    return key.size;
+}
+
+/* The block takes the hash's upper half, the bits in it nine of the lower ones each. */
+static struct spill_block *block_of(const struct spill *spill, uint64_t hash)
+{
+    return &spill->block[(hash >> 32) * spill->blocks >> 32];
+}
+
+static uint64_t next_bit(uint64_t *bits)
+{
+    *bits = *bits * 0x9e3779b97f4a7c15u + 1;
+    return *bits >> 55;
+}
+
+bool spill_may_hold(const struct spill *spill, struct bytes key, uint64_t hash)
+{
+    if (bytes_compare(key, lowest_key(spill)) < 0 || bytes_compare(key, highest_key(spill)) > 0)
+        return false;
+    if (!spill->block || spill->keys > spill->keys_max)
+        return true;
+    const struct spill_block *block = block_of(spill, hash);
+    static_assert(sizeof block->word * 8 == BLOCK_BITS);
+    uint64_t bits = hash & UINT32_MAX;
+    for (int i = 0; i < FILTER_BITS_SET; i++) {
+        uint64_t bit = next_bit(&bits);
+        if (!(block->word[bit / 64] >> bit % 64 & 1))
+            return false;
+    }
+    return true;
+}
+
+/* A key comes into the run. */
+static void note_key(const struct row_store *rows, struct spill *spill, struct bytes key)
+{
+    if (spill->keys == 0 || bytes_compare(key, lowest_key(spill)) < 0)
+        spill->lowest_size = keep_key(spill->lowest_key, key);
+    if (spill->keys == 0 || bytes_compare(key, highest_key(spill)) > 0)
+        spill->highest_size = keep_key(spill->highest_key, key);
+    spill->keys++;
+    if (!spill->block || spill->keys > spill->keys_max)
+        return;
+    uint64_t hash = row_key_hash(rows, key), bits = hash & UINT32_MAX;
+    struct spill_block *block = block_of(spill, hash);
+    for (int i = 0; i < FILTER_BITS_SET; i++) {
+        uint64_t bit = next_bit(&bits);
+        block->word[bit / 64] |= UINT64_C(1) << bit % 64;
+    }
+}
+
+/* Without memory there is none, and reads look into the run. */
+static void make_filter(struct spill *spill, uint64_t keys)
+{
+    struct error error;
+    void *memory;
+    uint64_t blocks = keys * FILTER_BITS_A_KEY / BLOCK_BITS + 1;
+    if (scope_alloc_large(spill->scope, blocks * sizeof *spill->block, 64, &memory, &error))
+        return;
+    memset(memory, 0, blocks * sizeof *spill->block);
+    spill->block = memory;
+    spill->blocks = blocks;
+    spill->keys_max = 2 * keys;
+}
+
 /* ---- reading ---- */
 
+/* A writer's newest run, or NULL. */
 static struct spill *spill_of(const struct row_store *rows, uint64_t transaction)
 {
     list_each (&rows->spills, at) {
@@ -89,16 +178,27 @@ static struct spill *spill_of(const struct row_store *rows, uint64_t transaction
     return NULL;
 }
 
-static enum sqlstate bring_in(struct row_store *rows, enum tree_answer answer, struct tree *tree,
-                              uint64_t missing, struct bytes key, struct error *error)
+/* A certain run, or NULL when it is gone. */
+static struct spill *find_run(const struct row_store *rows, uint64_t transaction, uint32_t run)
+{
+    list_each (&rows->spills, at) {
+        struct spill *spill = container_of(at, struct spill, link);
+        if (spill->transaction == transaction && spill->run == run)
+            return spill;
+    }
+    return NULL;
+}
+
+enum sqlstate spill_bring_in(struct row_store *rows, enum tree_answer answer, struct tree *tree,
+                             uint64_t missing, struct bytes key, struct error *error)
 {
     return answer == TREE_DAMAGED ? row_damaged(rows, missing, key, error) : tree_fetch(tree, missing, error);
 }
 
 /* Reads a value that lies in an extent; *still false when the spill has something else for the key afterwards. */
 static enum sqlstate read_extent(struct row_store *rows, struct scope *scope, uint64_t transaction,
-                                 struct bytes key, const struct tree_value *value, struct bytes *content,
-                                 bool *still, struct error *error)
+                                 uint32_t run, struct bytes key, const struct tree_value *value,
+                                 struct bytes *content, bool *still, struct error *error)
 {
     uint64_t extent = value->extent, size = value->size, missing;
     void *memory;
@@ -108,7 +208,7 @@ static enum sqlstate read_extent(struct row_store *rows, struct scope *scope, ui
     enum sqlstate unread = volume_extent_read(rows->volume, scope, extent, 0, memory, size, error);
     *content = bytes_of(memory, size);
     for (;;) {
-        struct spill *spill = spill_of(rows, transaction);
+        struct spill *spill = find_run(rows, transaction, run);
         struct tree_value now = {0};
         enum tree_answer answer = TREE_ABSENT;
         if (spill && !spill_has_folded(spill, key))
@@ -118,7 +218,7 @@ static enum sqlstate read_extent(struct row_store *rows, struct scope *scope, ui
             return *still ? unread : SQLSTATE_OK;
         }
         /* The page is the tree's only as long as the tree is there; nothing yields before the read begins. */
-        failed = bring_in(rows, answer, spill->tree, missing, key, error);
+        failed = spill_bring_in(rows, answer, spill->tree, missing, key, error);
         if (failed)
             return failed;
     }
@@ -127,31 +227,31 @@ static enum sqlstate read_extent(struct row_store *rows, struct scope *scope, ui
 static bool has_nothing(const struct spill_look *look, const struct spill *spill)
 {
     const struct spill_nothing *at = look->nothing;
-    while (at && at->transaction != spill->transaction)
+    while (at && (at->transaction != spill->transaction || at->run != spill->run))
         at = at->next;
     return at;
 }
 
 /* The value lies in an extent, and reading it yields: either it is the answer, or everything is looked at again. */
-static enum sqlstate look_into_extent(struct spill_look *look, uint64_t transaction,
+static enum sqlstate look_into_extent(struct spill_look *look, uint64_t transaction, uint32_t run,
                                       const struct tree_value *value, bool *again, struct error *error)
 {
     struct bytes content;
     bool still, damaged = false;
     uint64_t extent = value->extent;
     enum sqlstate failed =
-        read_extent(look->rows, look->scope, transaction, look->key, value, &content, &still, error);
+        read_extent(look->rows, look->scope, transaction, run, look->key, value, &content, &still, error);
     *again = true;
     if (failed || !still)
         return failed;
     look->there =
-        spill_pick(spill_of(look->rows, transaction), content, look->snapshot, &look->found, &damaged);
+        spill_pick(find_run(look->rows, transaction, run), content, look->snapshot, &look->found, &damaged);
     *again = !look->there;
     if (damaged)
         return row_damaged(look->rows, extent, look->key, error);
     if (!look->there) {
         struct spill_nothing *nothing = scope_alloc(look->scope, sizeof *nothing);
-        *nothing = (struct spill_nothing){.next = look->nothing, .transaction = transaction};
+        *nothing = (struct spill_nothing){.next = look->nothing, .transaction = transaction, .run = run};
         look->nothing = nothing;
     }
     return SQLSTATE_OK;
@@ -168,10 +268,10 @@ static enum sqlstate look_into(struct spill_look *look, const struct spill *spil
         return SQLSTATE_OK;
     if (answer != TREE_FOUND) {
         *again = true;
-        return bring_in(look->rows, answer, spill->tree, missing, look->key, error);
+        return spill_bring_in(look->rows, answer, spill->tree, missing, look->key, error);
     }
     if (value.extent)
-        return look_into_extent(look, spill->transaction, &value, again, error);
+        return look_into_extent(look, spill->transaction, spill->run, &value, again, error);
     look->there = spill_pick(spill, value.inside, look->snapshot, &look->found, &damaged);
     return damaged ? row_damaged(look->rows, tree_root(spill->tree).page, look->key, error) : SQLSTATE_OK;
 }
@@ -182,13 +282,15 @@ enum sqlstate spill_look(struct spill_look *look, const struct version *version,
     look->there = *again = false;
     if (version && version->scn == SCN_NONE)
         return SQLSTATE_OK; /* the reader's own, and newer than what it has spilled */
+    uint64_t hash = row_key_hash(look->rows, look->key);
     list_each (&look->rows->spills, at) {
         const struct spill *spill = container_of(at, struct spill, link);
         if (!spill_concerns(spill, look->snapshot))
             continue;
         if (spill->scn != SCN_NONE && version && version->scn >= spill->scn)
             break;
-        if (spill_has_folded(spill, look->key) || has_nothing(look, spill))
+        if (!spill_may_hold(spill, look->key, hash) || spill_has_folded(spill, look->key) ||
+            has_nothing(look, spill))
             continue;
         enum sqlstate failed = look_into(look, spill, again, error);
         if (failed || look->there || *again)
@@ -215,6 +317,18 @@ static bool take_first(void *argument, struct bytes key, const struct tree_value
         memcpy(first->key, key.data, key.size);
     first->size = key.size;
     return false;
+}
+
+/* Whether a run has nothing in a range, as far as can be told without reading. */
+static bool is_outside(const struct row_store *rows, const struct spill *spill, const struct key_range *range)
+{
+    struct bytes from = range->from, to = range->to;
+    bool one = !range->to_open && to.size == from.size + 1 && to.data[from.size] == 0 &&
+               bytes_compare(bytes_of(to.data, from.size), from) == 0;
+    if (one)
+        return !spill_may_hold(spill, from, row_key_hash(rows, from));
+    return bytes_compare(from, highest_key(spill)) > 0 ||
+           (!range->to_open && bytes_compare(to, lowest_key(spill)) <= 0);
 }
 
 /* The first key of a spill in a range. */
@@ -248,12 +362,12 @@ enum sqlstate row_store_holders(struct store *store, uint64_t transaction, const
         uint64_t missing;
         if (spill->scn != SCN_NONE)
             break; /* committed ones come last */
-        if (spill->transaction == transaction)
+        if (spill->transaction == transaction || is_outside(rows, spill, range))
             continue;
         enum tree_answer answer = find_first(spill, &first, &missing);
         if (answer >= TREE_MISSING) {
             *again = true;
-            return bring_in(rows, answer, spill->tree, missing, range->from, error);
+            return spill_bring_in(rows, answer, spill->tree, missing, range->from, error);
         }
         if (first.found)
             found(argument, spill->transaction, bytes_of(first.key, first.size));
@@ -263,17 +377,8 @@ enum sqlstate row_store_holders(struct store *store, uint64_t transaction, const
 
 /* ---- the writer's end ---- */
 
-void spill_rollback(struct row_store *rows, const struct writer *writer, uint32_t effects)
+static void make_void(struct spill *spill, uint32_t effects)
 {
-    struct spill *spill = spill_of(rows, writer->transaction);
-    if (!spill || spill->highest <= effects)
-        return;
-    if (effects == 0) {
-        spill->writer = NULL;
-        list_remove(&spill->link);
-        list_append(&rows->spills_dead, &spill->link);
-        return;
-    }
     uint32_t upto = spill->highest;
     for (; spill->voids && spill->voids->above >= effects; spill->voids = spill->voids->lower)
         upto = spill->voids->upto > upto ? spill->voids->upto : upto;
@@ -284,23 +389,50 @@ void spill_rollback(struct row_store *rows, const struct writer *writer, uint32_
     spill->highest = effects;
 }
 
+void spill_rollback(struct row_store *rows, const struct writer *writer, uint32_t effects)
+{
+    struct spill *spill;
+    while (effects == 0 && (spill = spill_of(rows, writer->transaction))) {
+        spill->writer = NULL;
+        list_remove(&spill->link);
+        list_append(&rows->spills_dead, &spill->link);
+    }
+    list_each (&rows->spills, at) {
+        spill = container_of(at, struct spill, link);
+        if (spill->transaction == writer->transaction && spill->highest > effects)
+            make_void(spill, effects);
+    }
+}
+
+static struct spill *oldest_open_run(const struct row_store *rows, uint64_t transaction)
+{
+    struct spill *oldest = NULL;
+    list_each (&rows->spills, at) {
+        struct spill *spill = container_of(at, struct spill, link);
+        if (spill->transaction == transaction && spill->scn == SCN_NONE)
+            oldest = spill;
+    }
+    return oldest;
+}
+
 void spill_commit(struct row_store *rows, const struct writer *writer, uint64_t scn)
 {
-    struct spill *spill = spill_of(rows, writer->transaction);
-    if (!spill)
-        return;
-    spill->scn = scn;
-    spill->writer = NULL;
-    list_remove(&spill->link);
-    struct list_link *before = &rows->spills.head;
-    list_each (&rows->spills, at) {
-        const struct spill *other = container_of(at, struct spill, link);
-        if (other->scn == SCN_NONE || other->scn > scn)
-            continue;
-        before = at;
-        break;
+    struct spill *spill;
+    /* Newer runs come to stand before older ones. */
+    while ((spill = oldest_open_run(rows, writer->transaction))) {
+        spill->scn = scn;
+        spill->writer = NULL;
+        list_remove(&spill->link);
+        struct list_link *before = &rows->spills.head;
+        list_each (&rows->spills, at) {
+            const struct spill *other = container_of(at, struct spill, link);
+            if (other->scn == SCN_NONE || other->scn > scn)
+                continue;
+            before = at;
+            break;
+        }
+        list_insert_before(before, &spill->link);
     }
-    list_insert_before(before, &spill->link);
 }
 
 uint64_t spill_cap(const struct row_store *rows, struct bytes key, uint64_t scn)
@@ -473,7 +605,7 @@ static enum sqlstate prepare(struct spill_pass *pass, struct error *error)
     enum tree_answer answer;
     enum sqlstate failed = SQLSTATE_OK;
     while (!failed && (answer = tree_find(pass->spill->tree, key, &old, &missing)) >= TREE_MISSING)
-        failed = bring_in(rows, answer, pass->spill->tree, missing, key, error);
+        failed = spill_bring_in(rows, answer, pass->spill->tree, missing, key, error);
     old_bytes = old.inside;
     if (!failed && old.extent) {
         void *memory;
@@ -531,6 +663,7 @@ static enum sqlstate spill_stretch(struct spill_pass *pass, bool *last, struct e
         for (size_t i = 0; i < pass->count; i++) {
             if (pass->taken[i].highest > pass->spill->highest)
                 pass->spill->highest = pass->taken[i].highest;
+            note_key(rows, pass->spill, history_key(pass->taken[i].row));
             if (rows->left)
                 rows->left(pass->spill->writer, history_key(pass->taken[i].row));
             history_take_out(rows->history, pass->taken[i].row);
@@ -545,17 +678,20 @@ static enum sqlstate spill_stretch(struct spill_pass *pass, bool *last, struct e
     return failed;
 }
 
-static struct spill *spill_open(struct row_store *rows, struct writer *writer)
+/* A run for what a writer has in memory from `lowest` on: its last one, if all of that lies behind it. */
+static struct spill *spill_open(struct row_store *rows, struct writer *writer, struct bytes lowest)
 {
-    struct spill *spill = spill_of(rows, writer->transaction);
-    if (spill)
-        return spill;
+    struct spill *before = spill_of(rows, writer->transaction);
+    if (before && (before->run == RUNS_MAX || bytes_compare(highest_key(before), lowest) < 0))
+        return before;
     struct scope *scope = scope_open(rows->scope, "spill");
-    spill = scope_alloc_zeroed(scope, sizeof *spill);
+    struct spill *spill = scope_alloc_zeroed(scope, sizeof *spill);
     spill->scope = scope;
     spill->tree = tree_open_temporary(scope, rows->volume);
     spill->writer = writer;
     spill->transaction = writer->transaction;
+    spill->run = before ? before->run + 1 : 1;
+    make_filter(spill, writer->versions);
     list_link_init(&spill->link);
     list_prepend(&rows->spills, &spill->link);
     log_line(rows->world, LOG_DEBUG, "spill", "versions of transaction %llu in shard %llu leave memory",
@@ -563,18 +699,19 @@ static struct spill *spill_open(struct row_store *rows, struct writer *writer)
     return spill;
 }
 
-/* Everything of one writer, or as much as makes room. */
-static enum sqlstate spill_writer(struct row_store *rows, struct writer *writer, size_t room,
+/* All that one writer has in memory, the key of its first row there being `lowest`. */
+static enum sqlstate spill_writer(struct row_store *rows, struct writer *writer, struct bytes lowest,
                                   struct error *error)
 {
     struct scope *scope = scope_open(rows->scope, "spilling");
     struct spill_pass *pass = scope_alloc_zeroed(scope, sizeof *pass);
     pass->rows = rows;
     pass->scope = scope;
-    pass->spill = spill_open(rows, writer);
+    pass->spill = spill_open(rows, writer, lowest);
     pass->inside_max = tree_inside_bytes_max(pass->spill->tree);
+    remember_from(pass, lowest);
     enum sqlstate failed = SQLSTATE_OK;
-    for (bool last = false; !failed && !last && history_bytes(rows->history) >= room;) {
+    for (bool last = false; !failed && !last;) {
         failed = spill_stretch(pass, &last, error);
         if (!failed)
             failed = row_merge_pause(rows, error);
@@ -586,8 +723,9 @@ static enum sqlstate spill_writer(struct row_store *rows, struct writer *writer,
     return failed;
 }
 
-/* An open writer with at least so many versions in memory, or NULL. Yields now and then, but not behind its find. */
-static struct writer *find_writer(struct row_store *rows, uint64_t versions_min)
+/* The first row of an open writer with at least so many versions in memory, or NULL. Yields now and then, but not behind its
+ * find. */
+static struct history_row *find_writer(struct row_store *rows, uint64_t versions_min)
 {
     uint8_t from[STORE_KEY_BYTES_MAX];
     size_t from_size = 0;
@@ -598,15 +736,12 @@ static struct writer *find_writer(struct row_store *rows, uint64_t versions_min)
         for (size_t looked = 0; row && looked < STRETCH_LOOKS; looked++) {
             struct writer *writer = writer_to_spill(row);
             if (writer && writer->versions >= versions_min)
-                return writer;
+                return row;
             row = history_step(&place, false);
         }
         if (!row)
             return NULL;
-        struct bytes key = history_key(row);
-        if (key.size)
-            memcpy(from, key.data, key.size);
-        from_size = key.size;
+        from_size = keep_key(from, history_key(row));
         fiber_yield(rows->world->scheduler);
     }
 }
@@ -616,161 +751,10 @@ enum sqlstate spill_out(struct row_store *rows, size_t room, struct error *error
     enum sqlstate failed = SQLSTATE_OK;
     for (uint64_t least = WRITER_VERSIONS_MIN; !failed && least; least = least > 1 ? 1 : 0)
         while (!failed && history_bytes(rows->history) >= room) {
-            struct writer *writer = find_writer(rows, least);
-            if (!writer)
+            struct history_row *row = find_writer(rows, least);
+            if (!row)
                 break;
-            failed = spill_writer(rows, writer, room, error);
+            failed = spill_writer(rows, history_open_writer(row), history_key(row), error);
         }
     return failed;
-}
-
-/* ---- folding ---- */
-
-struct fold {
-    struct row_store *rows;
-    struct spill *spill;
-    bool damaged;
-    bool large; /* the walk stopped before a value in an extent */
-    struct tree_value value;
-    uint8_t key[STORE_KEY_BYTES_MAX];
-    size_t key_size;
-};
-
-static bool fold_value(struct fold *fold, struct bytes key, struct bytes value)
-{
-    static const struct snapshot everything = {.scn = SCN_NEWEST};
-    struct spilled found;
-    if (spill_pick(fold->spill, value, &everything, &found, &fold->damaged))
-        history_put_back(fold->rows->history, key, found.row, found.exists, fold->spill->scn);
-    return !fold->damaged;
-}
-
-static bool fold_row(void *argument, struct bytes key, const struct tree_value *value)
-{
-    struct fold *fold = argument;
-    if (!value->extent)
-        return fold_value(fold, key, value->inside);
-    fold->large = true;
-    fold->value = *value;
-    if (key.size)
-        memcpy(fold->key, key.data, key.size);
-    fold->key_size = key.size;
-    return false;
-}
-
-static void set_folded(struct spill *spill, struct bytes key)
-{
-    if (key.size)
-        memmove(spill->folded, key.data, key.size);
-    spill->folded_size = key.size;
-}
-
-/* The key behind the one that was folded last: with a zero byte more there is none between. */
-static void fold_behind(struct spill *spill, struct bytes key)
-{
-    set_folded(spill, key);
-    if (key.size < STORE_KEY_BYTES_MAX) {
-        spill->folded[spill->folded_size++] = 0;
-        return;
-    }
-    while (spill->folded_size && spill->folded[spill->folded_size - 1] == 0xff)
-        spill->folded_size--;
-    if (spill->folded_size)
-        spill->folded[spill->folded_size - 1]++;
-}
-
-/* A value in an extent comes back. Nobody changes a committed spill but who folds it. */
-static enum sqlstate fold_large(struct fold *fold, struct error *error)
-{
-    struct scope *scope = scope_open(fold->rows->scope, "large row");
-    struct bytes key = bytes_of(fold->key, fold->key_size);
-    void *memory;
-    enum sqlstate failed = scope_alloc_large(scope, fold->value.size, 16, &memory, error);
-    if (!failed)
-        failed = volume_extent_read(fold->rows->volume, scope, fold->value.extent, 0, memory,
-                                    fold->value.size, error);
-    if (!failed) {
-        fold_value(fold, key, bytes_of(memory, fold->value.size));
-        fold_behind(fold->spill, key);
-    }
-    fold->large = false;
-    scope_close(scope);
-    return failed;
-}
-
-/* One leaf from `folded` on goes back into the history. *last: it was the last one. */
-static enum sqlstate fold_leaf(struct fold *fold, bool *last, struct error *error)
-{
-    struct spill *spill = fold->spill;
-    uint8_t bound[STORE_KEY_BYTES_MAX], from[STORE_KEY_BYTES_MAX];
-    if (spill->folded_size)
-        memcpy(from, spill->folded, spill->folded_size);
-    struct tree_walk walk = {.from = bytes_of(from, spill->folded_size),
-                             .at_end = spill->folded_size == 0,
-                             .ahead = true,
-                             .visit = fold_row,
-                             .argument = fold,
-                             .bound = bound};
-    uint64_t missing;
-    enum tree_answer answer = tree_walk_leaf(spill->tree, &walk, &missing);
-    if (answer >= TREE_MISSING)
-        return bring_in(fold->rows, answer, spill->tree, missing, walk.from, error);
-    if (fold->damaged)
-        return row_damaged(fold->rows, tree_root(spill->tree).page, walk.from, error);
-    if (fold->large)
-        return fold_large(fold, error);
-    *last = answer == TREE_ABSENT || walk.last;
-    if (!*last)
-        set_folded(spill, bytes_of(bound, walk.bound_size));
-    return SQLSTATE_OK;
-}
-
-/* Nobody finds these any more. Pages that cannot be given back are lost until the next start, and no more. */
-static void drop_dead(struct row_store *rows)
-{
-    for (struct list_link *link; (link = list_take_first(&rows->spills_dead));) {
-        struct spill *spill = container_of(link, struct spill, link);
-        struct error error;
-        if (tree_drop(spill->tree, &error))
-            log_error(rows->world, LOG_WARN, "spill_drop", &error,
-                      "pages of a spill of shard %llu are lost until the next start",
-                      (unsigned long long)rows->store.shard);
-        scope_close(spill->scope);
-    }
-}
-
-enum sqlstate spill_fold(struct row_store *rows, uint64_t scn, uint64_t oldest, bool *done,
-                         struct error *error)
-{
-    drop_dead(rows);
-    uint64_t lowest = spill_lowest(rows);
-    *done = lowest > scn || lowest > oldest;
-    if (*done)
-        return SQLSTATE_OK;
-    enum sqlstate failed = SQLSTATE_OK;
-    struct spill *spill = container_of(list_last(&rows->spills), struct spill, link);
-    struct fold fold = {.rows = rows, .spill = spill};
-    bool last = false;
-    uint8_t begin[STORE_KEY_BYTES_MAX];
-    struct bytes from = bytes_of(begin, spill->folded_size);
-    if (from.size)
-        memcpy(begin, spill->folded, from.size);
-    spill->folding = true;
-    for (int i = 0; i < FOLD_LEAVES && !last && !failed; i++)
-        failed = fold_leaf(&fold, &last, error);
-    struct bytes to = bytes_of(spill->folded, spill->folded_size);
-    uint64_t commit = spill->scn;
-    if (!failed && last) {
-        list_remove(&spill->link);
-        list_append(&rows->spills_dead, &spill->link);
-    }
-    if (!failed)
-        failed = row_merge_range(rows, commit, oldest, from, to, last, error);
-    return failed;
-}
-
-void spill_drop_all(struct row_store *rows)
-{
-    list_splice(&rows->spills_dead, &rows->spills);
-    drop_dead(rows);
 }

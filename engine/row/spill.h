@@ -10,16 +10,25 @@ struct spill_void {
     uint32_t above, upto;
 };
 
-/* One writer's. In rows->spills: open ones first, then committed ones, the newest first; or in rows->spills_dead. */
+/* A run of one writer's versions; a writer may have several. In rows->spills: open ones first, then committed ones, the newest
+ * commit first, of one writer the newest run first; or in rows->spills_dead. */
 struct spill {
     struct list_link link;
     struct scope *scope;
     struct tree *tree;     /* temporary */
     struct writer *writer; /* while open; else NULL */
     uint64_t transaction;
+    uint32_t run;     /* among those of the writer, from 1, rising */
     uint64_t scn;     /* SCN_NONE while open */
     uint32_t highest; /* number of the highest version that was ever in it */
     struct spill_void *voids;
+    /* Which keys it may hold: from `lowest` to `highest_key`, and what the filter lets through (Bloom, "Space/time trade-offs in
+     * hash coding with allowable errors", 1970; a key's bits lie in one block). */
+    uint8_t lowest_key[STORE_KEY_BYTES_MAX], highest_key[STORE_KEY_BYTES_MAX];
+    size_t lowest_size, highest_size;
+    struct spill_block *block; /* NULL = there is no filter */
+    uint64_t blocks;
+    uint64_t keys, keys_max; /* in the filter; above that it lets too many through to be worth a look */
     /* Once committed: keys below this one have been folded; what the spill has of them counts no more. */
     bool folding;
     uint8_t folded[STORE_KEY_BYTES_MAX];
@@ -60,8 +69,21 @@ struct spill_look {
     struct spill_nothing {
         struct spill_nothing *next;
         uint64_t transaction;
+        uint32_t run;
     } * nothing;
 };
+
+/* Cache line of a filter. */
+struct spill_block {
+    _Alignas(64) uint64_t word[8];
+};
+
+/* Whether a run may hold a key; false = it does not. `hash` is row_key_hash() of the key. */
+bool spill_may_hold(const struct spill *spill, struct bytes key, uint64_t hash);
+
+/* Brings in what a look into a spill's tree missed. Yields. */
+enum sqlstate spill_bring_in(struct row_store *rows, enum tree_answer answer, struct tree *tree,
+                             uint64_t missing, struct bytes key, struct error *error);
 
 /* What the spills have of the key for the snapshot, when that is newer than `version`, which the history has for it (NULL:
  * nothing). *again: something was read meanwhile: look at the history and here again, with the same struct. May yield. */

@@ -15,6 +15,7 @@ static enum sqlstate write_share(struct branch *branch, struct scope *scope, str
     struct effects *effects = argument;
     for (; share->done < share->count; share->done++) {
         uint32_t at = share->number[share->done];
+        branch_keys_ahead(branch, share);
         enum sqlstate failed =
             branch_write(branch, effects->table, &effects->effect[at], &effects->done[at], error);
         if (failed)
@@ -119,6 +120,7 @@ static enum sqlstate lock_share(struct branch *branch, struct scope *scope, stru
                                 void *argument, struct error *error)
 {
     for (; share->done < share->count; share->done++) {
+        branch_keys_ahead(branch, share);
         enum sqlstate failed = lock_at(branch, scope, argument, share->number[share->done], error);
         if (failed)
             return failed;

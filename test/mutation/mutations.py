@@ -258,9 +258,25 @@ MUTATIONS = [
         [('append-mixed', 1, 300, []), ('bank', 1, 300, []), ('large', 1, 200, [])], r'.'),
     Mutation(
         'a large commit that hides what was written over its folded part',
-        [('engine/row/spill.c', '''        if (spill_has_folded(spill, look->key) || has_nothing(look, spill))
-''', '''        if (has_nothing(look, spill))
+        [('engine/row/spill.c', '''        if (!spill_may_hold(spill, look->key, hash) || spill_has_folded(spill, look->key) ||
+''', '''        if (!spill_may_hold(spill, look->key, hash) ||
 ''')],
+        [('large', 1, 400, [])], r'.'),
+    Mutation(
+        'a run of a large transaction whose filter misses a key here and there',
+        [('engine/row/spill.c', '''    for (int i = 0; i < FILTER_BITS_SET; i++) {
+        uint64_t bit = next_bit(&bits);
+        block->word''', '''    for (int i = 0; i < FILTER_BITS_SET && hash % 50; i++) {
+        uint64_t bit = next_bit(&bits);
+        block->word''')],
+        [('large', 1, 400, [])], r'.'),
+    Mutation(
+        'the runs of a large transaction folded as if the oldest were the newest',
+        [('engine/row/spill.c', '''            oldest = spill;
+    }
+    return oldest;''', '''            return spill;
+    }
+    return oldest;''')],
         [('large', 1, 400, [])], r'.'),
     Mutation(
         'a superblock written before the pages are synced',

@@ -25,30 +25,39 @@ static bool large_set_up(struct client *client)
     return cells_set_up(client, TABLE, TABLE_ROW, NULL, 0, 0);
 }
 
-/* Rows in ascending order, so that two such transactions wait for each other and do not lock up. */
-static void write_many(struct client *client)
+static void append_to(struct client *client, struct deal *deal, uint64_t at)
 {
     struct large *large = client->stand->state;
+    struct seen seen;
+    if (!deal->broken)
+        deal_statement(deal);
+    if (deal_take(deal, &large->cells[at], &seen))
+        deal_write(deal, &large->cells[at], &seen, 0);
+}
+
+/* Rows in ascending order, so that two such transactions wait for each other and do not lock up; then perhaps some of them again, in
+ * any order. */
+static void write_many(struct client *client)
+{
     struct deal deal;
     struct deal_mark mark;
     bool saved = false;
+    uint64_t taken = 0;
     if (!deal_open(&deal, client))
         return;
     uint64_t count = 50 + client_below(client, ROWS), from = client_below(client, ROWS);
     uint64_t step = 1 + client_below(client, 3);
-    for (uint64_t i = 0, at = from; i < count && at < ROWS && !deal.broken; i++, at += step) {
-        struct seen seen;
+    for (uint64_t at = from; taken < count && at < ROWS && !deal.broken; taken++, at += step) {
         if (client_below(client, 200) == 0) {
             if (saved && client_chance(client, 50))
                 deal_rollback_to(&deal, &mark);
             deal_savepoint(&deal, &mark);
             saved = true;
         }
-        if (!deal.broken)
-            deal_statement(&deal);
-        if (deal_take(&deal, &large->cells[at], &seen))
-            deal_write(&deal, &large->cells[at], &seen, 0);
+        append_to(client, &deal, at);
     }
+    for (uint64_t again = client_chance(client, 50) ? taken : 0; again && !deal.broken; again--)
+        append_to(client, &deal, from + step * client_below(client, taken));
     deal_end(&deal, client_chance(client, 80));
 }
 
