@@ -73,7 +73,8 @@ enum system_column {
     SYSTEM_CMIN = -3,
     SYSTEM_XMAX = -4,
     SYSTEM_CMAX = -5,
-    SYSTEM_TABLEOID = -6
+    SYSTEM_TABLEOID = -6,
+    SYSTEM_COLUMNS = 6 /* how many */
 };
 enum time_function {
     TIME_CURRENT_DATE = 1,

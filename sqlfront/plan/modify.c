@@ -132,6 +132,25 @@ static enum sqlstate merge_actions(struct level *level, struct path **path, stru
     return SQLSTATE_OK;
 }
 
+/* INSERT has no old row to take system columns from: MODIFY gives them in slots of their own, in the order of enum
+ * system_column. */
+static void add_system_slots(struct planner *planner, struct path *path, uint32_t range)
+{
+    static const uint32_t types[SYSTEM_COLUMNS] = {TYPE_TID, TYPE_XID, TYPE_CID,
+                                                   TYPE_XID, TYPE_CID, TYPE_OID};
+    struct path wider = {.plan = plan_make(planner, PLAN_RESULT, path->plan->columns + SYSTEM_COLUMNS)};
+    wider.slot = plan_alloc(planner, wider.plan->columns * sizeof *wider.slot);
+    for (uint32_t i = 0; i < path->plan->columns; i++) {
+        wider.slot[i] = path->slot[i];
+        wider.plan->column[i] = path->plan->column[i];
+    }
+    for (uint32_t i = 0; i < SYSTEM_COLUMNS; i++) {
+        wider.slot[path->plan->columns + i] = (struct slot){range, -1 - (int32_t)i};
+        wider.plan->column[path->plan->columns + i] = type_builtin(types[i]);
+    }
+    *path = wider;
+}
+
 /* RETURNING sees the relation's columns as they are now, and whatever else the statement joined. With subqueries in it
  * MODIFY gives all of those, and a PROJECT above asks. */
 static enum sqlstate returning(struct level *level, const struct path *input, struct plan *plan,
@@ -142,6 +161,8 @@ static enum sqlstate returning(struct level *level, const struct path *input, st
     const struct relation *relation = query->range[query->result].relation;
     uint32_t count = query->returnings;
     struct path over = row_slots(planner, query->result, relation, input, COMPUTED);
+    if (query->kind == QUERY_INSERT)
+        add_system_slots(planner, &over, query->result);
     *project_above = false;
     for (uint32_t i = 0; i < count; i++)
         *project_above |= (expression_facts(query->returning[i].expression) & FACT_SUBQUERY) != 0;

@@ -179,8 +179,10 @@ static enum sqlstate update_existing(struct modify *modify, struct change *one, 
         failed = writer_check(modify->writer, &change, error);
     if (!failed)
         failed = writer_write(modify->writer, &change, error);
-    if (!failed)
+    if (!failed) {
         modify_note_row(modify, change.new, input, 0, at);
+        modify_note_system(modify, change.new_key[0], true);
+    }
     return failed;
 }
 
@@ -209,8 +211,10 @@ enum sqlstate conflict_insert(struct modify *modify, struct change *change, stru
         bool again;
         if (!failed && modify->may_repeat)
             failed = modify_note_key(modify, one.new_key[0], &again, error);
-        if (!failed)
+        if (!failed) {
             modify_note_row(modify, one.new, input, 0, i);
+            modify_note_system(modify, one.new_key[0], false);
+        }
     }
     return failed;
 }

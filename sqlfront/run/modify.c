@@ -184,6 +184,24 @@ void modify_note_row(struct modify *modify, struct value *const *columns, struct
     modify->done++;
 }
 
+void modify_note_system(struct modify *modify, struct bytes key, bool replaced)
+{
+    struct operation *step = &modify->step;
+    if (step->plan->returnings == 0)
+        return;
+    if (!modify->done_system)
+        modify->done_system =
+            scope_alloc(step->scope, SYSTEM_COLUMNS * BATCH_ROWS * sizeof modify->done_system[0]);
+    struct value *values = &modify->done_system[modify->done - 1];
+    struct value own = value_integer((uint32_t)transaction_id(step->execution->request.transaction));
+    values[0] = key_as_tid(key);
+    values[1 * BATCH_ROWS] = own;
+    values[2 * BATCH_ROWS] = value_integer(0);
+    values[3 * BATCH_ROWS] = replaced ? own : value_integer(0);
+    values[4 * BATCH_ROWS] = value_integer(0);
+    values[5 * BATCH_ROWS] = value_integer(step->plan->target->relation->oid);
+}
+
 static void note_all(struct modify *modify, struct value *const *columns, struct value *const *input,
                      uint32_t count)
 {
@@ -223,7 +241,11 @@ static enum sqlstate insert(struct modify *modify, struct program **set, struct 
     if (step->plan->conflict != CONFLICT_NONE)
         return conflict_insert(modify, &change, input, error);
     failed = (modify->reads_on ? writer_start : writer_write)(modify->writer, &change, error);
-    note_all(modify, change.new, input, count);
+    for (uint32_t i = 0; i < count; i++) {
+        modify_note_row(modify, change.new, input, i, i);
+        if (step->plan->modify == QUERY_INSERT)
+            modify_note_system(modify, change.new_key[i], false);
+    }
     return failed;
 }
 
@@ -518,11 +540,13 @@ static enum sqlstate give_returning(struct modify *modify, const struct batch **
     struct operation *step = &modify->step;
     const struct plan *plan = step->plan;
     uint32_t columns = plan->target->relation->columns, slots = columns + modify->slots;
-    const struct value **column = scope_alloc(step->scratch, (slots + 1) * sizeof column[0]);
+    const struct value **column = scope_alloc(step->scratch, (slots + SYSTEM_COLUMNS + 1) * sizeof column[0]);
     for (uint32_t c = 0; c < columns; c++)
         column[c] = modify->done_row[c];
     for (uint32_t s = 0; s < modify->slots; s++)
         column[columns + s] = modify->done_input[s];
+    for (uint32_t s = 0; s < SYSTEM_COLUMNS && plan->modify == QUERY_INSERT; s++)
+        column[slots++] = &modify->done_system[s * BATCH_ROWS];
     struct batch rows = {.columns = slots, .count = modify->done, .column = column};
     for (uint32_t i = 0; i < plan->returnings; i++) {
         enum sqlstate failed =

@@ -29,6 +29,7 @@ struct modify {
     uint32_t done;
     struct value **done_row;   /* per column */
     struct value **done_input; /* per slot */
+    struct value *done_system; /* INSERT: of each row SYSTEM_COLUMNS values, in columns of BATCH_ROWS */
 };
 
 /* Notes that a row was written; *again when it was before. */
@@ -36,6 +37,8 @@ enum sqlstate modify_note_key(struct modify *modify, struct bytes key, bool *aga
 /* Adds row `row` of the columns (and of the input) to what RETURNING shows. */
 void modify_note_row(struct modify *modify, struct value *const *columns, struct value *const *input,
                      uint32_t row, uint32_t input_row);
+/* INSERT: adds the system columns of the row noted last; `replaced`: it was there and has been updated. */
+void modify_note_system(struct modify *modify, struct bytes key, bool replaced);
 /* INSERT ... ON CONFLICT of the change's rows, which are checked. */
 enum sqlstate conflict_insert(struct modify *modify, struct change *change, struct value *const *input,
                               struct error *error);

@@ -274,6 +274,8 @@ struct reader {
     uint16_t *loose_slot; /* whose bytes must be copied; not the key's */
 };
 void reader_make(struct scope *scope, struct reader *reader, const struct plan *plan);
+/* A row's ctid: something that tells rows apart, mostly; we have no places. */
+struct value key_as_tid(struct bytes key);
 
 /* What of a condition is asked of rows as they are stored, and what is left of it. */
 struct sieve {

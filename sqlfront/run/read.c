@@ -119,18 +119,24 @@ static uint8_t *arena_take(struct row_room *room, size_t size)
 
 /* ---- rows ---- */
 
-static struct value system_value(const struct reader *reader, int16_t number, const struct store_row *row)
+struct value key_as_tid(struct bytes key)
 {
     uint64_t tail = 0;
-    size_t size = row->key.size < 6 ? row->key.size : 6;
+    size_t size = key.size < 6 ? key.size : 6;
+    if (size)
+        memcpy(&tail, key.data + key.size - size, size);
+    return value_integer((int64_t)(__builtin_bswap64(tail) >> 16));
+}
+
+static struct value system_value(const struct reader *reader, int16_t number, const struct store_row *row)
+{
     switch (number) {
     case SYSTEM_TABLEOID:
         return value_integer(reader->relation->oid);
     case SYSTEM_XMIN:
         return value_integer((uint32_t)row->scn);
-    case SYSTEM_CTID: /* something that tells rows apart, mostly: we have no places */
-        memcpy(&tail, row->key.data + row->key.size - size, size);
-        return value_integer((int64_t)(__builtin_bswap64(tail) >> 16));
+    case SYSTEM_CTID:
+        return key_as_tid(row->key);
     default:
         return value_integer(0);
     }

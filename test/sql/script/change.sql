@@ -106,3 +106,10 @@ INSERT INTO v VALUES ('abcd', 'x');
 INSERT INTO v VALUES ('abc  ', 'x');
 SELECT x, y, length(y), y = 'x', y || '|' FROM v;
 COPY t TO STDOUT;
+
+CREATE TABLE told (id int PRIMARY KEY, n int);
+INSERT INTO told VALUES (1, 1), (2, 2) RETURNING xmax = 0 AS inserted, tableoid::regclass, id, ctid IS NOT NULL, xmin <> '0';
+INSERT INTO told VALUES (2, 3), (3, 3) ON CONFLICT (id) DO UPDATE SET n = excluded.n RETURNING id, xmax = 0 AS inserted;
+INSERT INTO told SELECT i, i FROM generate_series(10, 12) i RETURNING told.*, xmax, (SELECT count(*) > 0 FROM told t WHERE t.id = told.id - 9), tableoid::regclass;
+WITH i AS (INSERT INTO told VALUES (77, 1) RETURNING id, xmax AS x) SELECT id, x FROM i;
+DROP TABLE told;
