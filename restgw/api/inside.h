@@ -342,6 +342,8 @@ struct result {
 
 extern const struct session_sink_ops result_sink_ops;
 
+/* The members `columns` and `rows`, when it has some. */
+void result_rows_write(struct json_out *out, const struct result *result);
 void result_begin(struct result *result, struct rest *rest, struct scope *scope, enum result_mode mode);
 
 /* JSON of the columns. */
@@ -617,6 +619,7 @@ struct ddl {
 void ddl_add(struct ddl *ddl, struct text *text);
 void ddl_run(struct ddl *ddl, const char *database, int status, const char *action, const char *subject);
 bool query_truth(struct http_call *call, const char *name);
+uint64_t query_number(struct http_call *call, const char *name, uint64_t otherwise);
 
 /* One session made known to those who come without its key: its cursors or running statement outlive the request. */
 enum sqlstate rest_keep(struct rest *rest, struct error *error);

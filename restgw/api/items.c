@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint64_t query_number(struct http_call *call, const char *name, uint64_t otherwise)
+uint64_t query_number(struct http_call *call, const char *name, uint64_t otherwise)
 {
     struct bytes text = http_query(call->exchange, name);
     uint64_t number = 0;

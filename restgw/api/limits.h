@@ -32,6 +32,9 @@
 #define STATEMENTS_ENDED_MAX 32
 /* Statements that have rows to give, of one session. */
 #define CURSORS_MAX 64
+/* Bytes of pages and results that a session keeps, so that they may be asked for (again): four of the largest pages. */
+#define RUN_BODIES_BYTES_MAX (64UL * 1024 * 1024)
+
 /* Prepared statements one core knows by their content; beyond that the longest unused one goes. Also how many of them one
  * session has ready. */
 #define PREPARED_KEPT_MAX        4096

@@ -144,6 +144,18 @@ static struct result *result_of(struct session_sink *sink)
     return container_of(sink, struct rest, sink)->result;
 }
 
+void result_rows_write(struct json_out *out, const struct result *result)
+{
+    if (!result->columns.data)
+        return;
+    json_out_name(out, "columns");
+    json_out_value(out, result->columns);
+    json_out_name(out, "rows");
+    json_out_raw(out, bytes_of_text("["));
+    json_out_raw(out, json_out_bytes(&result->out));
+    json_out_value(out, bytes_of_text("]"));
+}
+
 /* Ends a result of a text of several statements, before the next one begins. */
 static void earlier_end(struct result *result)
 {
@@ -163,14 +175,7 @@ static void earlier_end(struct result *result)
         json_out_null(out);
     else
         json_out_integer(out, count);
-    if (result->columns.data) {
-        json_out_name(out, "columns");
-        json_out_value(out, result->columns);
-        json_out_name(out, "rows");
-        json_out_raw(out, bytes_of_text("["));
-        json_out_raw(out, json_out_bytes(&result->out));
-        json_out_raw(out, bytes_of_text("]"));
-    }
+    result_rows_write(out, result);
     if (result->truncated) {
         json_out_name(out, "truncated");
         json_out_boolean(out, true);

@@ -109,20 +109,43 @@ void runs_tick(struct rest *rest, uint64_t now_ns)
         (void)cursors_settle(rest, &error);
 }
 
-void run_keep(struct run *run, int status, struct bytes body)
+static void body_drop(struct run *run)
 {
-    struct error error = {0};
-    void *memory = NULL;
     if (run->memory)
         scope_free_large(run->scope, run->memory);
     run->memory = NULL;
     run->body = (struct bytes){0};
+}
+
+/* What a session keeps of its statements is bounded: pages of the oldest go. */
+static void bodies_bound(const struct run *newest)
+{
+    size_t bytes = 0;
+    list_each (&newest->rest->runs, at)
+        bytes += container_of(at, struct run, link)->body.size;
+    list_each (&newest->rest->runs, at) {
+        struct run *run = container_of(at, struct run, link);
+        if (bytes <= RUN_BODIES_BYTES_MAX)
+            return;
+        if (run == newest || run->answer >= 400)
+            continue;
+        bytes -= run->body.size;
+        body_drop(run);
+    }
+}
+
+void run_keep(struct run *run, int status, struct bytes body)
+{
+    struct error error = {0};
+    void *memory = NULL;
+    body_drop(run);
     run->answer = status;
     if (scope_alloc_large(run->scope, body.size + 1, 16, &memory, &error))
         return;
     memcpy(memory, body.data, body.size);
     run->memory = memory;
     run->body = bytes_of(memory, body.size);
+    bodies_bound(run);
 }
 
 static const char *status_word(enum run_status status)
@@ -253,20 +276,6 @@ void api_get_statement(struct http_call *call)
     scope_release(scope);
 }
 
-static uint64_t number_query(struct http_call *call, const char *name, uint64_t otherwise)
-{
-    struct bytes text = http_query(call->exchange, name);
-    uint64_t number = 0;
-    if (!text.data || !text.size || text.size > 15)
-        return otherwise;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return otherwise;
-        number = number * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    return number;
-}
-
 /* Takes the statement's session, which is the caller's, or one that was kept for it. */
 static bool run_take(struct http_call *call, struct run *run)
 {
@@ -288,7 +297,7 @@ void api_get_statement_rows(struct http_call *call)
     /* It may have gone while we waited for the session. */
     const char *id = scope_text(call->scope, http_path(call->exchange, "statement_id"));
     run = run_find(call->api, id);
-    uint64_t page = number_query(call, "cursor", 0);
+    uint64_t page = query_number(call, "cursor", 0);
     if (run && page > 0 && page == run->page && run->body.data) {
         call_body(call, 200, bytes_of_text(scope_text(call->scope, run->body)), false);
         return;
@@ -300,7 +309,7 @@ void api_get_statement_rows(struct http_call *call)
         return;
     }
     struct json_out body;
-    uint32_t rows_max = (uint32_t)number_query(call, "max_rows", run->options.rows_max);
+    uint32_t rows_max = (uint32_t)query_number(call, "max_rows", run->options.rows_max);
     json_out_open(&body, call->scope);
     if (statement_page(run, call->scope, rows_max, &body, &call->error))
         call_fail(call, &call->error);

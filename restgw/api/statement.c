@@ -346,14 +346,7 @@ static void page_write(struct json_out *out, const char *id, const struct result
     json_out_name(out, "status");
     json_out_text(out, "complete");
     counts_write(out, result, outcome);
-    if (result->columns.data) {
-        json_out_name(out, "columns");
-        json_out_value(out, result->columns);
-        json_out_name(out, "rows");
-        json_out_raw(out, bytes_of_text("["));
-        json_out_raw(out, json_out_bytes(&result->out));
-        json_out_value(out, bytes_of_text("]"));
-    }
+    result_rows_write(out, result);
     if (result->results) {
         json_out_name(out, "results");
         json_out_raw(out, bytes_of_text("["));
@@ -893,6 +886,9 @@ void statement_detach(struct http_call *call, const struct statement_request *re
     } else if (run->answer >= 400) {
         call_reply(call, run->answer, "application/problem+json", NULL, NULL,
                    bytes_of_text(scope_text(call->scope, run->body)));
+    } else if (!run->body.data) {
+        run_write(&out, run);
+        call_answer(call, 200, &out);
     } else
         call_body(call, 200, bytes_of_text(scope_text(call->scope, run->body)), false);
     scope_release(scope);

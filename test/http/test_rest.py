@@ -959,6 +959,26 @@ class Ending(unittest.TestCase):
 
 
 class Crowds(Case):
+    def test_sessions_that_are_never_closed_end_by_themselves(self):
+        opener = self.client()
+        keys = []
+        for _ in range(2000):
+            keys.append(self.expect(opener.post("/v1/sessions", {"idle_timeout_ms": 1000, "application_name": "forgotten"}), 201)["session_key"])
+        deadline = time.monotonic() + 60
+        while self.one.rows("select count(*) from pg_stat_activity where application_name = 'forgotten'") != [["0"]]:
+            self.assertLess(time.monotonic(), deadline)
+        for key in keys[::500]:
+            self.expect(self.client(key=key).sql("select 1"), 401, "session-expired")
+
+    def test_what_a_session_keeps_of_its_results_is_bounded(self):
+        wide = {"sql": "select repeat('x', 1000000) from generate_series(1, 30)", "result": {"max_bytes": 16 << 20, "max_rows": 15}}
+        first = [self.expect(self.one.post("/v1/statements", wide), 200)["statement_id"] for _ in range(6)]
+        pages = [f"/v1/statements/{one}/rows?cursor=" for one in first]
+        for page in pages:
+            self.expect(self.one.get(page + "1"), 200)
+        again = [self.one.get(page + "1").status for page in pages]
+        self.assertEqual((again[0], again[-1], again.count(200)), (404, 200, 4))
+
     def test_requests_of_one_session_wait_for_their_turn(self):
         answers = []
         self.table("turns")

@@ -179,6 +179,32 @@ START_TEST(a_session_lives_until_it_is_closed)
 }
 END_TEST
 
+/* ---- many sessions ---- */
+
+static void play_many(struct client *client, void *argument)
+{
+    enum { SESSIONS = 256 };
+    struct budget *budget = scope_budget(client->world->scope);
+    size_t used = 0;
+    open_door(client);
+    for (int i = 0; i < 2 * SESSIONS; i++) {
+        struct scope *scope = scope_open(client->scope, "answer");
+        struct fake_answer answer;
+        fake_post(door, scope, "/v1/sessions", "{}", &answer);
+        ck_assert_int_eq(answer.status, 201);
+        scope_close(scope);
+        if (i == SESSIONS - 1)
+            used = budget->used;
+    }
+    ck_assert_uint_le((budget->used - used) / SESSIONS, 8192);
+}
+
+START_TEST(an_idle_session_takes_8_kib_at_most)
+{
+    database_try(NULL, play_many, NULL);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("api");
@@ -187,5 +213,6 @@ int main(void)
     tcase_add_test(tests, a_client_that_goes_takes_its_statement_along);
     tcase_add_test(tests, a_stream_ends_with_its_last_line_or_with_its_client);
     tcase_add_test(tests, a_session_lives_until_it_is_closed);
+    tcase_add_test(tests, an_idle_session_takes_8_kib_at_most);
     return unit_run(tests);
 }
