@@ -335,7 +335,8 @@ static void properties_write(struct explanation *explanation, const struct plan 
         property(explanation, depth, "Sort Key", keys_words(explanation, plan->key, plan->keys));
         break;
     case PLAN_AGGREGATE:
-        property(explanation, depth, "Group Key", keys_words(explanation, plan->key, plan->keys));
+        property(explanation, depth, "Group Key",
+                 keys_words(explanation, explanation->at->key, explanation->at->keys));
         break;
     case PLAN_HASH_JOIN:
         property(explanation, depth, "Hash Cond", pairs_words(explanation, plan));

@@ -58,6 +58,7 @@ struct hash_join {
     struct tuple *found;             /* stands for a tuple where there need not be one */
     const struct hash_table *shared; /* built by another core's step */
     struct hash_table own;
+    bool told; /* the scan below knows of the table */
 
     /* This round */
     size_t grant;
@@ -483,6 +484,20 @@ static bool finds_nothing(const struct hash_join *hash)
            (kind == JOIN_INNER || kind == JOIN_SEMI || kind == JOIN_RIGHT);
 }
 
+/* The scan below is told what finds nothing in the table, where that goes for all there is. */
+static void tell_scan(struct hash_join *hash)
+{
+    const struct plan *plan = hash->join.step.plan;
+    struct operation *scan = hash->join.step.input[0];
+    bool drops = plan->join == JOIN_INNER || plan->join == JOIN_SEMI || plan->join == JOIN_RIGHT;
+    hash->told = true;
+    if (!drops || hash->spill || plan->keys != 1 || nulls_equal(plan, 0) || scan->ops != &scan_ops)
+        return;
+    const struct plan_key *key = &plan->key[0];
+    if (key->type->order == ORDER_INTEGER && key->expression->kind == EXPRESSION_COLUMN)
+        scan_look_into(scan, table_of(hash), (uint32_t)key->expression->number);
+}
+
 static enum sqlstate next_probe(struct join *join, struct error *error)
 {
     struct hash_join *hash = (struct hash_join *)join;
@@ -491,6 +506,8 @@ static enum sqlstate next_probe(struct join *join, struct error *error)
     join->probe = NULL;
     if (finds_nothing(hash))
         return SQLSTATE_OK;
+    if (!hash->told)
+        tell_scan(hash);
     if (hash->batch_scope)
         scope_close(hash->batch_scope);
     hash->batch_scope = scope_open(join->step.scope, "probe");
@@ -752,7 +769,7 @@ static enum sqlstate restart_hash_join(struct operation *step, struct error *err
     hash->spill = NULL;
     hash->waiting = hash->pair = NULL;
     hash->build_reader = hash->probe_reader = NULL;
-    hash->pieces = false;
+    hash->pieces = hash->told = false;
     hash->join.store = (struct tuple_store){0};
     return join_restart(step, error);
 }

@@ -36,6 +36,10 @@ static inline struct tuple *hash_table_find(const struct hash_table *table, uint
     return entry & hash_tag(hash) ? (struct tuple *)(uintptr_t)(entry & HASH_ADDRESS_MASK) : NULL;
 }
 
+/* A scan whose rows that table is asked for, by the slot `slot`, an integer: those whose value is surely not in it need not be
+ * given. */
+void scan_look_into(struct operation *scan, const struct hash_table *table, uint32_t slot);
+
 /* Builds the table now. NULL when tuples had to be put aside: then the step must do its work itself. Yields. */
 enum sqlstate hash_join_build(struct operation *step, const struct hash_table **table, struct error *error);
 /* A step that has not begun looks into that table, and does not ask its second input. */

@@ -6,10 +6,15 @@
  *
  *     next:  range 0 [from ......|.... to)   range 1 [ ... )
  *                                ^ resume: the key behind the last one taken */
-#include "sqlfront/run/operator.h"
+#include "sqlfront/run/hash_join.h"
 
 /* A part that has given enough ends the run with this, which nobody else sees. */
 #define SQLSTATE_ENOUGH ((enum sqlstate)SQLSTATE_PACK('S', 'Y', '0', '1', '0'))
+
+/* A join's table larger than this is not looked into from here: memory would be waited for, row by row. */
+#define LOOK_ENTRIES_MAX (64 * 1024)
+/* After so many rows it shows whether looking is worth it: a quarter of them must go. */
+#define LOOK_ROWS 4096
 
 /* The first piece is small: many scans find few rows, or are asked for few. */
 #define FIRST_ROWS 64
@@ -30,7 +35,12 @@ struct scan {
     struct program **equal, *low, *high;
     struct program *condition;
     bool condition_there; /* owners may ask it */
-    struct sieve sieve;   /* what of it they ask of stored rows; `condition` is the rest, then */
+    /* Rows of which a join above would find nothing in its table */
+    const struct hash_table *look; /* NULL: none, or most rows are found */
+    uint16_t look_column;
+    const struct type *look_type;
+    uint64_t look_rows, look_gone;
+    struct sieve sieve; /* what of it they ask of stored rows; `condition` is the rest, then */
     bool begun;
     struct bound_ranges ranges;
     uint32_t range; /* how many were begun */
@@ -62,10 +72,11 @@ struct visit {
     uint32_t count;  /* rows in it */
     uint32_t passed; /* of them have passed the condition */
     uint64_t looked;
-    bool filtered; /* the condition was asked */
-    bool overflow; /* a row did not fit */
-    bool resumes;  /* there is more: */
-    bool moved;    /* ... from (backward: up to) here; else from where this began */
+    uint64_t asked, gone; /* of the join's table; not found there */
+    bool filtered;        /* the condition was asked */
+    bool overflow;        /* a row did not fit */
+    bool resumes;         /* there is more: */
+    bool moved;           /* ... from (backward: up to) here; else from where this began */
     uint8_t *resume;
     size_t resume_size;
 };
@@ -111,6 +122,22 @@ static enum sqlstate widen(struct visit *visit, struct error *error)
     return SQLSTATE_OK;
 }
 
+/* Whether the join above may find something for the row. */
+static bool may_be_found(struct visit_part *part, struct bytes row)
+{
+    const struct scan *scan = part->visit->scan;
+    struct value value;
+    struct error error;
+    if (row_decode(scan->reader.relation->layout, row, &scan->look_column, 1, &value, &error))
+        return true; /* told when it is decoded */
+    part->visit->asked++;
+    if (!value.null &&
+        hash_table_find(scan->look, hash_combine(0, value_hash(part->environment, scan->look_type, &value))))
+        return true;
+    part->visit->gone++;
+    return false;
+}
+
 static bool take(void *argument, const struct store_row *row)
 {
     struct visit_part *part = argument;
@@ -120,6 +147,8 @@ static bool take(void *argument, const struct store_row *row)
     const struct sieve *sieve = &visit->scan->sieve;
     if (sieve->tests &&
         !row_passes(reader->relation->layout, part->environment, row->row, sieve->test, sieve->tests))
+        return true;
+    if (visit->scan->look && !may_be_found(part, row->row))
         return true;
     for (;;) {
         if (reader_take(reader, part->scope, row, visit->room, visit->count, &part->failed, part->error))
@@ -502,7 +531,12 @@ static enum sqlstate read_batch(struct scan *scan, struct error *error)
         failed = read_piece(scan, &visit, error);
         count = visit.count;
     }
-    step->figures.rows_filtered += visit.filtered || scan->sieve.tests ? visit.looked - visit.count : 0;
+    if (visit.filtered || scan->sieve.tests)
+        step->figures.rows_filtered += visit.looked - visit.count - visit.gone;
+    scan->look_rows += visit.asked;
+    scan->look_gone += visit.gone;
+    if (scan->look_rows >= LOOK_ROWS && scan->look_gone < scan->look_rows / 4)
+        scan->look = NULL;
     if (step->execution->branch)
         __atomic_fetch_add(step->execution->read_elsewhere, visit.looked, __ATOMIC_RELAXED);
     if (!failed && scan->by_index && count)
@@ -532,7 +566,21 @@ static enum sqlstate restart_scan(struct operation *step, struct error *error)
 {
     struct scan *scan = (struct scan *)step;
     scan->begun = scan->reading = false;
+    scan->look = NULL; /* the join tells anew */
     return SQLSTATE_OK;
+}
+
+void scan_look_into(struct operation *step, const struct hash_table *table, uint32_t slot)
+{
+    struct scan *scan = (struct scan *)step;
+    const struct plan *plan = step->plan;
+    if (scan->by_index || scan->reader.mode != READER_ROWS || slot >= plan->wanted || plan->want[slot] < 1 ||
+        table->mask >= LOOK_ENTRIES_MAX || plan->column[slot]->order != ORDER_INTEGER)
+        return;
+    scan->look = table;
+    scan->look_column = (uint16_t)(plan->want[slot] - 1);
+    scan->look_type = plan->column[slot];
+    scan->look_rows = scan->look_gone = 0;
 }
 
 /* ---- opening ---- */
