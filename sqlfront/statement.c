@@ -10,6 +10,7 @@
 
 #include "base/crc32c.h"
 #include "sqlfront/algebra/walk.h"
+#include "sqlfront/define/define.h"
 #include "sqlfront/parse/tree.h"
 
 #include <string.h>
@@ -21,7 +22,7 @@ static bool node_plannable(const struct Node *node)
 {
     switch (nodeTag(node)) {
     case T_SelectStmt:
-        return !((const SelectStmt *)node)->intoClause;
+        return !define_into(node);
     case T_InsertStmt:
     case T_UpdateStmt:
     case T_DeleteStmt:

@@ -609,8 +609,9 @@ const char *node_words(const struct Node *node)
     case T_CreateStmt:
         return "CREATE TABLE";
     case T_CreateTableAsStmt:
-    case T_SelectStmt:
         return "CREATE TABLE AS";
+    case T_SelectStmt:
+        return "SELECT INTO";
     case T_IndexStmt:
         return "CREATE INDEX";
     case T_ViewStmt:

@@ -106,6 +106,21 @@ static enum sqlstate run(struct work *work, const Node *statement, struct error 
         RUN(CompositeTypeStmt, define_composite, "CREATE", "TYPE");
         RUN(CommentStmt, define_comment, "COMMENT", "");
         RUN(TruncateStmt, define_truncate, "TRUNCATE", "TABLE");
+    case T_SelectStmt: {
+        CreateTableAsStmt *as = scope_alloc_zeroed(work->scope, sizeof *as);
+        SelectStmt **at = (SelectStmt **)&as->query;
+        as->type = T_CreateTableAsStmt;
+        as->objtype = OBJECT_TABLE;
+        as->is_select_into = true;
+        as->into = define_into(statement);
+        /* The first SELECT has the clause; what it is copied into loses it. */
+        for (const SelectStmt *select = (const SelectStmt *)statement; select; select = select->larg) {
+            *at = scope_copy(work->scope, select, sizeof *select);
+            (*at)->intoClause = NULL;
+            at = &(*at)->larg;
+        }
+        return run(work, (const struct Node *)as, error);
+    }
     case T_CreateTableAsStmt: {
         tag(work, "CREATE TABLE AS", ""); /* where there is nothing to do */
         enum sqlstate failed = define_create_table_as(work, (const CreateTableAsStmt *)statement, error);
@@ -116,9 +131,21 @@ static enum sqlstate run(struct work *work, const Node *statement, struct error 
     }
 }
 
+struct IntoClause *define_into(const struct Node *statement)
+{
+    const SelectStmt *select = (const SelectStmt *)statement;
+    if (!IsA(statement, SelectStmt))
+        return NULL;
+    while (select->larg)
+        select = select->larg;
+    return select->intoClause;
+}
+
 bool define_handles(const struct Node *statement)
 {
     switch (nodeTag(statement)) {
+    case T_SelectStmt:
+        return define_into(statement) != NULL;
     case T_CreateStmt:
     case T_CreateTableAsStmt:
     case T_IndexStmt:

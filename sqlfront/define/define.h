@@ -41,6 +41,9 @@ struct define_result {
     uint64_t rows; /* of CREATE TABLE AS */
 };
 
+/* Where a SELECT INTO puts its rows; NULL when the statement is none. */
+struct IntoClause *define_into(const struct Node *statement);
+
 /* Whether a statement is one of these. */
 bool define_handles(const struct Node *statement);
 

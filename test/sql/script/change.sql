@@ -113,3 +113,14 @@ INSERT INTO told VALUES (2, 3), (3, 3) ON CONFLICT (id) DO UPDATE SET n = exclud
 INSERT INTO told SELECT i, i FROM generate_series(10, 12) i RETURNING told.*, xmax, (SELECT count(*) > 0 FROM told t WHERE t.id = told.id - 9), tableoid::regclass;
 WITH i AS (INSERT INTO told VALUES (77, 1) RETURNING id, xmax AS x) SELECT id, x FROM i;
 DROP TABLE told;
+
+SELECT i AS a, 'x' || i AS b INTO TABLE into_one FROM generate_series(1, 3) i;
+SELECT * FROM into_one ORDER BY a;
+SELECT 1 AS a INTO TEMP into_two UNION SELECT 2 ORDER BY 1;
+SELECT * FROM into_two ORDER BY a;
+SELECT 1 AS a INTO into_one;
+BEGIN READ ONLY;
+SELECT 1 AS a INTO into_three;
+ROLLBACK;
+SELECT 1 UNION SELECT 2 INTO into_four;
+DROP TABLE into_one, into_two;
