@@ -302,59 +302,53 @@ static void act_list(struct world *world, void *argument)
     scope_close(scope);
 }
 
-START_TEST(test_rows_of_runs_come_back_as_they_were)
+/* An act on a node of one core; its argument is the simulator. */
+static void play(void (*act)(struct world *world, void *argument))
 {
     struct sim *sim = stage_open(1, 1);
-    stage_act(sim, 0, act_runs, NULL);
+    stage_act(sim, 0, act, sim);
     sim_close(sim);
+}
+
+START_TEST(test_rows_of_runs_come_back_as_they_were)
+{
+    play(act_runs);
 }
 END_TEST
 
 START_TEST(test_a_temporary_file_has_no_name)
 {
-    struct sim *sim = stage_open(1, 1);
-    stage_act(sim, 0, act_nameless, NULL);
-    sim_close(sim);
+    play(act_nameless);
 }
 END_TEST
 
 START_TEST(test_temp_file_limit_ends_writing_with_53400)
 {
-    struct sim *sim = stage_open(1, 1);
-    stage_act(sim, 0, act_limit, NULL);
-    sim_close(sim);
+    play(act_limit);
 }
 END_TEST
 
 START_TEST(test_a_full_disk_ends_writing_with_53100_and_gets_its_room_back)
 {
-    struct sim *sim = stage_open(1, 1);
-    stage_act(sim, 0, act_full, sim);
-    sim_close(sim);
+    play(act_full);
 }
 END_TEST
 
 START_TEST(test_the_last_of_the_disk_is_left_to_others)
 {
-    struct sim *sim = stage_open(1, 1);
-    stage_act(sim, 0, act_nearly_full, sim);
-    sim_close(sim);
+    play(act_nearly_full);
 }
 END_TEST
 
 START_TEST(test_a_damaged_block_is_noticed)
 {
-    struct sim *sim = stage_open(1, 1);
-    stage_act(sim, 0, act_damage, NULL);
-    sim_close(sim);
+    play(act_damage);
 }
 END_TEST
 
 START_TEST(test_a_list_gives_rows_from_any_place_while_it_grows)
 {
-    struct sim *sim = stage_open(1, 1);
-    stage_act(sim, 0, act_list, NULL);
-    sim_close(sim);
+    play(act_list);
 }
 END_TEST
 
