@@ -22,6 +22,8 @@ static void text_put(struct text *text, const struct copy *copy, struct bytes fo
     static const char plain[] = "\b\f\n\r\t\v\\", letter[] = "bfnrtv\\";
     const uint8_t *at = form.data, *end = form.data + form.size, *from = at;
     for (; at < end; at++) {
+        if (*at >= ' ' && *at != '\\' && *at != (uint8_t)copy->delimiter)
+            continue;
         const char *found = *at ? strchr(plain, *at) : NULL;
         if (!found && *at != (uint8_t)copy->delimiter)
             continue;
