@@ -698,7 +698,13 @@ static enum sqlstate run(struct alter *alter, struct error *error)
     case AT_ClusterOn:
     case AT_DropCluster:
     case AT_ReplicaIdentity:
+    case AT_SetOptions:
+    case AT_ResetOptions:
         return SQLSTATE_OK;
+    case AT_SetRelOptions: /* likewise of tables and indexes; those of views say whose rights count */
+    case AT_ResetRelOptions:
+        return alter->relation->kind == RELATION_VIEW ? not_supported(error, "an option of a view")
+                                                      : SQLSTATE_OK;
     default:
         return not_supported(error, "this form of ALTER TABLE");
     }

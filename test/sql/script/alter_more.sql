@@ -80,3 +80,10 @@ ALTER TABLE no_such_column_here ALTER COLUMN zz SET DEFAULT 1;
 CREATE TABLE no_such_column (a int);
 ALTER TABLE no_such_column ALTER COLUMN zz SET DEFAULT 1;
 ALTER TABLE no_such_column ALTER COLUMN zz DROP DEFAULT;
+
+CREATE TABLE stored (a int PRIMARY KEY);
+ALTER TABLE stored SET (fillfactor = 70, autovacuum_enabled = false);
+ALTER TABLE stored RESET (fillfactor), ALTER COLUMN a SET (n_distinct = 5), ALTER COLUMN a RESET (n_distinct);
+ALTER INDEX stored_pkey SET (fillfactor = 80);
+ALTER INDEX stored_pkey RESET (fillfactor);
+DROP TABLE stored;
