@@ -120,6 +120,11 @@ void fiber_may_yield(const struct scheduler *scheduler)
     (void)yielding(scheduler);
 }
 
+bool fiber_can_yield(const struct scheduler *scheduler)
+{
+    return scheduler->running && scheduler->stills == 0 && !scheduler->big_stack_taken;
+}
+
 static enum fiber_wake wait(struct scheduler *scheduler, struct fiber_queue *queue, uint64_t deadline_ns)
 {
     struct fiber *self = yielding(scheduler);

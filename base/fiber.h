@@ -131,6 +131,9 @@ void fiber_still_end(struct scheduler *scheduler);
  * time. */
 void fiber_may_yield(const struct scheduler *scheduler);
 
+/* Whether it may: for who is called from everywhere and yields only where that is allowed. */
+bool fiber_can_yield(const struct scheduler *scheduler);
+
 /* Runs foreign, deeply recursive code (a parser, a cryptographic library) on this core's big stack of
  * FIBER_BIG_STACK_BYTES. The code must not yield, and calls do not nest. Works outside a fiber, too. */
 void fiber_call_on_big_stack(struct scheduler *scheduler, void (*run)(void *argument), void *argument);

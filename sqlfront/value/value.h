@@ -141,7 +141,7 @@ struct enum_label {
 
 /* Text and binary forms (PostgreSQL manual 8, 55.7; binary as the type's send and receive functions). `modifier` is
  * pg_attribute.atttypmod, -1 for none. What is read is checked, bounds and all: 22P02 bad text, 22P03 bad binary, 22003 and 22008
- * out of range. Memory comes from the scope. None yields. */
+ * out of range. Memory comes from the scope. `in` and `out` may yield (value_breathe()), the others do not. */
 struct type_ops {
     enum sqlstate (*in)(struct environment *environment, struct scope *scope, const struct type *type,
                         int32_t modifier, struct bytes text, struct value *value, struct error *error);
@@ -210,6 +210,14 @@ struct environment {
     uint64_t random[2]; /* state of random(): xoroshiro128**; zeros = not seeded yet */
 };
 
+/* Where one call of a function may take long, it asks this after each stretch of some ten microseconds: others have the core
+ * meanwhile, and 57014 or the like comes out when the statement was canceled. May yield; does nothing where that is not
+ * allowed (a fold while planning on the big stack). */
+enum sqlstate value_breathe(struct environment *environment, struct error *error);
+
+/* Bytes (or steps of that kind) that are handled between two breaths: memory is written at some GB/s. */
+#define VALUE_STRETCH_BYTES (128 * 1024)
+
 /* ---- functions ---- */
 
 /* One call, set up once per expression and used for many rows. */
@@ -230,8 +238,8 @@ struct call {
 };
 
 /* A scalar function: reads its arguments, writes *result, whose bytes lie in call->scope, in static memory or in an
- * argument. Strict functions are never called with a null. Functions of the value library never yield; those of the
- * catalog and session may (FUNCTION_SESSION). Registered under the name PostgreSQL gives it in pg_proc.prosrc (int4pl,
+ * argument. Strict functions are never called with a null. May yield: value_breathe(), and what the functions of the
+ * catalog and session do (FUNCTION_SESSION). Registered under the name PostgreSQL gives it in pg_proc.prosrc (int4pl,
  * textcat, ...), so that the catalog's rows find it. */
 struct function {
     const char *name; /* prosrc */

@@ -1,5 +1,6 @@
 /* Functions and operators of arrays (PostgreSQL manual, 9.19); enum_range, which gives one. */
 #include "sqlfront/value/array/array.h"
+#include "sqlfront/value/pace.h"
 
 #include "sqlfront/value/text/text.h"
 
@@ -48,8 +49,11 @@ static enum sqlstate elements_of(struct call *call, const struct array *array, u
     enum sqlstate failed =
         value_room(call->scope, ((size_t)array->count + more + 1) * sizeof **values, &room, call->error);
     *values = (struct value *)room;
-    for (uint32_t i = 0; i < array->count && !failed; i++)
+    struct pace pace = pace_of(call);
+    for (uint32_t i = 0; i < array->count && !failed; i++) {
         (*values)[i] = array_get(array, i);
+        failed = pace_step(&pace, 16);
+    }
     return failed;
 }
 
@@ -161,12 +165,15 @@ static enum sqlstate holds(struct call *call, const struct value *whole, const s
     if (outer.element != inner.element)
         return error_set(call->error, SQLSTATE_DATATYPE_MISMATCH,
                          "cannot compare arrays of different element types");
+    struct pace pace = pace_of(call);
     for (uint32_t i = 0; i < inner.count; i++) {
         struct value wanted = array_get(&inner, i);
         bool found = false;
         for (uint32_t at = 0; at < outer.count && !wanted.null && !found; at++) {
             struct value has = array_get(&outer, at);
             found = !has.null && value_equal(call->environment, type, &has, &wanted);
+            if ((failed = pace_step(&pace, 16)))
+                return failed;
         }
         if (found == all)
             continue;
@@ -514,8 +521,13 @@ static enum sqlstate fill(struct call *call, const struct value *arguments, cons
         return failed;
     if ((failed = value_room(call->scope, (count + 1) * sizeof(struct value), &room, call->error)))
         return failed;
-    for (size_t i = 0; i < count; i++)
+    struct pace pace = pace_of(call);
+    for (size_t i = 0; i < count && !failed; i++) {
         ((struct value *)room)[i] = arguments[0];
+        failed = pace_step(&pace, sizeof(struct value));
+    }
+    if (failed)
+        return failed;
     return array_build(call->scope, type, count ? dimensions : 0, length, lower, (struct value *)room, result,
                        call->error);
 }

@@ -1,6 +1,7 @@
 /* Between text and arrays: string_to_array, string_to_table, array_to_string, parse_ident (PostgreSQL manual, 9.4, 9.19); and
  * the functions of regular expressions that give arrays or rows (9.7.3). */
 #include "sqlfront/value/array/array.h"
+#include "sqlfront/value/pace.h"
 
 #include "base/utf8.h"
 #include "sqlfront/value/text/pattern.h"
@@ -34,6 +35,7 @@ static enum sqlstate split(struct call *call, const struct value *arguments, con
                            struct array_builder *list)
 {
     struct bytes text = value_view(&arguments[0]);
+    struct pace pace = pace_of(call);
     enum sqlstate failed = SQLSTATE_OK;
     if (text.size == 0)
         return SQLSTATE_OK;
@@ -41,6 +43,8 @@ static enum sqlstate split(struct call *call, const struct value *arguments, con
         for (size_t at = 0, size; at < text.size && !failed; at += size) {
             size = character_bytes(text.data[at]);
             failed = add_field(call, list, bytes_of(text.data + at, size), null);
+            if (!failed)
+                failed = pace_step(&pace, 16);
         }
         return failed;
     }
@@ -52,6 +56,8 @@ static enum sqlstate split(struct call *call, const struct value *arguments, con
         failed = add_field(call, list, bytes_of(text.data, size), null);
         if (found)
             text = bytes_of(found + separator.size, text.size - size - separator.size);
+        if (!failed)
+            failed = pace_step(&pace, size + 16);
     } while (found && !failed);
     return failed;
 }

@@ -17,6 +17,7 @@
 #include "sqlfront/value/json/json.h"
 #include "sqlfront/value/json/parse.h"
 #include "sqlfront/value/number/numeric.h"
+#include "sqlfront/value/pace.h"
 #include "sqlfront/value/text/text.h"
 
 #include <stdlib.h>
@@ -358,11 +359,14 @@ enum sqlstate jsonb_builder_parse(struct jsonb_builder *builder, struct bytes js
 {
     struct json_parser parser;
     json_parser_start(&parser, builder->scope, json, true, builder->error);
+    struct pace pace = {.environment = builder->environment, .error = builder->error};
     enum sqlstate failed;
     do {
         failed = json_next(&parser);
         if (!failed)
             failed = add_token(builder, &parser);
+        if (!failed)
+            failed = pace_step(&pace, 64 + parser.text.size);
     } while (!failed && parser.token != JSON_END);
     return failed;
 }
@@ -475,8 +479,10 @@ static void new_line(struct text *out, uint32_t depth)
         text_append(out, "    ");
 }
 
-static enum sqlstate write_node(struct text *out, struct jsonb_node node, bool pretty, struct error *error)
+static enum sqlstate write_node(struct environment *environment, struct text *out, struct jsonb_node node,
+                                bool pretty, struct error *error)
 {
+    struct pace pace = {.environment = environment, .error = error};
     struct jsonb_walk walk;
     enum sqlstate failed = SQLSTATE_OK;
     for (jsonb_walk_start(&walk, node); !failed && jsonb_walk_next(&walk);) {
@@ -499,6 +505,8 @@ static enum sqlstate write_node(struct text *out, struct jsonb_node node, bool p
             text_append(out, object ? "{" : "[");
         else
             failed = jsonb_write_scalar(out, walk.node, error);
+        if (!failed)
+            failed = pace_step(&pace, 64 + walk.node.size);
     }
     return failed;
 }
@@ -506,13 +514,13 @@ static enum sqlstate write_node(struct text *out, struct jsonb_node node, bool p
 enum sqlstate jsonb_write(struct environment *environment, struct text *out, struct jsonb_node node,
                           struct error *error)
 {
-    return write_node(out, node, false, error);
+    return write_node(environment, out, node, false, error);
 }
 
 enum sqlstate jsonb_write_pretty(struct environment *environment, struct text *out, struct jsonb_node node,
                                  struct error *error)
 {
-    return write_node(out, node, true, error);
+    return write_node(environment, out, node, true, error);
 }
 
 enum sqlstate jsonb_as_text(struct environment *environment, struct scope *scope, struct jsonb_node node,

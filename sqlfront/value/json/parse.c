@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "sqlfront/value/pace.h"
 #include "sqlfront/value/states.h"
 #include "sqlfront/value/text/text.h"
 
@@ -464,13 +465,17 @@ enum sqlstate json_skip(struct json_parser *parser, struct bytes *whole)
     return failed;
 }
 
-enum sqlstate json_check(struct scope *scope, struct bytes text, struct error *error)
+enum sqlstate json_check(struct environment *environment, struct scope *scope, struct bytes text,
+                         struct error *error)
 {
+    struct pace pace = {.environment = environment, .error = error};
     struct json_parser parser;
     json_parser_start(&parser, scope, text, false, error);
     enum sqlstate failed;
-    do
+    do {
         failed = json_next(&parser);
-    while (!failed && parser.token != JSON_END);
+        if (!failed)
+            failed = pace_step(&pace, 64 + parser.text.size);
+    } while (!failed && parser.token != JSON_END);
     return failed;
 }

@@ -31,6 +31,8 @@ enum json_token {
     JSON_END,
 };
 
+struct environment;
+
 struct json_parser {
     enum json_token token;
     struct bytes string; /* without quotes and escapes, when asked for; the text's or the scope's */
@@ -57,7 +59,8 @@ enum sqlstate json_next(struct json_parser *parser);
 /* Having read the first token of a value: reads to its last. `whole` is the value as it stands. */
 enum sqlstate json_skip(struct json_parser *parser, struct bytes *whole);
 
-/* Checks a whole text. */
-enum sqlstate json_check(struct scope *scope, struct bytes text, struct error *error);
+/* Checks a whole text. May yield. */
+enum sqlstate json_check(struct environment *environment, struct scope *scope, struct bytes text,
+                         struct error *error);
 
 #endif

@@ -33,7 +33,7 @@ static enum sqlstate json_in(struct environment *environment, struct scope *scop
 {
     uint8_t *room;
     enum sqlstate failed = characters_check(text, error);
-    if (failed || (failed = json_check(scope, text, error)))
+    if (failed || (failed = json_check(environment, scope, text, error)))
         return failed;
     if ((failed = value_room(scope, text.size, &room, error)))
         return failed;

@@ -192,6 +192,42 @@ struct number number_round(struct scope *scope, const struct number *a, int scal
 
 /* ---- product ---- */
 
+/* From so many digits on of both, eight decimal digits are multiplied at a time. */
+#define LONG_DIGITS 32
+#define LONG_BASE   100000000
+
+/* The digits in pairs, least significant first. */
+static uint32_t *pairs_of(struct scope *scope, const struct number *a)
+{
+    uint32_t *pairs = scope_alloc(scope, (size_t)(a->count + 1) / 2 * sizeof *pairs);
+    for (int i = a->count - 1, at = 0; i >= 0; i -= 2)
+        pairs[at++] = a->digits[i] + (i > 0 ? BASE * (uint32_t)a->digits[i - 1] : 0);
+    return pairs;
+}
+
+/* Sums of products are carried now and then only: 64 bits hold 1,844 of them. */
+static void multiply_long(struct scope *scope, const struct number *a, const struct number *b,
+                          struct number *product)
+{
+    enum { CARRY_AFTER = 1024 };
+    int pairs_a = (a->count + 1) / 2, pairs_b = (b->count + 1) / 2, sums = pairs_a + pairs_b + 1;
+    const uint32_t *of_a = pairs_of(scope, a), *of_b = pairs_of(scope, b);
+    uint64_t *sum = scope_alloc_zeroed(scope, (size_t)sums * sizeof *sum);
+    for (int i = 0; i < pairs_a; i++) {
+        uint64_t factor = of_a[i], *row = sum + i;
+        for (int j = 0; j < pairs_b; j++)
+            row[j] += factor * of_b[j];
+        if (i % CARRY_AFTER != CARRY_AFTER - 1 && i + 1 < pairs_a)
+            continue;
+        for (int at = 0; at + 1 < sums; at++) {
+            sum[at + 1] += sum[at] / LONG_BASE;
+            sum[at] %= LONG_BASE;
+        }
+    }
+    for (int d = 0; d < product->count; d++)
+        product->digits[product->count - 1 - d] = (uint16_t)(d % 2 ? sum[d / 2] / BASE : sum[d / 2] % BASE);
+}
+
 struct number number_multiply(struct scope *scope, const struct number *a, const struct number *b, int scale)
 {
     struct number product = {.sign = a->sign == b->sign ? NUMERIC_POSITIVE : NUMERIC_NEGATIVE,
@@ -201,7 +237,10 @@ struct number number_multiply(struct scope *scope, const struct number *a, const
     if (a->count == 0 || b->count == 0)
         product.count = 0;
     product.digits = digits_alloc_zeroed(scope, product.count);
-    for (int i = product.count ? a->count - 1 : -1; i >= 0; i--) {
+    bool is_long = a->count >= LONG_DIGITS && b->count >= LONG_DIGITS;
+    if (is_long)
+        multiply_long(scope, a, b, &product);
+    for (int i = product.count && !is_long ? a->count - 1 : -1; i >= 0; i--) {
         uint32_t carry = 0, factor = a->digits[i];
         uint16_t *row = product.digits + i + 1;
         for (int j = b->count - 1; j >= 0; j--) {

@@ -1,6 +1,8 @@
 /* SQL's functions of numerics but powers and logarithms: operators, comparisons, casts, rounding, divisors. */
 #include "sqlfront/value/number/numeric.h"
+
 #include "sqlfront/value/number/tables.h"
+#include "sqlfront/value/pace.h"
 
 #include <math.h>
 
@@ -431,8 +433,12 @@ static enum sqlstate factorial(struct call *call, const struct value *arguments,
     size_t room = 2 + (size_t)n * 5 / 4, count = 1;
     uint16_t *digits = scope_alloc_zeroed(call->scope, room * sizeof *digits);
     digits[0] = 1;
+    struct pace pace = pace_of(call);
     for (uint32_t factor = 2; factor <= n; factor++) {
         uint32_t carry = 0;
+        enum sqlstate failed = pace_step(&pace, count);
+        if (failed)
+            return failed;
         for (size_t i = 0; i < count; i++) {
             carry += digits[i] * factor;
             digits[i] = (uint16_t)(carry % 10000);

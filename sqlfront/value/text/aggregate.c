@@ -21,8 +21,9 @@ static enum sqlstate join_step(struct call *call, void *state, const struct valu
     joined->any = true;
     text_bytes(&joined->text, delimiter);
     text_bytes(&joined->text, value_view(&arguments[0]));
-    if (!joined->text.wanted)
-        return SQLSTATE_OK;
+    if (!joined->text.wanted) /* a batch of long texts is much at once */
+        return arguments[0].size < VALUE_STRETCH_BYTES ? SQLSTATE_OK
+                                                       : value_breathe(call->environment, call->error);
     const char *whole;
     return text_end(&joined->text, &whole, call->error);
 }

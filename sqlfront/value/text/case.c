@@ -5,6 +5,7 @@
 #include "sqlfront/value/text/text.h"
 
 #include "base/utf8.h"
+#include "sqlfront/value/pace.h"
 
 struct run {
     uint32_t first, last;
@@ -367,8 +368,12 @@ static enum sqlstate mapped(struct call *call, const struct value *text, uint32_
     struct text out = text_in(call->scope);
     struct bytes rest = value_view(text);
     uint8_t ascii[256];
+    struct pace pace = pace_of(call);
     while (rest.size > 0) {
         size_t size = 0;
+        enum sqlstate failed = pace_step(&pace, sizeof ascii);
+        if (failed)
+            return failed;
         while (size < rest.size && size < sizeof ascii && rest.data[size] < 0x80) {
             ascii[size] = (uint8_t)map(rest.data[size]);
             size++;
@@ -400,8 +405,12 @@ static enum sqlstate initcap(struct call *call, const struct value *arguments, s
     struct bytes text = value_view(&arguments[0]);
     bool within = false;
     uint32_t point;
+    struct pace pace = pace_of(call);
     for (size_t at = 0, size; at < text.size; at += size) {
         size = utf8_read(bytes_of(text.data + at, text.size - at), &point);
+        enum sqlstate failed = pace_step(&pace, 32);
+        if (failed)
+            return failed;
         if (size == 0)
             break;
         character_append(&out, within ? character_lower(point) : character_upper(point));

@@ -3,6 +3,7 @@
 #include "sqlfront/value/text/text.h"
 
 #include "base/sha256.h"
+#include "sqlfront/value/pace.h"
 #include "sqlfront/value/text/encode.h"
 
 /* The message in blocks, behind it a bit 1, zeros and its size in bits: what all of these have in common. */
@@ -72,15 +73,20 @@ static void md5_block(uint32_t state[static 4], const uint8_t *block)
     state[3] += d;
 }
 
-static void md5(struct bytes message, uint8_t digest[static MD5_BYTES])
+static enum sqlstate md5(struct pace *pace, struct bytes message, uint8_t digest[static MD5_BYTES])
 {
     uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
     struct tail tail = tail_of(message, 64, false);
-    for (size_t at = 0; at + 64 <= message.size; at += 64)
+    for (size_t at = 0; at + 64 <= message.size; at += 64) {
         md5_block(state, message.data + at);
+        enum sqlstate failed = pace_step(pace, 4 * 64);
+        if (failed)
+            return failed;
+    }
     for (size_t at = 0; at < tail.size; at += 64)
         md5_block(state, tail.bytes + at);
     memcpy(digest, state, MD5_BYTES);
+    return SQLSTATE_OK;
 }
 
 /* ---- sha512, and sha384, which is its beginning from another start ---- */
@@ -145,18 +151,37 @@ static void sha512_block(uint64_t state[static 8], const uint8_t *block)
         state[i] += s[i];
 }
 
-static void sha512(struct bytes message, const uint64_t *start, uint8_t digest[static SHA512_BYTES])
+static enum sqlstate sha512(struct pace *pace, struct bytes message, const uint64_t *start,
+                            uint8_t digest[static SHA512_BYTES])
 {
     uint64_t state[8];
     memcpy(state, start, sizeof state);
     struct tail tail = tail_of(message, 128, true);
-    for (size_t at = 0; at + 128 <= message.size; at += 128)
+    for (size_t at = 0; at + 128 <= message.size; at += 128) {
         sha512_block(state, message.data + at);
+        enum sqlstate failed = pace_step(pace, 4 * 128);
+        if (failed)
+            return failed;
+    }
     for (size_t at = 0; at < tail.size; at += 128)
         sha512_block(state, tail.bytes + at);
     for (int i = 0; i < 8; i++)
         state[i] = __builtin_bswap64(state[i]);
     memcpy(digest, state, SHA512_BYTES);
+    return SQLSTATE_OK;
+}
+
+/* SHA-256, or what begins as it, of a message of any size. */
+static enum sqlstate sha256_paced(struct pace *pace, struct sha256 *sha, struct bytes message)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    while (message.size > 0 && !failed) {
+        size_t piece = message.size < VALUE_STRETCH_BYTES / 4 ? message.size : VALUE_STRETCH_BYTES / 4;
+        sha256_add(sha, bytes_of(message.data, piece));
+        message = bytes_of(message.data + piece, message.size - piece);
+        failed = pace_step(pace, 4 * piece);
+    }
+    return failed;
 }
 
 /* ---- functions ---- */
@@ -164,7 +189,10 @@ static void sha512(struct bytes message, const uint64_t *start, uint8_t digest[s
 static enum sqlstate md5_text(struct call *call, const struct value *arguments, struct value *result)
 {
     uint8_t digest[MD5_BYTES], *room = scope_alloc(call->scope, 2 * MD5_BYTES);
-    md5(value_view(&arguments[0]), digest);
+    struct pace pace = pace_of(call);
+    enum sqlstate failed = md5(&pace, value_view(&arguments[0]), digest);
+    if (failed)
+        return failed;
     hex_encode(bytes_of(digest, MD5_BYTES), room);
     *result = value_bytes(room, 2 * MD5_BYTES);
     return SQLSTATE_OK;
@@ -185,30 +213,41 @@ static enum sqlstate sha224_bytea(struct call *call, const struct value *argumen
     uint8_t digest[SHA256_BYTES];
     sha256_begin(&sha);
     memcpy(sha.state, start, sizeof start);
-    sha256_add(&sha, value_view(&arguments[0]));
+    struct pace pace = pace_of(call);
+    enum sqlstate failed = sha256_paced(&pace, &sha, value_view(&arguments[0]));
+    if (failed)
+        return failed;
     sha256_end(&sha, digest);
     return gives(call, digest, 28, result);
 }
 
 static enum sqlstate sha256_bytea(struct call *call, const struct value *arguments, struct value *result)
 {
+    struct sha256 sha;
     uint8_t digest[SHA256_BYTES];
-    sha256(value_view(&arguments[0]), digest);
+    struct pace pace = pace_of(call);
+    sha256_begin(&sha);
+    enum sqlstate failed = sha256_paced(&pace, &sha, value_view(&arguments[0]));
+    if (failed)
+        return failed;
+    sha256_end(&sha, digest);
     return gives(call, digest, SHA256_BYTES, result);
 }
 
 static enum sqlstate sha384_bytea(struct call *call, const struct value *arguments, struct value *result)
 {
     uint8_t digest[SHA512_BYTES];
-    sha512(value_view(&arguments[0]), sha384_start, digest);
-    return gives(call, digest, 48, result);
+    struct pace pace = pace_of(call);
+    enum sqlstate failed = sha512(&pace, value_view(&arguments[0]), sha384_start, digest);
+    return failed ? failed : gives(call, digest, 48, result);
 }
 
 static enum sqlstate sha512_bytea(struct call *call, const struct value *arguments, struct value *result)
 {
     uint8_t digest[SHA512_BYTES];
-    sha512(value_view(&arguments[0]), sha512_start, digest);
-    return gives(call, digest, SHA512_BYTES, result);
+    struct pace pace = pace_of(call);
+    enum sqlstate failed = sha512(&pace, value_view(&arguments[0]), sha512_start, digest);
+    return failed ? failed : gives(call, digest, SHA512_BYTES, result);
 }
 
 static const struct function functions[] = {

@@ -1,6 +1,8 @@
 /* LIKE and ILIKE (PostgreSQL manual, 9.7.1): % any characters, _ one, \ takes the next as it is. */
 #include "sqlfront/value/text/text.h"
 
+#include "sqlfront/value/pace.h"
+
 static enum sqlstate ends_with_escape(struct call *call)
 {
     return error_set(call->error, SQLSTATE_INVALID_ESCAPE_SEQUENCE,
@@ -23,6 +25,7 @@ static enum sqlstate match(struct call *call, struct bytes text, struct bytes pa
     const uint8_t *t = text.size ? text.data : nothing, *t_end = t + text.size;
     const uint8_t *p = pattern.size ? pattern.data : nothing, *p_end = p + pattern.size;
     const uint8_t *again_t = NULL, *again_p = NULL; /* behind the last % */
+    struct pace pace = pace_of(call);
     *found = false;
     for (;;) {
         if (p < p_end && *p == '%') {
@@ -54,6 +57,9 @@ static enum sqlstate match(struct call *call, struct bytes text, struct bytes pa
         }
         if (!again_p || again_t >= t_end)
             return SQLSTATE_OK;
+        enum sqlstate failed = pace_step(&pace, 1 + (size_t)(t - again_t));
+        if (failed)
+            return failed;
         again_t += step(again_t, t_end, bytes);
         t = again_t;
         p = again_p;

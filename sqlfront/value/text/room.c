@@ -2,6 +2,8 @@
 #include "sqlfront/value/text/text.h"
 
 #include "base/check.h"
+#include "base/fiber.h"
+#include "base/world.h"
 
 #include <stdio.h>
 
@@ -18,6 +20,15 @@ enum sqlstate value_room(struct scope *scope, size_t size, uint8_t **room, struc
         failed = scope_alloc_large(scope, size, 16, &memory, error);
     *room = memory;
     return failed;
+}
+
+enum sqlstate value_breathe(struct environment *environment, struct error *error)
+{
+    struct world *world = environment->world;
+    if (!world || !fiber_can_yield(world->scheduler))
+        return SQLSTATE_OK;
+    fiber_breathe(world->scheduler);
+    return fiber_canceled(world->scheduler) ? fiber_check_canceled(world->scheduler, error) : SQLSTATE_OK;
 }
 
 enum sqlstate value_of_text(struct text *text, struct value *value, struct error *error)

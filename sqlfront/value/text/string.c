@@ -3,6 +3,7 @@
 #include "sqlfront/value/text/text.h"
 
 #include "base/utf8.h"
+#include "sqlfront/value/pace.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -163,6 +164,8 @@ static enum sqlstate split_part(struct call *call, const struct value *arguments
 {
     struct bytes text = value_view(&arguments[0]), separator = value_view(&arguments[1]);
     int64_t field = arguments[2].i;
+    struct pace pace = pace_of(call);
+    enum sqlstate failed;
     if (field == 0)
         return error_set(call->error, SQLSTATE_INVALID_PARAMETER_VALUE, "field position must not be zero");
     if (text.size == 0 || separator.size == 0)
@@ -170,8 +173,11 @@ static enum sqlstate split_part(struct call *call, const struct value *arguments
     if (field < 0) { /* from the end: how many fields there are says which it is */
         int64_t fields = 1;
         struct bytes rest = text;
-        for (size_t at; (at = found_at(rest, separator)) != SIZE_MAX; fields++)
+        for (size_t at; (at = found_at(rest, separator)) != SIZE_MAX; fields++) {
             rest = bytes_of(rest.data + at + separator.size, rest.size - at - separator.size);
+            if ((failed = pace_step(&pace, at + 16)))
+                return failed;
+        }
         field += fields + 1;
         if (field <= 0)
             return gives(result, bytes_of("", 0));
@@ -183,6 +189,8 @@ static enum sqlstate split_part(struct call *call, const struct value *arguments
         if (at == SIZE_MAX)
             return gives(result, bytes_of("", 0));
         text = bytes_of(text.data + at + separator.size, text.size - at - separator.size);
+        if ((failed = pace_step(&pace, at + 16)))
+            return failed;
     }
 }
 
@@ -194,12 +202,18 @@ static enum sqlstate too_large(struct call *call)
 }
 
 /* Characters of `fill`, over and over, `count` of them. */
-static void filled(struct text *text, struct bytes fill, int64_t count)
+static enum sqlstate filled(struct call *call, struct text *text, struct bytes fill, int64_t count)
 {
     int64_t characters_of_fill = (int64_t)character_count(fill);
-    for (; count >= characters_of_fill; count -= characters_of_fill)
+    struct pace pace = pace_of(call);
+    for (; count >= characters_of_fill; count -= characters_of_fill) {
         text_bytes(text, fill);
+        enum sqlstate failed = pace_step(&pace, fill.size + 16);
+        if (failed)
+            return failed;
+    }
     text_bytes(text, bytes_of(fill.data, character_offset(fill, (size_t)count)));
+    return SQLSTATE_OK;
 }
 
 static enum sqlstate padded(struct call *call, const struct value *arguments, struct bytes fill, bool left,
@@ -214,12 +228,13 @@ static enum sqlstate padded(struct call *call, const struct value *arguments, st
     if (fill.size == 0 || count == wanted)
         return gives(result, text);
     struct text joined = text_in(call->scope);
+    enum sqlstate failed = SQLSTATE_OK;
     if (left)
-        filled(&joined, fill, wanted - count);
+        failed = filled(call, &joined, fill, wanted - count);
     text_bytes(&joined, text);
-    if (!left)
-        filled(&joined, fill, wanted - count);
-    return value_of_text(&joined, result, call->error);
+    if (!left && !failed)
+        failed = filled(call, &joined, fill, wanted - count);
+    return failed ? failed : value_of_text(&joined, result, call->error);
 }
 
 static enum sqlstate lpad(struct call *call, const struct value *arguments, struct value *result)
@@ -253,11 +268,19 @@ static enum sqlstate repeat(struct call *call, const struct value *arguments, st
     if (failed)
         return failed;
     size_t whole = (size_t)count * size;
-    for (size_t done = 0; done < whole;) { /* doubling */
-        size_t piece = done == 0 ? size : done < whole - done ? done : whole - done;
+    struct pace pace = pace_of(call);
+    for (size_t done = 0;
+         done < whole && !failed;) { /* doubling, until a piece is large enough to be copied on and on */
+        size_t had = done < VALUE_STRETCH_BYTES ? done : done / size * size;
+        if (had > VALUE_STRETCH_BYTES)
+            had = VALUE_STRETCH_BYTES > size ? VALUE_STRETCH_BYTES / size * size : size;
+        size_t piece = done == 0 ? size : had < whole - done ? had : whole - done;
         memcpy(room + done, done == 0 ? arguments[0].p : room, piece);
         done += piece;
+        failed = pace_step(&pace, piece);
     }
+    if (failed)
+        return failed;
     return gives(result, bytes_of(room, whole));
 }
 
@@ -268,11 +291,15 @@ static enum sqlstate text_reverse(struct call *call, const struct value *argumen
     enum sqlstate failed = value_room(call->scope, text.size, &room, call->error);
     if (failed)
         return failed;
-    for (size_t at = 0; at < text.size;) {
+    struct pace pace = pace_of(call);
+    for (size_t at = 0; at < text.size && !failed;) {
         size_t size = character_bytes(text.data[at]);
         memcpy(room + text.size - at - size, text.data + at, size);
         at += size;
+        failed = pace_step(&pace, size);
     }
+    if (failed)
+        return failed;
     return gives(result, bytes_of(room, text.size));
 }
 
@@ -355,7 +382,11 @@ static enum sqlstate replace_text(struct call *call, const struct value *argumen
     if (from.size == 0 || found_at(text, from) == SIZE_MAX)
         return gives(result, text);
     struct text replaced = text_in(call->scope);
+    struct pace pace = pace_of(call);
     for (size_t at; (at = found_at(text, from)) != SIZE_MAX;) {
+        enum sqlstate failed = pace_step(&pace, at + to.size + 16);
+        if (failed)
+            return failed;
         text_bytes(&replaced, bytes_of(text.data, at));
         text_bytes(&replaced, to);
         text = bytes_of(text.data + at + from.size, text.size - at - from.size);
@@ -370,8 +401,12 @@ static enum sqlstate translate(struct call *call, const struct value *arguments,
     struct bytes text = value_view(&arguments[0]), from = value_view(&arguments[1]),
                  to = value_view(&arguments[2]);
     struct text translated = text_in(call->scope);
+    struct pace pace = pace_of(call);
     for (size_t at = 0, size; at < text.size; at += size) {
         size = character_bytes(text.data[at]);
+        enum sqlstate failed = pace_step(&pace, 8 + from.size);
+        if (failed)
+            return failed;
         size_t in_from = 0, in_to = 0;
         while (in_from < from.size &&
                !(size <= from.size - in_from && memcmp(from.data + in_from, text.data + at, size) == 0)) {

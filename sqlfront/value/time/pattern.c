@@ -1,6 +1,7 @@
 /* Reading the formats of dates and times. */
 #include "sqlfront/value/time/pattern.h"
 
+#include "sqlfront/value/pace.h"
 #include <stdlib.h>
 
 const char *const roman_months[] = {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"};
@@ -113,16 +114,18 @@ static struct pattern_node text_node(struct bytes format)
     return node;
 }
 
-enum sqlstate pattern_read(struct scope *scope, struct bytes format, struct pattern *pattern,
-                           struct error *error)
+enum sqlstate pattern_read(struct call *call, struct bytes format, struct pattern *pattern)
 {
     void *memory;
-    enum sqlstate failed =
-        scope_alloc_large(scope, (format.size + 1) * sizeof(struct pattern_node), 16, &memory, error);
+    enum sqlstate failed = scope_alloc_large(call->scope, (format.size + 1) * sizeof(struct pattern_node), 16,
+                                             &memory, call->error);
     if (failed)
         return failed;
     *pattern = (struct pattern){.nodes = memory};
+    struct pace pace = pace_of(call);
     while (format.size) {
+        if ((failed = pace_step(&pace, 512))) /* a look through all words */
+            return failed;
         struct pattern_node node = {0};
         if (begins_with(format, "FM") || begins_with(format, "fm")) {
             node.fill = true;

@@ -79,8 +79,10 @@ struct pattern {
     size_t count;
 };
 
-enum sqlstate pattern_read(struct scope *scope, struct bytes format, struct pattern *pattern,
-                           struct error *error);
+struct call;
+
+/* May yield: a format may be long. */
+enum sqlstate pattern_read(struct call *call, struct bytes format, struct pattern *pattern);
 
 extern const char *const roman_months[]; /* from 0, in capitals */
 

@@ -518,7 +518,7 @@ static enum sqlstate read_moment(struct call *call, const struct value *argument
     struct bytes text = value_view(&arguments[0]);
     void *memory;
     bool dated;
-    enum sqlstate failed = pattern_read(call->scope, value_view(&arguments[1]), &pattern, call->error);
+    enum sqlstate failed = pattern_read(call, value_view(&arguments[1]), &pattern);
     if (failed || (failed = scope_alloc_large(call->scope, text.size + 2, 1, &memory, call->error)))
         return failed;
     char *copy = memory;

@@ -1,5 +1,6 @@
 /* to_char() of dates, times and intervals. */
 #include "base/text.h"
+#include "sqlfront/value/pace.h"
 #include "sqlfront/value/raise.h"
 #include "sqlfront/value/time/arithmetic.h"
 #include "sqlfront/value/time/parse.h"
@@ -268,9 +269,12 @@ static enum sqlstate write_pattern(struct call *call, struct written *written, c
 {
     struct pattern pattern;
     const char *text;
-    enum sqlstate failed = pattern_read(call->scope, value_view(format), &pattern, call->error);
+    enum sqlstate failed = pattern_read(call, value_view(format), &pattern);
     written->text = text_in(call->scope);
+    struct pace pace = pace_of(call);
     for (size_t i = 0; i < pattern.count && !failed; i++) {
+        if ((failed = pace_step(&pace, 512)))
+            break;
         const struct pattern_node *node = &pattern.nodes[i];
         if (!node->word)
             text_bytes(&written->text, node->text);
