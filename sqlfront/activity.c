@@ -18,9 +18,6 @@ static struct session *session_of(const struct call *call)
 
 /* ---- sessions of all cores ---- */
 
-/* What pg_stat_get_progress_info() gives of each. */
-#define PROGRESS_FIGURES 20
-
 /* A session as others see it. */
 struct sight {
     uint32_t process, database, role;
@@ -28,7 +25,8 @@ struct sight {
     char application[64], address[NET_ADDRESS_TEXT_BYTES], query[ACTIVITY_BYTES + 1];
     const char *state;
     int64_t transaction_start, query_start, backend_start, state_change;
-    const char *work; /* what it makes progress with: COPY, QUERY; NULL = nothing that is told */
+    const char *work; /* what it makes progress with: COPY, QUERY ...; NULL = nothing that is told */
+    uint32_t work_relation;
     int64_t progress[PROGRESS_FIGURES];
 };
 
@@ -48,7 +46,21 @@ static void progress_take(const struct session *session, struct sight *sight)
         sight->progress[0] = (int64_t)session->copy->bytes;
         sight->progress[2] = (int64_t)session->copy->number;
         sight->progress[4] = 1; /* FROM */
-        sight->progress[5] = 4; /* what the client sends */
+        sight->progress[5] = 3; /* a pipe: what the client sends */
+        sight->work_relation = session->copy->relation;
+        return;
+    }
+    if (session->progress.command) {
+        sight->work = session->progress.command;
+        sight->work_relation = session->progress.relation;
+        memcpy(sight->progress, session->progress.figure, sizeof sight->progress);
+        if (strcmp(sight->work, "CREATE INDEX") == 0) {
+            sight->progress[15] = (int64_t)session->progress.blocks_total;
+            sight->progress[16] = progress_blocks(&session->progress);
+        } else if (strcmp(sight->work, "ANALYZE") == 0) {
+            sight->progress[1] = (int64_t)session->progress.blocks_total;
+            sight->progress[2] = progress_blocks(&session->progress);
+        }
         return;
     }
     list_each (&session->portals_made, at) {
@@ -458,7 +470,7 @@ static enum sqlstate progress_next(struct call *call, struct value *results, boo
         return SQLSTATE_OK;
     results[0] = value_integer(sight->process);
     results[1] = value_integer(sight->database);
-    results[2] = value_integer(0);
+    results[2] = value_integer(sight->work_relation);
     for (uint32_t i = 0; i < PROGRESS_FIGURES; i++)
         results[3 + i] = value_integer(sight->progress[i]);
     return SQLSTATE_OK;

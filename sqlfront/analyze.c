@@ -62,8 +62,11 @@ static enum sqlstate run_part(struct branch *branch, struct scope *scope, struct
         .gathering = analysis->gathering[world->core], .place = (uint64_t)part->number << 40, .error = error};
     struct store_sink sink = {.take = take_row, .argument = &taking};
     (void)scope;
+    uint64_t *done = &analysis->session->progress.rows_done, from = taking.place;
     while (!part->cursor.done) {
         enum sqlstate failed = branch_scan(branch, part->table, &part->cursor, ROWS_AT_ONCE, &sink, error);
+        __atomic_fetch_add(done, taking.place - from, __ATOMIC_RELAXED);
+        from = taking.place;
         if (!failed)
             failed = taking.failed;
         if (!failed)
@@ -96,6 +99,10 @@ static enum sqlstate gather(struct analysis *analysis, struct error *error)
         .rows_wanted = analysis->target * STATISTICS_ROWS_PER_TARGET,
         .rows_expected = (double)analysis->size.rows,
     };
+    struct progress *progress = &analysis->session->progress;
+    progress->rows_total = analysis->size.rows;
+    progress->blocks_total = analysis->size.bytes / PROGRESS_BLOCK_BYTES;
+    progress->figure[0] = 1; /* acquiring sample rows */
     world_random(world, &request.seed, sizeof request.seed);
     analysis->cores = world->cores;
     analysis->gathering = scope_alloc_zeroed(analysis->scope, world->cores * sizeof(struct gathering *));
@@ -312,12 +319,14 @@ enum sqlstate analyze_relation(struct session *session, struct catalog_view *vie
         .relation = relation,
         .target = (uint32_t)atoi(settings_get(&session->settings, "default_statistics_target")),
     };
+    session->progress = (struct progress){.command = "ANALYZE", .relation = relation->oid};
     enum sqlstate failed = choose_columns(&analysis, columns, count, error);
     if (!failed)
         failed =
             catalog_lock_relation(view, relation->oid, LOCK_SHARE_UPDATE_EXCLUSIVE, LOCK_WAIT, NULL, error);
     if (!failed)
         failed = gather(&analysis, error);
+    session->progress.figure[0] = 3; /* computing statistics */
     double rows = 0;
     if (!failed)
         gatherings_even(analysis.gathering, analysis.cores);
@@ -341,6 +350,7 @@ enum sqlstate analyze_relation(struct session *session, struct catalog_view *vie
         session->catalog_changed = true;
         session->path_version = 0;
     }
+    session->progress.command = NULL;
     fiber_close_scope(session->world->scheduler, analysis.scope);
     return failed;
 }

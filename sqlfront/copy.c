@@ -296,6 +296,7 @@ static enum sqlstate to_table(struct copy *copy, const CopyStmt *statement, stru
         failed = columns_find(copy, relation, statement->attlist, error);
     if (failed)
         return failed;
+    copy->relation = relation->oid;
     text_append(&text, "SELECT ");
     names_write(&text, copy);
     text_append(&text, " FROM ONLY ");
@@ -339,8 +340,11 @@ static enum sqlstate to_run(struct copy *copy, struct portal *portal, const Copy
     }
     if (!failed)
         failed = options_read(copy, statement, error);
+    copy->session->progress =
+        (struct progress){.command = "COPY", .relation = copy->relation, .figure = {[4] = 2, [5] = 3}};
     if (!failed)
         failed = copy_out(copy, inner, error);
+    copy->session->progress.command = NULL;
     portal_drop(inner);
     return failed;
 }
@@ -580,6 +584,7 @@ static enum sqlstate from_plan(struct copy *copy, struct portal *portal, const C
                                   .parameter_types = types,
                                   .parameters_fixed = true};
     copy->name = relation->name;
+    copy->relation = relation->oid;
     failed = bind_statement(&bind, (const struct Node *)parsed_statement(parsed, 0)->stmt, &bound, error);
     if (!failed)
         failed = source_graft(copy, copy->scope, bound, &recipe->query, error);

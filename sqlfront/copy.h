@@ -20,8 +20,9 @@ struct copy_column {
 struct copy {
     struct session *session;
     struct scope *scope;
-    const char *name; /* of the table, for errors */
-    const char *text; /* the statement's */
+    const char *name;  /* of the table, for errors */
+    uint32_t relation; /* its oid; 0 = a query */
+    const char *text;  /* the statement's */
     enum copy_format format;
     enum copy_header header;
     char delimiter, quote, escape;

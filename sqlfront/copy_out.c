@@ -116,6 +116,8 @@ static enum sqlstate row_send(struct copy *copy, struct scope *scope, const stru
     if (copy->format != COPY_BINARY)
         text_append(&text, "\n");
     copy->rows++;
+    copy->session->progress.figure[0] += (int64_t)text.size;
+    copy->session->progress.figure[2]++;
     return text_send(copy, &text, error);
 }
 

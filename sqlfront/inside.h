@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "sqlfront/bind/bind.h"
 #include "sqlfront/catalog/catalog.h"
+#include "sqlfront/define/define.h"
 #include "sqlfront/parse/parse.h"
 #include "sqlfront/plan/plan.h"
 #include "sqlfront/run/run.h"
@@ -248,6 +249,7 @@ struct session {
     struct fiber *fiber; /* NULL = idle */
     struct copy *copy;   /* the COPY FROM under way */
     uint32_t copy_range; /* place of its source in the statement being bound */
+    struct progress progress;
     struct fiber_timer statement_timer, idle_timer;
 
     /* pg_stat_activity */

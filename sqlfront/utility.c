@@ -581,6 +581,7 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
         .changed = session->catalog_changed,
         .statement = portal->statement->node,
         .text = portal->statement->text,
+        .progress = &session->progress,
         .memory = (size_t)strtoull(settings_get(&session->settings, "maintenance_work_mem"), NULL, 10) * 1024,
         .temporary = session->grants.temporary,
         .setting = setting,

@@ -273,6 +273,22 @@ static enum sqlstate says_empty(struct call *call, const struct value *arguments
     return gives_text(result, "");
 }
 
+/* Of b-trees, which all indexes say they are (PostgreSQL manual, 28.4.4). */
+static enum sqlstate index_phase_name(struct call *call, const struct value *arguments, struct value *result)
+{
+    static const char *const names[] = {NULL,
+                                        "initializing",
+                                        "scanning table",
+                                        "sorting live tuples",
+                                        "sorting dead tuples",
+                                        "loading tuples in tree"};
+    (void)call;
+    int64_t phase = arguments[1].i;
+    bool known = phase > 0 && phase < (int64_t)(sizeof names / sizeof names[0]);
+    *result = known ? value_text(names[phase]) : value_null();
+    return SQLSTATE_OK;
+}
+
 static enum sqlstate says_null(struct call *call, const struct value *arguments, struct value *result)
 {
     (void)call, (void)arguments;
@@ -479,7 +495,7 @@ static const struct function functions[] = {
     {.name = "pg_stat_get_buf_written_backend", .run = says_zero},
     {.name = "pg_stat_get_buf_fsync_backend", .run = says_zero},
     {.name = "pg_stat_get_buf_alloc", .run = says_zero},
-    {.name = "pg_indexam_progress_phasename", .run = says_null},
+    {.name = "pg_indexam_progress_phasename", .run = index_phase_name},
     {.name = "pg_stat_get_bgwriter_stat_reset_time", .run = says_null},
     {.name = "pg_stat_get_wal_receiver", .run = says_null},
     {.name = "pg_stat_get_replication_slot", .run = says_null},

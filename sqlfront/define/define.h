@@ -11,6 +11,29 @@ struct Node;
 enum define_severity { DEFINE_NOTICE, DEFINE_WARNING };
 
 /* What a statement needs of its session. Everything is borrowed for the call. */
+/* How far a command has come, for the views pg_stat_progress_* (PostgreSQL manual, 28.4); figures stand where those look for
+ * them. */
+#define PROGRESS_FIGURES 20
+struct progress {
+    const char *command; /* as pg_stat_get_progress_info() knows it; NULL = nothing is told */
+    uint32_t relation;
+    uint64_t rows_total, blocks_total; /* of the table that is read */
+    uint64_t rows_done;                /* written by the cores that read, so atomic */
+    int64_t figure[PROGRESS_FIGURES];
+};
+
+/* Of the blocks that are counted so: PostgreSQL's. */
+#define PROGRESS_BLOCK_BYTES 8192
+
+/* Blocks of the table that were read: the rows that were tell. */
+static inline int64_t progress_blocks(const struct progress *progress)
+{
+    uint64_t done = __atomic_load_n(&progress->rows_done, __ATOMIC_RELAXED);
+    if (done >= progress->rows_total)
+        return (int64_t)progress->blocks_total;
+    return (int64_t)((double)progress->blocks_total * (double)done / (double)progress->rows_total);
+}
+
 struct define_request {
     struct world *world;
     struct scope *scope; /* of the statement */
@@ -22,11 +45,12 @@ struct define_request {
     struct environment *environment;
     bool changed; /* the transaction has changed the catalog before */
     const struct Node *statement;
-    const char *text;    /* the source that positions in the statement are of */
-    size_t memory;       /* for sorting before the rest goes to disk (maintenance_work_mem) */
-    uint64_t temporary;  /* bytes on disk for that (temp_file_limit); 0 = no limit */
-    const char *setting; /* of ALTER ROLE (DATABASE) ... SET: "name=value"; NULL = reset */
-    bool in_block;       /* an explicit transaction block, or one of several statements: no CREATE DATABASE */
+    const char *text;          /* the source that positions in the statement are of */
+    size_t memory;             /* for sorting before the rest goes to disk (maintenance_work_mem) */
+    uint64_t temporary;        /* bytes on disk for that (temp_file_limit); 0 = no limit */
+    const char *setting;       /* of ALTER ROLE (DATABASE) ... SET: "name=value"; NULL = reset */
+    struct progress *progress; /* is told; never NULL */
+    bool in_block; /* an explicit transaction block, or one of several statements: no CREATE DATABASE */
     void (*notice)(void *argument, enum define_severity severity, const struct error *notice);
     /* Runs a query (SELECT, INSERT, ...) in the transaction, through a view that sees what was defined so far; tells how many
      * rows it gave or wrote. Yields. */

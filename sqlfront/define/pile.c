@@ -59,18 +59,30 @@ static enum sqlstate pile_copy(struct scope *scope, struct bytes from, struct by
     return SQLSTATE_OK;
 }
 
-/* Merge sort; depth is the logarithm of the count. */
-static void sort(struct pile_row *rows, size_t count, struct pile_row *room)
+/* Rows sorted or merged between two breaths. */
+#define ROWS_AT_ONCE 512
+
+/* Merge sort; depth is the logarithm of the count. 57014 and the like: then in any order. Yields. */
+static enum sqlstate sort(struct scheduler *scheduler, struct pile_row *rows, size_t count,
+                          struct pile_row *room, struct error *error)
 {
     if (count < 2)
-        return;
+        return SQLSTATE_OK;
     size_t half = count / 2, left = 0, right = half, to = 0;
-    sort(rows, half, room);
-    sort(rows + half, count - half, room);
+    enum sqlstate failed = sort(scheduler, rows, half, room, error);
+    if (!failed)
+        failed = sort(scheduler, rows + half, count - half, room, error);
+    if (!failed && count >= ROWS_AT_ONCE) {
+        fiber_breathe(scheduler);
+        failed = fiber_check_canceled(scheduler, error);
+    }
+    if (failed)
+        return failed;
     memcpy(room, rows, half * sizeof *rows);
     while (left < half && right < count)
         rows[to++] = bytes_compare(rows[right].key, room[left].key) < 0 ? rows[right++] : room[left++];
     memcpy(rows + to, room + left, (half - left) * sizeof *rows);
+    return SQLSTATE_OK;
 }
 
 static enum sqlstate sort_rows(struct pile *pile, struct error *error)
@@ -80,9 +92,7 @@ static enum sqlstate sort_rows(struct pile *pile, struct error *error)
         return SQLSTATE_OK;
     enum sqlstate failed =
         scope_alloc_large(pile->in_memory, pile->count * sizeof *pile->rows, 16, &room, error);
-    if (!failed)
-        sort(pile->rows, pile->count, room);
-    return failed;
+    return failed ? failed : sort(pile->options.world->scheduler, pile->rows, pile->count, room, error);
 }
 
 /* ---- runs ---- */
@@ -128,6 +138,7 @@ struct merge {
     struct bytes last;  /* its key, to see one that comes again */
     uint8_t last_bytes[STORE_KEY_BYTES_MAX];
     bool any, duplicate;
+    int64_t *loaded; /* counts the rows given; NULL = nobody looks */
 };
 
 static struct bytes head_key(const struct head *head)
@@ -211,6 +222,8 @@ static enum sqlstate merge_next(void *argument, struct bytes *key, struct bytes 
     merge->last = bytes_of(merge->last_bytes, key->size);
     merge->any = true;
     merge->given = merge->heap[0];
+    if (merge->loaded)
+        ++*merge->loaded;
     *end = false;
     return SQLSTATE_OK;
 }
@@ -305,6 +318,8 @@ static enum sqlstate next_in_memory(void *argument, struct bytes *key, struct by
         return SQLSTATE_OK;
     *key = pile->rows[pile->at].key;
     *row = pile->rows[pile->at++].row;
+    if (pile->options.loaded)
+        ++*pile->options.loaded;
     return SQLSTATE_OK;
 }
 
@@ -330,6 +345,8 @@ static enum sqlstate load_runs(struct pile *pile, struct bytes *duplicate, struc
         return failed;
     failed = merge_open(pile, &merge, error);
     const struct store_source source = {.next = merge_next, .argument = merge};
+    if (!failed)
+        merge->loaded = pile->options.loaded;
     if (!failed)
         failed = table_load(pile->options.transaction, pile->options.table, &source, error);
     if (!failed && merge->duplicate)

@@ -16,6 +16,7 @@ struct pile_options {
     uint64_t table;     /* made in this transaction, empty */
     size_t memory;      /* bytes of rows held at once */
     uint64_t temporary; /* bytes of temporary files; 0 = no limit */
+    int64_t *loaded;    /* counts the rows given to the table; NULL = nobody looks */
 };
 
 struct pile {

@@ -83,7 +83,9 @@ static enum sqlstate rows_each(struct work *work, const struct relation *relatio
         wanted[c] = (uint16_t)c;
     transaction_statement(work->access.transaction);
     do {
+        fiber_breathe(work->request->world->scheduler);
         failed = walk_next(walk, error);
+        work->request->progress->rows_done += walk->count;
         for (uint32_t i = 0; i < walk->count && !failed; i++) {
             failed =
                 row_decode(relation->layout, walk->rows[i].row, wanted, relation->columns, values, error);
@@ -312,14 +314,55 @@ static enum sqlstate fill_one(void *argument, struct scope *scope, struct bytes 
     return failed || !wanted ? failed : entry_write(filler, scope, key, error);
 }
 
+/* Where pg_stat_progress_create_index looks for them, and what PostgreSQL's b-tree calls the parts of a build. */
+enum {
+    FIGURE_COMMAND = 0,
+    FIGURE_INDEX = 6,
+    FIGURE_METHOD = 8,
+    FIGURE_PHASE,
+    FIGURE_PART,
+    FIGURE_ROWS,
+    FIGURE_LOADED
+};
+enum { COMMAND_CREATE = 1, PHASE_BUILDING = 2, PART_SCANNING = 2, PART_LOADING = 5, METHOD_BTREE = 403 };
+
+static enum sqlstate progress_begin(struct work *work, const struct relation *relation,
+                                    const struct index *index, struct error *error)
+{
+    struct progress *progress = work->request->progress;
+    *progress = (struct progress){.command = "CREATE INDEX", .relation = relation->oid};
+    progress->figure[FIGURE_COMMAND] = COMMAND_CREATE;
+    progress->figure[FIGURE_INDEX] = index->oid;
+    progress->figure[FIGURE_METHOD] = METHOD_BTREE;
+    progress->figure[FIGURE_PHASE] = PHASE_BUILDING;
+    progress->figure[FIGURE_PART] = PART_SCANNING;
+    struct table_size size;
+    enum sqlstate failed = table_measure(work->request->world, catalog_engine(work->request->catalog),
+                                         relation->store, &size, error);
+    if (failed)
+        return failed;
+    progress->rows_total = size.rows;
+    progress->blocks_total = size.bytes / PROGRESS_BLOCK_BYTES;
+    return SQLSTATE_OK;
+}
+
 enum sqlstate index_fill(struct work *work, const struct relation *relation, const struct index *index,
                          struct error *error)
 {
     struct filler filler;
+    struct progress *progress = work->request->progress;
     enum sqlstate failed = filler_make(work, relation, index, &filler, error);
     if (!failed)
+        failed = progress_begin(work, relation, index, error);
+    if (!failed)
         failed = rows_each(work, relation, fill_one, &filler, error);
-    return failed ? failed : finish_pile(&filler.pile, &filler, error);
+    progress->figure[FIGURE_PART] = PART_LOADING;
+    progress->figure[FIGURE_ROWS] = (int64_t)progress->rows_done;
+    filler.pile.options.loaded = &progress->figure[FIGURE_LOADED];
+    if (!failed)
+        failed = finish_pile(&filler.pile, &filler, error);
+    progress->command = NULL;
+    return failed;
 }
 
 /* ---- writing a table anew ---- */

@@ -99,7 +99,9 @@ static enum sqlstate execute(struct definer *definer, const char *text)
     if (alone)
         open_transaction(definer);
     transaction_statement(definer->transaction);
+    struct progress progress = {0};
     const struct define_request request = {
+        .progress = &progress,
         .world = definer->world,
         .scope = scope,
         .catalog = definer->catalog,
