@@ -292,9 +292,12 @@ bool row_store_absent(const struct store *store, struct bytes key)
     uint64_t missing;
     if (history_find(rows->history, key) || tree_find(rows->tree, key, &value, &missing) != TREE_ABSENT)
         return false;
-    list_each (&rows->spills, at)
-        if (tree_find(container_of(at, struct spill, link)->tree, key, &value, &missing) != TREE_ABSENT)
+    uint64_t hash = list_empty(&rows->spills) ? 0 : row_key_hash(rows, key);
+    list_each (&rows->spills, at) {
+        const struct spill *spill = container_of(at, struct spill, link);
+        if (spill_may_hold(spill, key, hash) && tree_find(spill->tree, key, &value, &missing) != TREE_ABSENT)
             return false;
+    }
     return true;
 }
 
