@@ -23,6 +23,7 @@
 #include "base/metric.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +39,9 @@
 /* Longest polling before a sleep. Longer than a hop between processors takes, and no more: see bench/micro.
  */
 #define LOOP_POLL_MAX_NS 40000
+/* A node whose cores turn less often together in so much time has nothing to do: what it does by itself is a tenth of that. */
+#define LOOP_QUIET_NS    (5 * 1000000000UL)
+#define LOOP_QUIET_TURNS 300
 /* What polling starts with after a short sleep. */
 #define LOOP_POLL_FIRST_NS 5000
 
@@ -117,6 +121,25 @@ static void tell_hangup(struct linux_core *core)
         node->options.hangup(&core->world, node->argument);
 }
 
+/* What a load took and gave back stays with the allocator, between what is still in use: as much again as that. When the node
+ * has been quiet for a while, core 0 has it given back to the system, once until the node was busy again: some ten
+ * milliseconds, in which who allocates may wait. */
+static void look_at_memory(struct linux_core *core)
+{
+    const struct linux_node *node = core->node;
+    uint64_t turns = 0;
+    for (uint32_t i = 0; i < node->options.cores; i++)
+        turns += atomic_load_explicit(&node->core[i]->turns, memory_order_relaxed);
+    bool quiet = turns - core->looked_turns < LOOP_QUIET_TURNS;
+    core->looked_ns = core->world.now_ns;
+    core->looked_turns = turns;
+#ifdef __GLIBC__
+    if (quiet && !core->memory_given_back)
+        malloc_trim(0);
+#endif
+    core->memory_given_back = quiet;
+}
+
 /* Looks for something to do until `until_ns` without asking the kernel; true when there is. */
 static bool poll_until(struct linux_core *core, uint64_t until_ns)
 {
@@ -193,6 +216,10 @@ static void loop_turn(struct linux_core *core)
 {
     struct world *world = &core->world;
     world->now_ns = clock_ns(CLOCK_MONOTONIC);
+    atomic_store_explicit(&core->turns, atomic_load_explicit(&core->turns, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    if (world->core == 0 && world->now_ns - core->looked_ns >= LOOP_QUIET_NS)
+        look_at_memory(core);
     scheduler_tick(world->scheduler, world->now_ns);
     tell_stop(core);
     tell_hangup(core);

@@ -118,16 +118,22 @@ struct linux_core {
     bool lent;        /* another core's thread runs this one */
     bool wanted_home; /* while it is lent: a fiber goes on only on the core's own thread */
     uint64_t sleeps_until_ns; /* while it sleeps: when it wakes by itself */
-    uint64_t poll_ns;         /* how long to poll before the next sleep */
-    uint32_t features;        /* of enum linux_feature, those in use */
-    int wake_descriptor;      /* eventfd, non-blocking; written to wake the core; the backend watches it */
-    int reserve_descriptor;   /* given up for a moment to refuse a connection when there is no other left */
+    /* core 0 alone: when it last looked how busy the node is, what `turns` of all cores came to, and whether the allocator has
+     * given back what it has to spare since the node was last busy */
+    uint64_t looked_ns, looked_turns;
+    bool memory_given_back;
+    uint64_t poll_ns;       /* how long to poll before the next sleep */
+    uint32_t features;      /* of enum linux_feature, those in use */
+    int wake_descriptor;    /* eventfd, non-blocking; written to wake the core; the backend watches it */
+    int reserve_descriptor; /* given up for a moment to refuse a connection when there is no other left */
     pthread_t thread;
 
     /* Written by others, read by this core; on a line of their own. */
     _Alignas(64) _Atomic(struct linux_landing *) inbox; /* newest first */
     atomic_bool asleep; /* this core waits in the kernel or is about to, and wants wake_descriptor written */
     atomic_uint driver; /* who may run it: lend.c */
+    /* Written by this core's thread, read by core 0's. */
+    _Atomic uint64_t turns; /* of the loop */
 };
 
 static inline struct linux_core *linux_core_of(struct world *world)
