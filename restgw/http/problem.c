@@ -16,7 +16,7 @@ static const struct rule rules[] = {
     {"08003", 401, PROBLEM_SESSION, "session-expired", "Session expired"},
     {"08007", 503, PROBLEM_ASK_OUTCOME, "outcome-unknown", "Outcome unknown"},
     {"08", 503, PROBLEM_SESSION, "connection-lost", "Connection lost"},
-    {"0A", 501, PROBLEM_NEVER, "not-implemented", "Not implemented"},
+    {"0A", 400, PROBLEM_NEVER, "not-implemented", "Not implemented"},
     {"25P02", 409, PROBLEM_NEVER, "transaction-failed", "Transaction has failed"},
     {"25006", 409, PROBLEM_NEVER, "read-only", "Read-only transaction"},
     {"25", 409, PROBLEM_NEVER, "invalid-transaction-state", "Invalid transaction state"},

@@ -255,7 +255,7 @@ class Statements(Case):
         self.expect(self.one.sql("insert into constrained values (1)"), 200)
         answer = self.expect(self.one.sql("insert into constrained values (1)"), 409, sqlstate="23505")
         self.assertEqual((answer["table"], answer["constraint"]), ("constrained", "constrained_pkey"))
-        self.expect(self.one.sql("copy constrained to stdout"), 501, sqlstate="0A000")
+        self.expect(self.one.sql("copy constrained to stdout"), 400, "not-implemented", sqlstate="0A000")
         self.expect(self.one.sql("select * from nosuch"), 400, sqlstate="42P01")
 
     def test_the_body_must_be_as_described(self):
@@ -266,6 +266,28 @@ class Statements(Case):
         self.expect(self.one.post("/v1/statements", b"x", {"Content-Type": "text/plain"}), 415)
         self.expect(self.one.ask("PUT", "/v1/statements"), 405)
         self.expect(self.one.post("/v1/statements", {"sql": "select '" + "x" * (17 << 20) + "'"}), 413)
+
+    def test_no_error_of_sql_is_a_failure_of_the_server(self):
+        plain = self.client()
+        for sql in ("selec", "select 1/0", "select 'a'::int", "select repeat('x', 2000000000)", "select array_fill(0, array[1000000000])",
+                    "select nosuch()", "select " + "- " * 50000 + "true", "select 1 union select 'a'", "select '{'::jsonb", "select chr(0)",
+                    "select regexp_replace('a', '(', 'b')", "select numeric '1e200000'", "select date '9999999-01-01'", "select (2^63)::int8",
+                    "do $$ begin end $$", "listen x", "select pg_read_file('/etc/passwd')", "copy (select 1) to '/etc/passwd'", "alter system set x = 1",
+                    "create extension x", "drop database synod", "create table pg_catalog.x (a int)", "savepoint a", "set nosuch = 1",
+                    "select 1; select 1/0", "begin; select 1/0", "execute nosuch", "select lag(1)", "select sum(sum(1))"):
+            answer = plain.sql(sql)
+            self.assertIn(answer.status // 100, (4,), (sql[:60], answer))
+            self.assertTrue(answer.json["sqlstate"], sql[:60])
+
+    def test_a_firewall_that_knows_get_post_and_json_lets_everything_through(self):
+        paths = self.expect(self.client(role=None).get("/v1/openapi.json"), 200)["paths"]
+        for path, methods in paths.items():
+            for method, operation in methods.items():
+                if path.split("/")[2:3] and path.split("/")[2] in ("sessions", "transactions", "statements", "batches", "prepared", "loads"):
+                    self.assertIn(method, ("get", "post", "parameters"), path)
+                    self.assertIn("application/json", operation.get("requestBody", {"content": ["application/json"]})["content"] if method != "parameters" else ["application/json"])
+                if method in ("put", "patch", "delete"):
+                    self.assertIn(path + "/actions/" + ("delete" if method == "delete" else "update"), paths)
 
     def test_a_text_of_several_statements_gives_several_results(self):
         answer = self.expect(self.one.sql("select 1 as a; select 2 as b, ';' as c; -- the end"), 200)
