@@ -89,8 +89,8 @@ struct shard {
     uint64_t calls_seen;    /* at the last look */
     uint64_t calls_second;  /* in a second, at the last look */
     uint64_t rests_till_ns; /* a replacement has failed: not before this again */
-    uint64_t bytes_seen;    /* its size at the last look */
-    bool quiet;             /* and it had hardly grown since the one before */
+    uint64_t sequence_seen; /* at the last look */
+    bool quiet;             /* there were few changes between the last two looks */
     bool was_large;         /* small now, it may be merged */
 };
 

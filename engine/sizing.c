@@ -2,8 +2,8 @@
  * thing at a time; how a shard is replaced while it is in use is reshape.c's affair.
  *
  *     split    above shard_bytes_max, in the middle of its tree; the right half goes to the core that has the fewest of the
- *              table's shards, and then least to do. A quiet table's shard much earlier, so that what reads tables of some
- *              size runs on all cores: the fewer shards there are, the smaller the one that is split. One that grows is
+ *              table's shards, and then least to do. A shard with few changes much earlier, so that what reads tables of some
+ *              size runs on all cores: the fewer shards there are, the smaller the one that is split. One being filled is
  *              left alone, or a load would be copied again and again
  *     merge    a shard that was large and is small now (an eighth of the limit), with a small neighbour to its right; when that
  *              lies on another core, the left one moves there first. A shard that never was large is left alone: somebody may
@@ -24,8 +24,9 @@
 #define SHARD_BYTES_MAX (256UL * 1024 * 1024)
 /* Work for some ms: a scan of two such halves on two cores gains more than sending for them costs. */
 #define SHARD_BYTES_SPREAD (8UL * 1024 * 1024)
-/* A shard that grew by more than this share of itself between two looks is being filled. */
-#define QUIET_SHARE 64
+/* A shard with more changes than that between two looks may be being filled. (Its size does not tell: it shrinks when
+ * versions are merged into the tree.) */
+#define QUIET_CHANGES 1000
 /* Long beside what a look costs, short beside the time in which a shard fills. */
 #define SIZING_EVERY_NS (1000 * 1000 * 1000UL)
 /* A shard of at most limit / MERGE_SHARE is small. */
@@ -101,11 +102,10 @@ static void look_at_load(struct engine_core *core, uint64_t passed_ns)
         shard->calls_second = more * 1000000000 / (passed_ns ? passed_ns : 1);
         shard->calls_seen = shard->calls;
         shard->was_large |= !is_small(core, shard);
-        uint64_t now = bytes_of_shard(shard);
-        shard->quiet = now <= shard->bytes_seen + now / QUIET_SHARE;
-        shard->bytes_seen = now;
+        shard->quiet = shard->sequence - shard->sequence_seen <= QUIET_CHANGES;
+        shard->sequence_seen = shard->sequence;
         calls += shard->calls_second;
-        bytes += now;
+        bytes += bytes_of_shard(shard);
     }
     __atomic_store_n(&load->calls, calls, __ATOMIC_RELAXED);
     __atomic_store_n(&load->bytes, bytes, __ATOMIC_RELAXED);
