@@ -193,10 +193,11 @@ void fake_post(struct fake_door *door, struct scope *scope, const char *target, 
 
 struct fake_door *fake_open(struct world *world, struct scope *scope, struct sessions *sessions)
 {
-    struct fake_door *door = scope_alloc_zeroed(scope, sizeof *door);
-    void *shared = scope_alloc_zeroed(scope, api_shared_size());
+    void *memory, *shared = scope_alloc_zeroed(scope, api_shared_size());
     const struct api_options options = {.sessions = sessions, .shared = shared, .database = "synod"};
     struct error error;
+    check(!scope_alloc_large(scope, sizeof(struct fake_door), _Alignof(struct fake_door), &memory, &error));
+    struct fake_door *door = memset(memory, 0, sizeof *door);
     door->world = world;
     door->scope = scope;
     door->http.options.serve = api_serve;
