@@ -49,9 +49,28 @@ static const struct relation *target_of(const struct level *level)
     return level->query->range[level->query->result].relation;
 }
 
+/* A view's column may have a default of its own. */
+static struct expression *view_default(struct level *level, uint32_t index)
+{
+    const struct view_target *view = level->view;
+    struct error unused;
+    struct table_bound *bound;
+    for (uint32_t i = 0; view && i < view->columns; i++) {
+        const struct expression *column = view->column[i];
+        if (column->kind != EXPRESSION_COLUMN || column->number != (int32_t)index + 1 ||
+            !view->view->column[i].default_text)
+            continue;
+        return bind_table(level->binder->request, view->view, &bound, &unused) ? NULL : bound->defaults[i];
+    }
+    return NULL;
+}
+
 struct expression *column_default(struct level *level, const struct relation *relation, uint32_t index)
 {
-    return level->query->bound->defaults[index];
+    struct expression *own = view_default(level, index);
+    /* UPDATE asks the view alone, as in PostgreSQL. */
+    bool asks_view_alone = level->view && level->query->kind == QUERY_UPDATE;
+    return own || asks_view_alone ? own : level->query->bound->defaults[index];
 }
 
 static void *column_missing(struct level *level, const char *name, int32_t position)
