@@ -143,6 +143,8 @@ struct disk_ops {
                               uint64_t bytes, struct error *error);
     enum sqlstate (*truncate)(struct world *world, struct scope *scope, struct file *file, uint64_t bytes,
                               struct error *error);
+    enum sqlstate (*discard)(struct world *world, struct scope *scope, struct file *file, uint64_t offset,
+                             uint64_t bytes, struct error *error);
     enum sqlstate (*rename)(struct world *world, const char *from, const char *to, struct error *error);
     enum sqlstate (*remove)(struct world *world, const char *path, struct error *error);
     enum sqlstate (*make_directory)(struct world *world, const char *path, struct error *error);
@@ -216,6 +218,15 @@ static inline enum sqlstate disk_truncate(struct world *world, struct scope *sco
                                           uint64_t bytes, struct error *error)
 {
     return world->disk->truncate(world, scope, file, bytes, error);
+}
+
+/* Gives the room of [offset, offset+bytes), both multiples of DISK_ALIGNMENT and within the file, back to the disk: it reads as
+ * zeros from now on, the file's size stays, and a later write there may find the disk full. Where the file system cannot do
+ * that, nothing happens. Yields. */
+static inline enum sqlstate disk_discard(struct world *world, struct scope *scope, struct file *file,
+                                         uint64_t offset, uint64_t bytes, struct error *error)
+{
+    return world->disk->discard(world, scope, file, offset, bytes, error);
 }
 
 /* Renames, replacing `to`. Durable after disk_sync_directory() of the directory. Yields. */

@@ -116,6 +116,7 @@ static const struct disk_ops classic_disk = {
     .size = linux_disk_size,
     .allocate = linux_disk_allocate,
     .truncate = linux_disk_truncate,
+    .discard = linux_disk_discard,
     .rename = linux_disk_rename,
     .remove = linux_disk_remove,
     .make_directory = linux_disk_make_directory,

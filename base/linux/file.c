@@ -142,6 +142,18 @@ static void run_truncate(struct linux_job *argument)
     while (job->number == EINTR);
 }
 
+static void run_discard(struct linux_job *argument)
+{
+    struct extent_job *job = container_of(argument, struct extent_job, job);
+    int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    do
+        job->number =
+            fallocate(job->file->descriptor, mode, (off_t)job->offset, (off_t)job->bytes) ? errno : 0;
+    while (job->number == EINTR);
+    if (job->number == EOPNOTSUPP)
+        job->number = 0;
+}
+
 /* The call that was deserted has landed. */
 static void release_file(struct linux_job *argument)
 {
@@ -182,4 +194,11 @@ enum sqlstate linux_disk_truncate(struct world *world, struct scope *scope, stru
 {
     (void)world;
     return extent_call(scope, file, 0, bytes, run_truncate, "truncate", error);
+}
+
+enum sqlstate linux_disk_discard(struct world *world, struct scope *scope, struct file *file, uint64_t offset,
+                                 uint64_t bytes, struct error *error)
+{
+    (void)world;
+    return extent_call(scope, file, offset, bytes, run_discard, "give back room of", error);
 }

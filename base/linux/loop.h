@@ -248,6 +248,8 @@ enum sqlstate linux_disk_allocate(struct world *world, struct scope *scope, stru
                                   uint64_t offset, uint64_t bytes, struct error *error);
 enum sqlstate linux_disk_truncate(struct world *world, struct scope *scope, struct file *file, uint64_t bytes,
                                   struct error *error);
+enum sqlstate linux_disk_discard(struct world *world, struct scope *scope, struct file *file, uint64_t offset,
+                                 uint64_t bytes, struct error *error);
 
 /* ---- socket.c: what both backends do with sockets, without waiting ----
  *

@@ -467,6 +467,7 @@ const struct disk_ops uring_disk_ops = {
     .size = linux_disk_size,
     .allocate = linux_disk_allocate,
     .truncate = linux_disk_truncate,
+    .discard = linux_disk_discard,
     .rename = linux_disk_rename,
     .remove = linux_disk_remove,
     .make_directory = linux_disk_make_directory,

@@ -18,6 +18,13 @@
 #include "base/check.h"
 #include "base/scope.h"
 
+/* When so much of a volume is free, and that is worth it, what is free beyond an eighth of what is used goes back to the disk. */
+#define GIVE_BACK_SHARE 4
+#define GIVE_BACK_BYTES (8U * 1024 * 1024)
+/* In pieces of at most this, and at most so many with each commit. */
+#define GIVE_BACK_AT_ONCE (64U * 1024 * 1024)
+#define GIVE_BACK_PIECES  64
+
 /* Groups whose freed places are looked for at once: 64 x 2,044 words, about 100 us. */
 #define THAW_GROUPS 64
 
@@ -212,6 +219,31 @@ static void thaw(struct commit *commit)
     }
 }
 
+/* Free places' room goes back to the disk, from the end of the file on. They are taken meanwhile, so that nobody writes there.
+ * A disk that cannot do it keeps them, and that is all. */
+static void give_back(struct commit *commit)
+{
+    struct volume *volume = commit->volume;
+    struct space *space = &volume->space;
+    uint64_t word_bytes = 64ul * volume->page_bytes, used = space->places - space->free;
+    uint64_t end = space->places / 64, keep = used / 8, first, count;
+    if (space->free < space->places / GIVE_BACK_SHARE || space->free * volume->page_bytes < GIVE_BACK_BYTES)
+        return;
+    uint64_t most = GIVE_BACK_AT_ONCE / word_bytes ? GIVE_BACK_AT_ONCE / word_bytes : 1;
+    for (int i = 0; i < GIVE_BACK_PIECES; i++) {
+        struct error error;
+        uint64_t kept = keep + space->hole_words * 64;
+        uint64_t left = space_available(space) > kept ? (space_available(space) - kept) / 64 : 0;
+        if (!left || !space_find_free_words(space, end, left < most ? left : most, &first, &count))
+            return;
+        space_hole_begin(space, first, count);
+        (void)!disk_discard(volume->world, commit->scope, volume->file, first * word_bytes,
+                            count * word_bytes, &error);
+        space_hole_end(space, first, count);
+        end = first;
+    }
+}
+
 enum sqlstate volume_commit(struct volume *volume, struct bytes root, struct error *error)
 {
     check(root.size <= VOLUME_ROOT_BYTES_MAX);
@@ -235,6 +267,8 @@ enum sqlstate volume_commit(struct volume *volume, struct bytes root, struct err
         else
             thaw(&commit);
         volume->committing = false;
+        if (!failed)
+            give_back(&commit);
     }
     fiber_shield_end(volume->world->scheduler);
     scope_close(commit.scope);

@@ -203,6 +203,7 @@ struct volume_figures {
     uint64_t
         held_pages; /* freed, but the durable generation still refers to them: the next commit frees them */
     uint64_t temporary_pages;
+    uint64_t hole_pages;                             /* free ones whose room the disk has back */
     uint64_t dirty_pages, cached_pages, cache_pages; /* in memory */
     uint64_t hits, misses, reads, writes, evictions;
     uint64_t generation;    /* the last durable one */

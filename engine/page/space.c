@@ -46,6 +46,9 @@ static enum sqlstate make_room(struct space *space, uint32_t groups, struct erro
     if (!failed)
         failed = grow_array(space, &space->busy, old * unit, new *unit, error);
     if (!failed)
+        failed = grow_array(space, &space->hole, old * (size_t)space->words_in_group,
+                            new *(size_t)space->words_in_group, error);
+    if (!failed)
         failed =
             grow_array(space, &space->group, old * sizeof *space->group, new * sizeof *space->group, error);
     if (!failed)
@@ -126,6 +129,8 @@ static void take_bit(struct space *space, uint64_t place, bool loose)
     struct space_group *group = &space->group[place / group_places(space->page_bytes)];
     check(!space_bit(space->busy, place));
     space->busy[place / 64] |= bit;
+    space->hole_words -= space->hole[place / 64];
+    space->hole[place / 64] = false;
     map[place / 64] |= bit;
     group->free--;
     space->free--;
@@ -181,6 +186,42 @@ uint64_t space_take_run(struct space *space, uint64_t count)
         }
     }
     return 0;
+}
+
+/* ---- giving back ---- */
+
+static bool is_free_word(const struct space *space, uint64_t word)
+{
+    return !space->busy[word] && !space->hole[word];
+}
+
+bool space_find_free_words(const struct space *space, uint64_t end, uint64_t most, uint64_t *first,
+                           uint64_t *count)
+{
+    while (end > 0 && !is_free_word(space, end - 1))
+        end--;
+    *count = 0;
+    while (end > 0 && *count < most && is_free_word(space, end - 1)) {
+        end--;
+        ++*count;
+    }
+    *first = end;
+    return *count > 0;
+}
+
+void space_hole_begin(struct space *space, uint64_t first, uint64_t count)
+{
+    for (uint64_t place = first * 64; place < (first + count) * 64; place++)
+        take_bit(space, place, true);
+}
+
+void space_hole_end(struct space *space, uint64_t first, uint64_t count)
+{
+    for (uint64_t word = first; word < first + count; word++) {
+        space_free_word(space, word, UINT64_MAX);
+        space->hole[word] = true;
+        space->hole_words++;
+    }
 }
 
 /* ---- keeping, freeing ---- */

@@ -44,9 +44,11 @@ struct space {
     uint64_t places; /* in the file */
     uint64_t room;   /* words each of the maps has memory for; whole groups */
     uint64_t *now, *loose, *busy;
+    uint8_t *hole; /* for each word: its places' room was given back to the disk, and none was taken since */
     struct space_group *group;
     struct space_directory directory[SUPERBLOCK_DIRECTORIES];
     uint32_t groups, groups_room;
+    uint64_t hole_words;
     uint64_t cursor; /* word where the search for single places goes on */
     uint64_t free;   /* places that are not busy */
     uint64_t held;   /* busy, but neither now nor loose */
@@ -113,6 +115,14 @@ bool space_free(struct space *space, uint64_t place, bool at_once);
 /* The same for many places, a word of them; those not in use are passed over. */
 void space_keep_word(struct space *space, uint64_t word, uint64_t places);
 void space_free_word(struct space *space, uint64_t word, uint64_t places);
+
+/* Words whose 64 places are all free and have room on the disk: finds the last run of them that ends before word *end, at most
+ * `most` words; *first and *count say which. False when there is none. */
+bool space_find_free_words(const struct space *space, uint64_t end, uint64_t most, uint64_t *first,
+                           uint64_t *count);
+/* Takes their places, loose, while the disk takes their room; then they are free again, and holes. */
+void space_hole_begin(struct space *space, uint64_t first, uint64_t count);
+void space_hole_end(struct space *space, uint64_t first, uint64_t count);
 
 /* What was read of a group at opening; NULL = nothing can be known of it. */
 void space_load(struct space *space, uint32_t group, const uint64_t *words);

@@ -395,6 +395,7 @@ void volume_figures(const struct volume *volume, struct volume_figures *figures)
         .free_pages = space_available(&volume->space),
         .held_pages = volume->space.held,
         .temporary_pages = volume->space.loose_count,
+        .hole_pages = volume->space.hole_words * 64,
         .cached_pages = cache->made - cache->queues[QUEUE_FREE].count,
         .cache_pages = cache->most,
         .hits = cache->hits,

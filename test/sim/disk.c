@@ -12,6 +12,7 @@ enum deed {
     DEED_WRITE,
     DEED_SYNC,
     DEED_ALLOCATE,
+    DEED_DISCARD,
     DEED_TRUNCATE,
     DEED_RENAME,
     DEED_REMOVE,
@@ -477,6 +478,30 @@ static enum sqlstate sim_disk_allocate(struct world *world, struct scope *scope,
     return run(operation, sim_of(operation)->faults.write_ns, 0, error);
 }
 
+/* As if zeros were written; the simulated disk does not get its room back. */
+static void land_discard(struct operation *base)
+{
+    static const uint8_t zeros[DISK_ALIGNMENT];
+    struct disk_operation *operation = of(base);
+    const struct handle *handle = operation->file->handle;
+    struct content *content = &handle->inode->content;
+    for (uint64_t done = 0; done < operation->bytes; done += sizeof zeros)
+        content_write(content, operation->offset + done, zeros, sizeof zeros, &operation->disk->dice);
+    inode_count(handle->inode);
+    record_landing(operation, content->size);
+}
+
+static enum sqlstate sim_disk_discard(struct world *world, struct scope *scope, struct file *file,
+                                      uint64_t offset, uint64_t bytes, struct error *error)
+{
+    struct disk_operation *operation = file_operation(world, scope, DEED_DISCARD, file, land_discard);
+    check(offset % DISK_ALIGNMENT == 0 && bytes % DISK_ALIGNMENT == 0 &&
+          offset + bytes <= file->handle->inode->content.size);
+    operation->offset = offset;
+    operation->bytes = bytes;
+    return run(operation, sim_of(operation)->faults.write_ns, 0, error);
+}
+
 static void land_truncate(struct operation *base)
 {
     struct disk_operation *operation = of(base);
@@ -674,6 +699,7 @@ const struct disk_ops sim_disk_ops = {
     .size = sim_disk_size,
     .allocate = sim_disk_allocate,
     .truncate = sim_disk_truncate,
+    .discard = sim_disk_discard,
     .rename = sim_disk_rename,
     .remove = sim_disk_remove,
     .make_directory = sim_disk_make_directory,

@@ -340,6 +340,66 @@ START_TEST(a_full_disk_stops_changes_until_there_is_room)
 }
 END_TEST
 
+/* ---- room that is given back ---- */
+
+#define GIVEN_BYTES (24U * 1024 * 1024)
+
+static void extent_fill(struct scene *scene, struct world *world, uint8_t with, uint64_t *first)
+{
+    struct error error;
+    void *memory;
+    struct scope *scope = scope_open(world->scope, "extent");
+    must(scope_alloc_large(scope, GIVEN_BYTES, 16, &memory, &error), &error);
+    memset(memory, with, GIVEN_BYTES);
+    must(volume_extent_new(scene->volume, volume_extent_pages(scene->volume, GIVEN_BYTES), first, &error),
+         &error);
+    must(volume_extent_write(scene->volume, scope, *first, 0, bytes_of(memory, GIVEN_BYTES), &error), &error);
+    memset(memory, 0, GIVEN_BYTES);
+    must(volume_extent_read(scene->volume, scope, *first, 0, memory, GIVEN_BYTES, &error), &error);
+    for (size_t i = 0; i < GIVEN_BYTES; i += 1000)
+        if (((uint8_t *)memory)[i] != with)
+            ck_abort_msg("byte %zu of an extent is %u", i, ((uint8_t *)memory)[i]);
+    scope_close(scope);
+}
+
+static struct volume_figures figures_of(const struct scene *scene)
+{
+    struct volume_figures figures;
+    volume_figures(scene->volume, &figures);
+    return figures;
+}
+
+static void act_give_back(struct world *world, void *argument)
+{
+    struct scene *scene = argument;
+    struct error error;
+    uint64_t first;
+    must(scene_open(scene, world, &error), &error);
+    must(scene_commit(scene, &error), &error);
+    for (uint8_t with = 1; with < 4; with++) {
+        uint64_t before = figures_of(scene).hole_pages;
+        extent_fill(scene, world, with, &first);
+        ck_assert(!before || figures_of(scene).hole_pages < before);
+        must(scene_commit(scene, &error), &error);
+        volume_extent_free(scene->volume, first, volume_extent_pages(scene->volume, GIVEN_BYTES));
+        must(scene_commit(scene, &error), &error);
+        struct volume_figures figures = figures_of(scene);
+        ck_assert_uint_ge(figures.hole_pages * PAGE_BYTES, GIVEN_BYTES / 4 * 3);
+        ck_assert_uint_le(figures.hole_pages, figures.free_pages);
+        ck_assert_uint_eq(figures.temporary_pages, 0);
+    }
+}
+
+START_TEST(room_that_is_free_goes_back_to_the_disk_and_can_be_used_again)
+{
+    struct scene scene;
+    scene_begin(&scene);
+    stage_act(scene.sim, 0, act_give_back, &scene);
+    stage_act(scene.sim, 0, act_look, &scene);
+    scene_end(&scene);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("volume");
@@ -351,5 +411,6 @@ int main(void)
     tcase_add_test(tests, after_a_failed_write_nothing_is_committed_and_the_last_commit_stands);
     tcase_add_test(tests, after_a_failed_sync_nothing_is_committed_and_the_last_commit_stands);
     tcase_add_test(tests, a_full_disk_stops_changes_until_there_is_room);
+    tcase_add_test(tests, room_that_is_free_goes_back_to_the_disk_and_can_be_used_again);
     return stage_run(tests);
 }

@@ -180,6 +180,20 @@ static void allocated_room_reads_as_zeros_and_spares_what_is_there(struct world 
     expect_zeros(world, file, 100, (1 << 20) - 100);
 }
 
+static void what_is_discarded_reads_as_zeros_and_the_rest_stays(struct world *world, void *place)
+{
+    struct error error = {0};
+    struct file *file = file_open(world, place, world->scope, "a", DISK_CREATE);
+    write_pattern(world, file, 0, 6 * DISK_ALIGNMENT, 1);
+    must(disk_discard(world, world->scope, file, DISK_ALIGNMENT, 3 * DISK_ALIGNMENT, &error), &error);
+    ck_assert_uint_eq(size_of(world, file), 6 * DISK_ALIGNMENT);
+    expect_pattern(world, file, 0, DISK_ALIGNMENT, 1);
+    expect_zeros(world, file, DISK_ALIGNMENT, 3 * DISK_ALIGNMENT);
+    expect_pattern(world, file, 4 * DISK_ALIGNMENT, 2 * DISK_ALIGNMENT, 1);
+    write_pattern(world, file, DISK_ALIGNMENT, DISK_ALIGNMENT, 1);
+    expect_pattern(world, file, 0, 2 * DISK_ALIGNMENT, 1);
+}
+
 static void truncation_cuts_and_extends(struct world *world, void *place)
 {
     struct error error = {0};
@@ -590,6 +604,8 @@ const struct world_case world_disk_cases[] = {
     {"direct_transfers_work_when_aligned", 1, direct_transfers_work_when_aligned},
     {"allocated_room_reads_as_zeros_and_spares_what_is_there", 1,
      allocated_room_reads_as_zeros_and_spares_what_is_there},
+    {"what_is_discarded_reads_as_zeros_and_the_rest_stays", 1,
+     what_is_discarded_reads_as_zeros_and_the_rest_stays},
     {"truncation_cuts_and_extends", 1, truncation_cuts_and_extends},
     {"rename_replaces", 1, rename_replaces},
     {"removed_files_and_empty_directories_are_gone", 1, removed_files_and_empty_directories_are_gone},
