@@ -38,8 +38,8 @@ static const struct index *index_of(const struct plan *plan)
     return NULL;
 }
 
-static void count_scan(const struct execution *execution, const struct plan *plan, uint64_t scans,
-                       uint64_t looked, uint64_t given)
+void count_scan(const struct execution *execution, const struct plan *plan, uint64_t scans, uint64_t looked,
+                uint64_t given)
 {
     const struct index *index = index_of(plan);
     struct activity *activity =

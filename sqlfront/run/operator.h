@@ -114,7 +114,10 @@ enum sqlstate operation_constant(struct operation *step, struct scope *scope,
                                  const struct expression *expression, struct value *value,
                                  struct error *error);
 
-/* count.c: the figures of a relation on this core. */
+/* count.c: adds scans, rows they looked at and rows they gave to the figures of what the plan's SCAN or LOOKUP_JOIN goes by. */
+void count_scan(const struct execution *execution, const struct plan *plan, uint64_t scans, uint64_t looked,
+                uint64_t given);
+/* The figures of a relation on this core. */
 struct activity *relation_activity(const struct execution *execution, const struct relation *relation);
 
 /* Bytes a step may keep in memory before it puts rows aside, and whether it is beyond that: by its own grant, or because the

@@ -134,9 +134,11 @@ static enum sqlstate take_row(struct execution *execution, const struct point *p
         room.column[i] = &values[i];
     *columns = room.column;
     struct bytes key = bytes_of(writer.bytes, writer.size);
-    return strength
-               ? fetch_locked(execution, scope, &point->reader, table, key, *strength, &room, found, error)
-               : fetch_rows(execution, scope, &point->reader, table, &key, 1, &room, found, error);
+    failed = strength
+                 ? fetch_locked(execution, scope, &point->reader, table, key, *strength, &room, found, error)
+                 : fetch_rows(execution, scope, &point->reader, table, &key, 1, &room, found, error);
+    count_scan(execution, point->scan, 1, *found, *found);
+    return failed;
 }
 
 enum sqlstate point_take_locked(struct execution *execution, const struct point *point, struct scope *scope,
