@@ -38,6 +38,7 @@ struct slab_pool {
     struct piece *free[SLAB_CLASSES];
     uint8_t *slab;    /* what is left of the newest slab */
     size_t slab_left; /* bytes */
+    size_t slab_size; /* of the newest slab, with its chunk's head */
     size_t used;      /* bytes */
 };
 
@@ -63,11 +64,19 @@ static uint32_t class_of(size_t bytes, size_t *rounded)
     return SLAB_FINE_CLASSES + (power - 9) * 4 + (uint32_t)steps - 1;
 }
 
+/* The first slab of a pool, for thousands of pools stay small; each is twice the one before, up to SLAB_BYTES. */
+#define SLAB_BYTES_FIRST (8 * 1024)
+/* With the head of its chunk a slab is a power of two: chunks are. */
+#define CHUNK_HEAD_BYTES 64
+
 static struct piece *cut(struct slab_pool *pool, size_t bytes)
 {
     if (pool->slab_left < bytes) {
-        pool->slab = scope_alloc(pool->scope, SLAB_BYTES);
-        pool->slab_left = SLAB_BYTES;
+        pool->slab_size = pool->slab_size == 0           ? SLAB_BYTES_FIRST
+                          : pool->slab_size < SLAB_BYTES ? 2 * pool->slab_size
+                                                         : SLAB_BYTES;
+        pool->slab_left = pool->slab_size - CHUNK_HEAD_BYTES;
+        pool->slab = scope_alloc(pool->scope, pool->slab_left);
     }
     struct piece *piece = (struct piece *)pool->slab;
     pool->slab += bytes;

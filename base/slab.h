@@ -1,7 +1,7 @@
 /* A pool of small pieces of memory that come and go one by one: row versions, locks, nodes of trees. Scopes
  * give memory back as a whole; a pool lives in a scope and recycles pieces meanwhile.
  *
- * Pieces are cut from slabs of SLAB_BYTES, in size classes of 16 bytes up to 512 and then four per power of
+ * Pieces are cut from slabs of up to SLAB_BYTES, in size classes of 16 bytes up to 512 and then four per power of
  * two up to SLAB_PIECE_BYTES_MAX; larger pieces are blocks of their own. Freed pieces wait in their class for
  * the next of that size; slabs go back with the scope. One core owns a pool. */
 #ifndef SYNOD_BASE_SLAB_H
