@@ -55,8 +55,8 @@ static const struct json *row_of(struct scope *scope, const struct fake_answer *
     if (answer->status != 200)
         return NULL;
     const struct json *rows = json_member(document, "rows");
-    check(rows && rows->count == 1 && rows->children->count == 2);
-    return rows->children;
+    /* A "type" that is more than one, as in "int4, 1", makes more columns than asked for. */
+    return rows && rows->count == 1 && rows->children->count == 2 ? rows->children : NULL;
 }
 
 static void value_write(struct json_out *out, const struct json *value)
