@@ -363,11 +363,12 @@ static void nothing_is_left(struct model *m)
             rollback(m, w, 0);
     must(m->store->ops->checkpoint(m->store, m->scn, m->scn, &done, &error), &error);
     ck_assert_uint_eq(done.scn, m->scn);
-    volume_figures(m->volume, &figures);
-    ck_assert_uint_eq(figures.temporary_pages, 0);
     ck_assert(!row_store_spilled(m->store, 0));
+    /* What snapshots needed of large rows lies in extents until it is collected. */
     m->store->ops->collect(m->store, m->scn);
     ck_assert_uint_eq(m->store->memory_bytes, 0);
+    volume_figures(m->volume, &figures);
+    ck_assert_uint_eq(figures.temporary_pages, 0);
 }
 
 static void core_main(struct world *world, void *argument)
