@@ -343,6 +343,9 @@ enum sqlstate log_follower_next(struct log_follower *follower, uint64_t deadline
                                 uint64_t *position, struct log_record *record, struct error *error)
 {
     struct scope *scope = follower->scope;
+    /* Its caller may hold what has closed already; the segments it was reading are gone then. */
+    if (scope_closing(scope))
+        return not_followed(error);
     scope_hold(scope);
     enum sqlstate failed = next_record(follower, deadline_ns, what, position, record, error);
     /* Closed meanwhile: what was found goes with it. */
