@@ -409,6 +409,7 @@ static enum sqlstate rows_there(struct engine_core *core, void *argument, struct
     (void)error;
     if (!shard)
         return SQLSTATE_OK;
+    shard->store->ops->account(shard->store);
     rows->rows = shard->store->rows_estimate;
     rows->bytes = shard->store->memory_bytes;
     if (shard->volume)

@@ -19,8 +19,9 @@ static struct memory_store *memory_of(struct store *store)
     return container_of(store, struct memory_store, store);
 }
 
-static void account(struct memory_store *memory)
+static void memory_account(struct store *store)
 {
+    struct memory_store *memory = memory_of(store);
     memory->store.memory_bytes = history_bytes(memory->history);
     memory->store.rows_estimate = history_rows(memory->history);
 }
@@ -106,7 +107,7 @@ static bool has_room(const struct memory_store *memory, size_t bytes)
 static bool memory_collect(struct store *store, uint64_t oldest)
 {
     bool more = history_collect(memory_of(store)->history, oldest, false, COLLECT_ROWS);
-    account(memory_of(store));
+    memory_account(store);
     return more;
 }
 
@@ -115,7 +116,7 @@ static enum sqlstate memory_make_room(struct store *store, size_t bytes, uint64_
 {
     struct memory_store *memory = memory_of(store);
     (void)scn;
-    account(memory);
+    memory_account(store);
     if (has_room(memory, bytes))
         return SQLSTATE_OK;
     while (memory_collect(store, oldest))
@@ -131,13 +132,13 @@ static enum sqlstate memory_make_room(struct store *store, size_t bytes, uint64_
 static void memory_apply(struct store *store, struct writer *writer, const struct effect *effect)
 {
     history_apply(memory_of(store)->history, writer, effect);
-    account(memory_of(store));
+    memory_account(store);
 }
 
 static bool memory_rollback(struct store *store, struct writer *writer, uint32_t effects, size_t limit)
 {
     bool done = history_rollback(memory_of(store)->history, writer, effects, limit);
-    account(memory_of(store));
+    memory_account(store);
     return done;
 }
 
@@ -203,6 +204,7 @@ static const struct store_ops memory_ops = {
     .rollback = memory_rollback,
     .commit = memory_commit,
     .collect = memory_collect,
+    .account = memory_account,
     .changed = memory_changed,
     .checkpoint = memory_checkpoint,
     .load = memory_load,

@@ -61,7 +61,7 @@ void barren_row_comes(struct row_store *rows, struct bytes key);
 enum sqlstate row_merge_pause(struct row_store *rows, struct error *error);
 
 /* Brings the figures in `store` up to date. */
-void row_account(struct row_store *rows);
+void row_account(struct store *store);
 
 /* Brings committed versions up to `scn` into the tree: all of them but those that wait for a spill, or (`room` > 0) until the
  * history is below that many bytes. By whoever has the right to merge. Yields. */

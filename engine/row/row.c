@@ -17,8 +17,9 @@
 /* Rows looked at for who has inserted them: the same. */
 #define INSERTERS_LOOKS 4096
 
-void row_account(struct row_store *rows)
+void row_account(struct store *store)
 {
+    struct row_store *rows = row_store_of(store);
     rows->store.memory_bytes = history_bytes(rows->history);
     uint64_t resting = tree_root(rows->tree).rows, moving = history_rows(rows->history);
     rows->store.rows_estimate = resting > moving ? resting : moving;
@@ -751,7 +752,7 @@ static void row_commit(struct store *store, struct writer *writer, uint64_t scn)
 static bool row_collect(struct store *store, uint64_t oldest)
 {
     bool more = history_collect(row_store_of(store)->history, oldest, true, COLLECT_ROWS);
-    row_account(row_store_of(store));
+    row_account(store);
     return more;
 }
 
@@ -845,7 +846,7 @@ static enum sqlstate row_make_room(struct store *store, size_t bytes, uint64_t s
     if (!has_room(rows, bytes))
         failed = find_room(rows, bytes, scn, oldest, error);
     row_merge_end(rows);
-    row_account(rows);
+    row_account(&rows->store);
     if (failed || has_room(rows, bytes))
         return failed;
     failed = error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");
@@ -888,7 +889,7 @@ static enum sqlstate row_checkpoint(struct store *store, uint64_t scn, uint64_t 
         return failed;
     failed = row_merge(rows, scn, oldest, 0, error);
     row_merge_end(rows);
-    row_account(rows);
+    row_account(&rows->store);
     struct tree_root root = tree_root(rows->tree);
     uint64_t lowest = spill_lowest(rows);
     *done = (struct store_checkpoint){
@@ -934,7 +935,7 @@ static enum sqlstate row_load(struct store *store, const struct store_source *so
     check(history_rows(rows->history) == 0 && tree_root(rows->tree).rows == 0, "a load needs an empty store");
     struct tree_source from = {.next = source->next, .argument = source->argument};
     enum sqlstate failed = tree_load(rows->tree, &from, 95, error);
-    row_account(rows);
+    row_account(&rows->store);
     return failed;
 }
 
@@ -963,6 +964,7 @@ static const struct store_ops row_ops = {
     .rollback = row_rollback,
     .commit = row_commit,
     .collect = row_collect,
+    .account = row_account,
     .changed = row_changed,
     .checkpoint = row_checkpoint,
     .load = row_load,
@@ -989,7 +991,7 @@ struct store *row_store_open(struct scope *scope, const struct row_store_options
     list_init(&rows->spills);
     list_init(&rows->spills_dead);
     world_random(rows->world, &rows->seed, sizeof rows->seed);
-    row_account(rows);
+    row_account(&rows->store);
     return &rows->store;
 }
 

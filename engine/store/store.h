@@ -197,6 +197,8 @@ struct store_ops {
     /* Forgets versions no snapshot at or above `oldest` can see; bounded work, call again while it gives
      * true. */
     bool (*collect)(struct store *store, uint64_t oldest);
+    /* Brings memory_bytes and rows_estimate up to now; in between they are as the last collect or checkpoint found them. */
+    void (*account)(struct store *store);
     /* Requires that no writer who ended above `since` was so large that its versions left memory (row_store_spilled).
      * Gives every version that was committed above `since`, by key, those of a key from the oldest on (deletions with
      * `exists` false), from key `from` on, until the taker stops it. Requires a snapshot held at `since`, so that none of
