@@ -160,8 +160,11 @@ body("now: who waits for a row, and who keeps it", async (page, { url }) => {
     await write(second, "UPDATE held SET b = 3 WHERE a = 1");
     await second.keyboard.press("Control+Enter");
     await goTo(page, "Now");
-    await page.locator("tr", { hasText: "UPDATE held SET b = 3" }).getByText("running").waitFor();
+    await page.locator("tr", { hasText: "UPDATE held SET b = 3" }).getByText("waits for a lock").waitFor();
     await page.locator("tr", { hasText: "this console" }).getByText("idle in transaction").waitFor();
+    await page.getByRole("tab", { name: "Locks" }).click();
+    await page.getByText("1 session waits for a lock that somebody else holds.").waitFor();
+    await page.locator("tr", { hasText: "UPDATE held SET b = 3" }).filter({ hasText: "waits" }).getByRole("button").nth(1).waitFor(); // who holds it
     await run(page, "ROLLBACK");
     await second.getByText("1 row affected").first().waitFor();
     await other.close();

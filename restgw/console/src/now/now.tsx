@@ -213,7 +213,7 @@ function Locks({ activity, open }: { activity: Activity[]; open: (id: number) =>
     if (!value) return <Waiting />;
     const locks = [...value.items].sort((a, b) => Number(a.granted ?? true) - Number(b.granted ?? true));
     const waiting = locks.filter((one) => one.granted === false);
-    if (locks.length === 0) return <Empty icon="lock" title="No locks are reported"><p class="muted">What the node tells in pg_locks is listed here, first what somebody waits for. Locks of rows are not told yet: who waits for one is seen as running, and who keeps it as idle in transaction.</p></Empty>;
+    if (locks.length === 0) return <Empty icon="lock" title="No locks are reported"><p class="muted">What the node tells in pg_locks is listed here, first what somebody waits for.</p></Empty>;
     return (
         <div class="table-box">
             {waiting.length > 0 && <p class="banner">{plural(waiting.length, "session waits", "sessions wait")} for a lock that somebody else holds.</p>}
