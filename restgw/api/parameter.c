@@ -2,6 +2,7 @@
 #include "base/base64.h"
 #include "restgw/api/inside.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -208,6 +209,28 @@ static enum sqlstate bytea_form(struct scope *scope, uint32_t number, struct byt
     return SQLSTATE_OK;
 }
 
+/* Answers write years beyond 0001 to 9999 as ISO 8601 does: +010000-01-01, and -000043 or 0000, which count the year before 1 as 0.
+ * The types' own reader wants 10000-01-01, 0044-03-15 BC and 0001-03-15 BC. Anything else stays as it is. */
+static struct bytes year_form(struct scope *scope, struct bytes text)
+{
+    bool sign = text.size && (text.data[0] == '+' || text.data[0] == '-');
+    size_t at = sign;
+    uint64_t year = 0;
+    while (at < text.size && at < 8 && text.data[at] >= '0' && text.data[at] <= '9')
+        year = year * 10 + (uint64_t)(text.data[at++] - '0');
+    if (at < (sign ? 7U : 4U) || at == text.size || text.data[at] != '-' || (!sign && year != 0))
+        return text;
+    bool before = text.data[0] == '-' || year == 0;
+    struct text form = text_in(scope);
+    text_format(&form, "%04" PRIu64, before ? year + 1 : year);
+    text_bytes(&form, bytes_of(text.data + at, text.size - at));
+    if (before)
+        text_append(&form, " BC");
+    const char *whole;
+    struct error error = {0};
+    return text_end(&form, &whole, &error) ? text : bytes_of(whole, form.size);
+}
+
 static enum sqlstate json_form(struct scope *scope, const struct json *value, struct bytes *form,
                                struct error *error)
 {
@@ -263,6 +286,10 @@ enum sqlstate parameter_form(struct environment *environment, struct scope *scop
     case HTTP_STRING:
         if (type == TYPE_BYTEA)
             return bytea_form(scope, number, value->text, form, error);
+        if (type == TYPE_DATE || type == TYPE_TIMESTAMP || type == TYPE_TIMESTAMPTZ) {
+            *form = year_form(scope, value->text);
+            return SQLSTATE_OK;
+        }
         *form = value->text.data ? value->text : bytes_of_text("");
         return SQLSTATE_OK;
     case HTTP_ARRAY:

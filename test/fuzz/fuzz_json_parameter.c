@@ -97,7 +97,7 @@ static void try_with(struct scope *scope, const struct input *input, bool typed)
     struct bytes shown = json_out_bytes(&out);
     fake_post(door, scope, "/v1/statements", body_with(scope, input->type, shown, typed), &again);
     const struct json *second = row_of(scope, &again);
-    /* Composite values and years beyond 0001 to 9999 are shown in a form that is not read. */
+    /* Composite values are shown in a form that is not read. */
     if (!second)
         return;
     const struct json *text = row->children->next, *text_again = second->children->next;

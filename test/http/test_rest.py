@@ -227,6 +227,10 @@ class Values(Case):
                 ("$1::jsonb", {"a": [1, {"b": None}]}, "{\"a\": [1, {\"b\": null}]}"), ("$1::bytea", "AP8=", "AP8="),
                 ("$1::bytea", "\\x00ff", "AP8="), ("$1", {"type": "int8", "value": "7"}, "7"),
                 ("$1", {"type": "timestamptz", "value": "2024-02-29T11:00:00Z"}, "2024-02-29T11:00:00Z"),
+                ("$1::date", "-000043-03-15", "-000043-03-15"), ("$1::date", "+010000-01-01", "+010000-01-01"), ("$1::date", "0000-02-29", "0000-02-29"),
+                ("$1::date[]", ["-000043-03-15", "infinity"], ["-000043-03-15", "infinity"]), ("$1::date", "0044-03-15 BC", "-000043-03-15"),
+                ("$1::timestamptz", "-000043-03-15T10:00:00.500000Z", "-000043-03-15T10:00:00.500000Z"),
+                ("$1::timestamp", "+012345-01-01T00:00:00", "+012345-01-01T00:00:00"), ("$1::text", "-000043-03-15", "-000043-03-15"),
                 ("$1::interval", "P1Y2M3DT4H5M6.7S", "P1Y2M3DT4H5M6.7S"), ("pg_typeof($1)::text", {"type": "date", "value": None}, "date")):
             with self.subTest(expression=expression, given=given):
                 self.assertEqual(self.one_value(expression, given), value)

@@ -31,4 +31,13 @@ uint64_t unit_random(uint64_t *state);
 /* Below `bound`, which is not 0. */
 uint64_t unit_random_below(uint64_t *state, uint64_t bound);
 
+/* Sanitizers make everything larger and slower. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNIT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNIT_SANITIZED 1
+#endif
+#endif
+
 #endif
