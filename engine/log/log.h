@@ -87,7 +87,7 @@ enum sqlstate node_log_open(struct world *world, struct scope *scope, const stru
                             struct node_log **log, struct log_state *state, struct error *error);
 
 /* Reads records in order from `from` (a position at or below a record's, not below log_state.first) to the end found at
- * opening, with read-ahead and a few MiB of memory. Between node_log_open() and node_log_start(), on any core and on several
+ * opening, with read-ahead and up to 16 MiB of memory. Between node_log_open() and node_log_start(), on any core and on several
  * at the same time (each opens the segments itself). The visitor may yield; an error it gives ends the replay. Yields. */
 struct log_visitor {
     enum sqlstate (*visit)(void *argument, uint64_t position, const struct log_record *record,

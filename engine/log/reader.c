@@ -1,4 +1,5 @@
-/* A reader: two buffers, one that is looked at and one that a fiber fills meanwhile.
+/* A reader: a ring of buffers, one that is looked at while fibers fill the others, each its own one, so that the disk never waits
+ * for the next request.
  *
  *     | lead: GROUP_BYTES_MAX | PIECE_BYTES, as they stand in a file |
  *
@@ -19,14 +20,26 @@
 #define PART_BYTES  (256 * 1024)
 #define PARTS       (PIECE_BYTES / PART_BYTES)
 
-enum { BUFFERS = 2 };
+enum { BUFFERS = 4, FILLERS = 2 };
+
+/* FILLING is a filler's, FILLED and EMPTY the looking side's until the next filler takes it. */
+enum filling { EMPTY, FILLING, FILLED };
 
 struct buffer {
     uint8_t *memory; /* lead and piece */
     uint64_t first;  /* position of the piece */
     size_t lead;     /* bytes in use in front of the piece */
     size_t bytes;    /* of the piece */
-    bool filled;     /* the looking side's; else the filling side's */
+    enum filling state;
+};
+
+/* A fiber that fills one buffer after the other. */
+struct filler {
+    struct log_reader *reader;
+    /* of the file it reads: */
+    struct scope *file_scope;
+    struct file *file;
+    size_t file_extent;
 };
 
 struct log_reader {
@@ -35,15 +48,12 @@ struct log_reader {
     const struct extents *extents;
     uint64_t next; /* position of the next piece to read */
     uint64_t end;
-    uint32_t filling, looking; /* buffers */
+    uint32_t filling, looking; /* buffers: the next to be taken by a filler, the one that is looked at */
     struct buffer buffer[BUFFERS];
+    struct filler filler[FILLERS];
     struct fiber_queue filled, emptied;
     enum sqlstate failed; /* the read-ahead has; `error` says how */
     struct error error;
-    /* of the file being read: */
-    struct scope *file_scope;
-    struct file *file;
-    size_t file_extent;
 };
 
 size_t extents_find(const struct extents *extents, uint64_t position)
@@ -66,80 +76,94 @@ const char *segment_path(struct scope *scope, const char *directory, uint64_t fi
 
 /* ---- reading ahead ---- */
 
-static enum sqlstate open_extent(struct log_reader *reader, size_t extent, struct error *error)
+static enum sqlstate open_extent(struct filler *filler, size_t extent, struct error *error)
 {
-    if (reader->file && reader->file_extent == extent)
+    struct log_reader *reader = filler->reader;
+    if (filler->file && filler->file_extent == extent)
         return SQLSTATE_OK;
-    if (reader->file_scope)
-        scratch_close(reader->file_scope);
-    reader->file = NULL;
-    reader->file_scope = scratch_open(reader->scope, "log segment");
-    reader->file_extent = extent;
+    if (filler->file_scope)
+        scratch_close(filler->file_scope);
+    filler->file = NULL;
+    filler->file_scope = scratch_open(reader->scope, "log segment");
+    filler->file_extent = extent;
     const char *path =
-        segment_path(reader->file_scope, reader->extents->directory, reader->extents->extent[extent].first);
-    return disk_open(reader->world, reader->file_scope, path, DISK_READ_ONLY | DISK_DIRECT, &reader->file,
+        segment_path(filler->file_scope, reader->extents->directory, reader->extents->extent[extent].first);
+    return disk_open(reader->world, filler->file_scope, path, DISK_READ_ONLY | DISK_DIRECT, &filler->file,
                      error);
 }
 
-/* Reads the next piece into the buffer. */
-static enum sqlstate fill(struct log_reader *reader, struct buffer *buffer, struct error *error)
+/* Reads the piece of a segment that begins at a position into the buffer. */
+static enum sqlstate fill(struct filler *filler, struct buffer *buffer, size_t number, uint64_t first,
+                          size_t bytes, struct error *error)
 {
-    size_t number = extents_find(reader->extents, reader->next);
-    check(number < reader->extents->count, "the stream goes on where no segment is");
+    struct log_reader *reader = filler->reader;
     const struct extent *extent = &reader->extents->extent[number];
-    uint64_t end = extent->first + extent->bytes < reader->end ? extent->first + extent->bytes : reader->end;
-    size_t bytes = end - reader->next < PIECE_BYTES ? (size_t)(end - reader->next) : PIECE_BYTES;
-    enum sqlstate failed = open_extent(reader, number, error);
+    enum sqlstate failed = open_extent(filler, number, error);
     if (failed)
         return failed;
     struct disk_transfer parts[PARTS];
     size_t count = 0;
     for (size_t at = 0; at < bytes; at += PART_BYTES)
-        parts[count++] = (struct disk_transfer){.file = reader->file,
+        parts[count++] = (struct disk_transfer){.file = filler->file,
                                                 .data = buffer->memory + GROUP_BYTES_MAX + at,
                                                 .size = bytes - at < PART_BYTES ? bytes - at : PART_BYTES,
-                                                .offset = reader->next - extent->first + at};
+                                                .offset = first - extent->first + at};
     failed = disk_read_many(reader->world, reader->scope, parts, count, error);
     for (size_t i = 0; i < count && !failed; i++)
         if (parts[i].done < parts[i].size)
             failed = error_set(error, SQLSTATE_DATA_CORRUPTED, "log segment \"%s/%016llx\" ends early",
                                reader->extents->directory, (unsigned long long)extent->first);
-    buffer->first = reader->next;
+    buffer->first = first;
     buffer->lead = 0;
     buffer->bytes = bytes;
-    reader->next += bytes;
     return failed;
 }
 
-static enum sqlstate fill_next(struct log_reader *reader, struct error *error)
+/* Takes the next piece and the next buffer in one step, so that both have the same order; then waits for the buffer. */
+static enum sqlstate fill_next(struct filler *filler, struct error *error)
 {
+    struct log_reader *reader = filler->reader;
     struct scheduler *scheduler = reader->world->scheduler;
     struct buffer *buffer = &reader->buffer[reader->filling];
-    while (buffer->filled)
+    uint64_t first = reader->next;
+    size_t number = extents_find(reader->extents, first);
+    check(number < reader->extents->count, "the stream goes on where no segment is");
+    const struct extent *extent = &reader->extents->extent[number];
+    uint64_t end = extent->first + extent->bytes < reader->end ? extent->first + extent->bytes : reader->end;
+    size_t bytes = end - first < PIECE_BYTES ? (size_t)(end - first) : PIECE_BYTES;
+    reader->next += bytes;
+    reader->filling = (reader->filling + 1) % BUFFERS;
+    while (buffer->state != EMPTY)
         if (fiber_wait(scheduler, &reader->emptied, FIBER_NO_DEADLINE) == FIBER_CANCELED)
             return fiber_check_canceled(scheduler, error);
-    enum sqlstate failed = fill(reader, buffer, error);
-    buffer->filled = !failed;
-    reader->filling = (reader->filling + 1) % BUFFERS;
+    buffer->state = FILLING;
+    enum sqlstate failed = fill(filler, buffer, number, first, bytes, error);
+    buffer->state = failed ? FILLING : FILLED;
     return failed;
 }
 
 static void read_ahead(void *argument)
 {
-    struct log_reader *reader = argument;
+    struct filler *filler = argument;
+    struct log_reader *reader = filler->reader;
     while (reader->next < reader->end && !reader->failed) {
-        reader->failed = fill_next(reader, &reader->error);
+        struct error error;
+        enum sqlstate failed = fill_next(filler, &error);
+        if (failed && !reader->failed) {
+            reader->failed = failed;
+            reader->error = error;
+        }
         fiber_wake_all(&reader->filled);
     }
-    if (reader->file_scope)
-        scratch_close(reader->file_scope);
+    if (filler->file_scope)
+        scratch_close(filler->file_scope);
 }
 
 /* ---- looking ---- */
 
 static enum sqlstate await(struct log_reader *reader, struct buffer *buffer, struct error *error)
 {
-    while (!buffer->filled) {
+    while (buffer->state != FILLED) {
         if (reader->failed) {
             *error = reader->error;
             return reader->failed;
@@ -165,7 +189,7 @@ static enum sqlstate advance(struct log_reader *reader, uint64_t position, struc
         memcpy(new->memory + GROUP_BYTES_MAX - new->lead,
                old->memory + GROUP_BYTES_MAX + old->bytes - new->lead, new->lead);
     }
-    old->filled = false;
+    old->state = EMPTY;
     old->lead = 0;
     reader->looking = (reader->looking + 1) % BUFFERS;
     fiber_wake_all(&reader->emptied);
@@ -210,6 +234,12 @@ enum sqlstate reader_open(struct world *world, struct scope *scope, const struct
             return failed;
         reader->buffer[i].memory = memory;
     }
+    enum sqlstate failed = SQLSTATE_OK;
+    for (int i = 0; i < FILLERS && !failed; i++) {
+        reader->filler[i].reader = reader;
+        failed = fiber_start(world->scheduler, scope, "log read-ahead", read_ahead, &reader->filler[i], NULL,
+                             error);
+    }
     *opened = reader;
-    return fiber_start(world->scheduler, scope, "log read-ahead", read_ahead, reader, NULL, error);
+    return failed;
 }

@@ -30,7 +30,7 @@ size_t extents_find(const struct extents *extents, uint64_t position);
 /* Path of the segment whose first byte has this position; lives in the scope. */
 const char *segment_path(struct scope *scope, const char *directory, uint64_t first);
 
-/* Opens a reader from `from` (a block's start) up to `end`. `extents` must outlive it. Its memory, a few MiB, is the
+/* Opens a reader from `from` (a block's start) up to `end`. `extents` must outlive it. Its memory, up to 16 MiB, is the
  * scope's; closing the scope ends the read-ahead. Does not yield. */
 enum sqlstate reader_open(struct world *world, struct scope *scope, const struct extents *extents,
                           uint64_t from, uint64_t end, struct log_reader **reader, struct error *error);

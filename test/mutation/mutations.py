@@ -300,10 +300,8 @@ MUTATIONS = [
     # ---- shards
     Mutation(
         'a moved shard without what was written meanwhile',
-        [('engine/reshape.c', '''    for (size_t i = 0; i < reshape->targets && !failed; i++)
-        failed = copy_changes(reshape, &reshape->target[i], error);
-''', '''    for (size_t i = 0; i < reshape->targets && !failed && false; i++)
-        failed = copy_changes(reshape, &reshape->target[i], error);
+        [('engine/reshape.c', '''            failed = copy_changes(reshape, old, &reshape->target[i], error);
+''', '''            failed = false ? copy_changes(reshape, old, &reshape->target[i], error) : SQLSTATE_OK;
 ''')],
         [('append-mixed', 1, 300, []), ('bank', 1, 300, []), ('register', 1, 300, [])], r'.'),
 ]
