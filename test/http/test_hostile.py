@@ -103,7 +103,7 @@ class Slow(door.DoorTest):
         return False
 
     def test_requests_that_never_become_whole_are_cut(self):
-        self.start("idle_ms=500")
+        self.start("idle_ms=1500")
         client = self.http1()
         client.send(b"GET /v1/hello HTTP/1.1\r\n")
         self.assertTrue(self.closed(client.socket, iter(lambda: b"a: b\r\n", None)), "headers")
