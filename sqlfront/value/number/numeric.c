@@ -9,7 +9,7 @@
 
 #define BASE 10000
 
-static const int64_t powers[] = {
+const int64_t numeric_powers[] = {
     1,
     10,
     100,
@@ -30,7 +30,7 @@ static const int64_t powers[] = {
     100000000000000000,
     1000000000000000000,
 };
-static_assert(sizeof powers / sizeof powers[0] == NUMERIC_SMALL_SCALE_MAX + 1);
+static_assert(sizeof numeric_powers / sizeof numeric_powers[0] == NUMERIC_SMALL_SCALE_MAX + 1);
 
 enum sqlstate raise_numeric_overflow(struct error *error)
 {
@@ -51,7 +51,7 @@ struct number number_of_wide(struct scope *scope, __int128 unscaled, int scale)
     uint16_t reversed[12];
     int count = 0, behind = (scale + 3) / 4;
     /* The lowest digit must count a power of 10000. */
-    unsigned shift = (unsigned)powers[behind * 4 - scale];
+    unsigned shift = (unsigned)numeric_powers[behind * 4 - scale];
     if (shift > 1 && left) {
         unsigned lowest = (unsigned)(left % (BASE / shift)) * shift;
         left /= BASE / shift;
@@ -107,8 +107,8 @@ static bool unscale(const struct number *number, int64_t *unscaled)
         int64_t digit = at < number->count ? number->digits[at] : 0;
         int64_t factor = BASE;
         if (weight == -behind && surplus) { /* only part of the last digit is shown */
-            factor = BASE / powers[surplus];
-            digit /= powers[surplus];
+            factor = BASE / numeric_powers[surplus];
+            digit /= numeric_powers[surplus];
         }
         if (__builtin_mul_overflow(sum, factor, &sum) || __builtin_add_overflow(sum, digit, &sum))
             return false;
@@ -228,7 +228,7 @@ static void view_of(const struct value *value, struct digits_view *view)
     }
     unsigned __int128 left = (unsigned __int128)(value->i < 0 ? -value->i : value->i);
     int behind = (value->scale + 3) / 4, count = 0;
-    left *= (unsigned)powers[behind * 4 - value->scale];
+    left *= (unsigned)numeric_powers[behind * 4 - value->scale];
     int digits = 0;
     for (unsigned __int128 rest = left; rest; rest /= BASE)
         digits++;
@@ -265,8 +265,8 @@ int numeric_compare(const struct value *a, const struct value *b)
         if (a->scale == b->scale)
             return (a->i > b->i) - (a->i < b->i);
         if (a->scale < b->scale)
-            return compare_wide((__int128)a->i * powers[b->scale - a->scale], b->i);
-        return compare_wide(a->i, (__int128)b->i * powers[a->scale - b->scale]);
+            return compare_wide((__int128)a->i * numeric_powers[b->scale - a->scale], b->i);
+        return compare_wide(a->i, (__int128)b->i * numeric_powers[a->scale - b->scale]);
     }
     int rank_a = rank_of(a), rank_b = rank_of(b);
     if (rank_a || rank_b)
@@ -308,8 +308,8 @@ static void align(const struct value *a, const struct value *b, __int128 *wide_a
                   int *scale)
 {
     *scale = a->scale > b->scale ? a->scale : b->scale;
-    *wide_a = (__int128)a->i * powers[*scale - a->scale];
-    *wide_b = (__int128)b->i * powers[*scale - b->scale];
+    *wide_a = (__int128)a->i * numeric_powers[*scale - a->scale];
+    *wide_b = (__int128)b->i * numeric_powers[*scale - b->scale];
 }
 
 static enum sqlstate add_special(enum numeric_sign a, enum numeric_sign b, struct value *result)
@@ -449,7 +449,8 @@ static bool divide_small(struct scope *scope, const struct value *a, const struc
     __int128 dividend = a->i, divisor = b->i;
     for (; shift > 0; shift -= NUMERIC_SMALL_SCALE_MAX)
         if (__builtin_mul_overflow(
-                dividend, (__int128)powers[shift < NUMERIC_SMALL_SCALE_MAX ? shift : NUMERIC_SMALL_SCALE_MAX],
+                dividend,
+                (__int128)numeric_powers[shift < NUMERIC_SMALL_SCALE_MAX ? shift : NUMERIC_SMALL_SCALE_MAX],
                 &dividend))
             return false;
     __int128 quotient = dividend / divisor, rest = dividend % divisor;
@@ -481,14 +482,14 @@ enum sqlstate numeric_round_to(struct scope *scope, const struct value *a, int s
                                struct value *result, struct error *error)
 {
     if (a->small && scale >= 0 && scale <= a->scale) {
-        int64_t power = powers[a->scale - scale], quotient = a->i / power, rest = a->i % power;
+        int64_t power = numeric_powers[a->scale - scale], quotient = a->i / power, rest = a->i % power;
         if (!cut && power > 1 && (rest < 0 ? -rest : rest) >= power / 2)
             quotient += a->i < 0 ? -1 : 1;
         *result = value_small_numeric(quotient, scale);
         return SQLSTATE_OK;
     }
     if (a->small && scale > a->scale && scale <= NUMERIC_SMALL_SCALE_MAX) {
-        numeric_of_wide(scope, (__int128)a->i * powers[scale - a->scale], scale, result);
+        numeric_of_wide(scope, (__int128)a->i * numeric_powers[scale - a->scale], scale, result);
         return SQLSTATE_OK;
     }
     if (numeric_is_special(a)) {

@@ -54,6 +54,9 @@ struct number number_of(struct scope *scope, const struct value *value);
 struct number number_of_integer(struct scope *scope, int64_t integer);
 struct number number_of_wide(struct scope *scope, __int128 unscaled, int scale);
 
+/* Ten to the power of each index. */
+extern const int64_t numeric_powers[]; /* NUMERIC_SMALL_SCALE_MAX + 1 */
+
 /* Packs a number, small if it can be; trailing zeros may be there. 22003 when it does not fit the format. */
 enum sqlstate number_pack(struct scope *scope, const struct number *number, struct value *value,
                           struct error *error);

@@ -321,27 +321,8 @@ enum sqlstate numeric_apply_modifier(struct scope *scope, int32_t modifier, stru
     enum sqlstate failed = numeric_round_to(scope, value, scale, false, value, error);
     if (failed)
         return failed;
-    static const int64_t powers[] = {1,
-                                     10,
-                                     100,
-                                     1000,
-                                     10000,
-                                     100000,
-                                     1000000,
-                                     10000000,
-                                     100000000,
-                                     1000000000,
-                                     10000000000,
-                                     100000000000,
-                                     1000000000000,
-                                     10000000000000,
-                                     100000000000000,
-                                     1000000000000000,
-                                     10000000000000000,
-                                     100000000000000000,
-                                     1000000000000000000};
-    if (value->small && value->scale == scale && precision <= 18) {
-        int64_t bound = powers[precision];
+    if (value->small && value->scale == scale && precision <= NUMERIC_SMALL_SCALE_MAX) {
+        int64_t bound = numeric_powers[precision];
         return value->i < bound && value->i > -bound ? SQLSTATE_OK : raise_field(error, precision, scale);
     }
     return below(scope, value, precision - scale) ? SQLSTATE_OK : raise_field(error, precision, scale);
