@@ -1,7 +1,9 @@
 // The stage of the console's tests: a Chromium, a page that fails its test on whatever should not happen, and the names of
 // cases as the harness wants them (TAP).
+import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { isDeepStrictEqual } from "node:util";
 
 // Where playwright-core was installed: beside the test, or in the directory that the caller says.
 const require = createRequire((process.env.CONSOLE_MODULES ?? new URL(".", import.meta.url).pathname) + "/");
@@ -17,6 +19,22 @@ const cases = [];
 /** Registers a case. `options` are a browser context's; `refusals`: statuses of the API that the case provokes. */
 export function test(name, options, body) {
     cases.push({ name, options, body });
+}
+
+/**
+ * What a page shows follows what happened to it, if not at once: waits until `get` gives `wanted` (a value or a pattern),
+ * and fails with the last it gave when that takes longer than anything may.
+ */
+export async function becomes(get, wanted, message) {
+    const isSo = (got) => wanted instanceof RegExp ? wanted.test(got) : isDeepStrictEqual(got, wanted);
+    const until = Date.now() + WAIT_MS;
+    let got = await get();
+    while (!isSo(got) && Date.now() < until) {
+        await new Promise((done) => setTimeout(done, 20));
+        got = await get();
+    }
+    if (wanted instanceof RegExp) assert.match(got, wanted, message);
+    else assert.deepEqual(got, wanted, message);
 }
 
 /** Opens a page on the console. Whatever it says on the console, every violation of the policy and every request to another host is kept. */
@@ -37,6 +55,7 @@ async function openPage(browser, url, options) {
         if (!request.url().startsWith("blob:") && new URL(request.url()).origin !== new URL(url).origin) wrong.push(`another host: ${request.url()}`);
     });
     await page.addInitScript(() => addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`)));
+    if (process.env.CONSOLE_SLOW) await (await made.newCDPSession(page)).send("Emulation.setCPUThrottlingRate", { rate: Number(process.env.CONSOLE_SLOW) });
     return { page, wrong, context: made };
 }
 
@@ -85,7 +104,13 @@ export async function signIn(page, url, { password = "secret", role = "synod", d
     await page.locator(".frame").waitFor();
 }
 
-export const goTo = (page, name) => page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
+/** Goes to a page by its link. The SQL page listens to keys from when its editor has the focus. */
+export async function goTo(page, name) {
+    const link = page.getByRole("navigation").getByRole("link", { name, exact: true });
+    const there = await link.getAttribute("aria-current");
+    await link.click();
+    if (name === "SQL" && !there) await page.locator(".editor-text:focus").waitFor();
+}
 
 /** Puts a text into the editor, the caret where the mark | is, if there is one. */
 export async function write(page, text) {
