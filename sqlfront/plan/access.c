@@ -690,8 +690,8 @@ enum sqlstate level_lookup(struct level *level, struct path *outer, uint32_t ran
         plan->rows = rows;
         plan->cost = outer->plan->cost + COST_HOP +
                      outer->plan->rows *
-                         (COST_LOOKUP * 0.6 +
-                          per_row * (COST_SCAN_ROW + (indirect && !plan->index_only ? COST_FETCH : 0)));
+                         (COST_LOOKUP +
+                          per_row * (COST_FOUND_ROW + (indirect && !plan->index_only ? COST_FETCH : 0)));
         path->orders = outer->orders;
         path->order = outer->order;
         consider(path, best);

@@ -59,6 +59,7 @@ struct condition { /* one conjunct */
     uint64_t left_refs, right_refs;
     int class; /* of equal columns it follows from; -1 = none */
     bool derived;
+    int restricts; /* index of the OR over several tables whose part for one of them it is; -1 = none */
     double selectivity;
 };
 
@@ -281,17 +282,17 @@ enum sqlstate planner_common(struct level *level, const struct common *common, b
 
 /* ---- costs: microseconds of one core, measured roughly ---- */
 
-#define COST_SCAN_ROW   0.15
-#define COST_INDEX_ROW  0.15
-#define COST_FETCH      1.2 /* a row by key in a batch of look-ups */
-#define COST_LOOKUP     2.0 /* descending an index */
+#define COST_SCAN_ROW   0.05
+#define COST_FOUND_ROW  0.15 /* a row that a look-up gives */
+#define COST_FETCH      1.3  /* a row by key in a batch of look-ups */
+#define COST_LOOKUP     1.3  /* descending an index, in such a batch */
 #define COST_HOP        8.0
-#define COST_CONDITION  0.02
-#define COST_HASH_BUILD 0.12
-#define COST_HASH_PROBE 0.07
+#define COST_CONDITION  0.01
+#define COST_HASH_BUILD 0.09
+#define COST_HASH_PROBE 0.03
 #define COST_ROW_OUT    0.02
-#define COST_SORT       0.03 /* per row and doubling */
-#define COST_AGGREGATE  0.10
+#define COST_SORT       0.008 /* per row and doubling */
+#define COST_AGGREGATE  0.04
 
 /* ---- spread.c ---- */
 

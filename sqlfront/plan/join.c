@@ -28,8 +28,11 @@ static struct condition *condition_add(struct level *level, struct expression *e
         level->conditions_room = room;
     }
     struct condition *condition = &level->condition[level->conditions++];
-    *condition = (struct condition){
-        .expression = expression, .refs = expression_ranges(expression), .special = special, .class = -1};
+    *condition = (struct condition){.expression = expression,
+                                    .refs = expression_ranges(expression),
+                                    .special = special,
+                                    .class = -1,
+                                    .restricts = -1};
     condition->required = required ? required : condition->refs;
     const struct operator* operator= expression->operator;
     if (expression->kind == EXPRESSION_CALL &&
@@ -91,6 +94,7 @@ static struct expression *restriction(struct level *level, const struct expressi
 
 static void add_restrictions(struct level *level, const struct expression *condition, uint32_t first)
 {
+    int or = (int)level->conditions - 1;
     uint64_t refs = expression_ranges(condition);
     if (condition->kind != EXPRESSION_OR || __builtin_popcountll(refs) < 2 ||
         (expression_facts(condition) & (FACT_VOLATILE | FACT_SUBQUERY)))
@@ -98,8 +102,11 @@ static void add_restrictions(struct level *level, const struct expression *condi
     for (uint64_t rest = refs; rest; rest &= rest - 1) {
         uint32_t range = (uint32_t)__builtin_ctzll(rest);
         struct expression *own = restriction(level, condition, range);
-        if (own && with_specials(level, first, set_of(range)) == set_of(range))
-            condition_add(level, own, set_of(range), -1)->derived = true;
+        if (own && with_specials(level, first, set_of(range)) == set_of(range)) {
+            struct condition *part = condition_add(level, own, set_of(range), -1);
+            part->derived = true;
+            part->restricts = or ;
+        }
     }
 }
 
@@ -412,6 +419,16 @@ static bool complete(const struct level *level, uint64_t set)
     return lateral_fits(level, 0, set, &depends);
 }
 
+/* What the condition leaves of the rows that come to it: an OR over several tables has had its part in what came of each. */
+static double join_selectivity(struct level *level, uint32_t at)
+{
+    double selectivity = condition_selectivity(level, level->condition[at].expression);
+    for (uint32_t i = 0; i < level->conditions; i++)
+        if (level->condition[i].restricts == (int)at)
+            selectivity /= condition_selectivity(level, level->condition[i].expression);
+    return selectivity < 1 ? selectivity : 1;
+}
+
 /* The conditions that become askable when `a` and `b` come together. */
 static uint32_t new_conditions(struct level *level, uint64_t a, uint64_t b, int special, bool of_special,
                                struct condition **list)
@@ -431,7 +448,7 @@ static uint32_t new_conditions(struct level *level, uint64_t a, uint64_t b, int 
             classes_seen[c->class / 64] |= (uint64_t)1 << (c->class % 64);
         }
         if (c->selectivity == 0)
-            c->selectivity = condition_selectivity(level, c->expression);
+            c->selectivity = join_selectivity(level, i);
         list[count++] = c;
     }
     return count;

@@ -51,12 +51,18 @@ struct lookup_join {
     uint32_t *number; /* of the look-ups that are sent: their places in look_up[] */
     uint32_t look_ups;
     struct core_room *cores;
-    struct row_room fetched; /* rows of index entries, by pair */
+    struct row_room fetched; /* rows of index entries, by pair of the stretch */
     struct pair *pair;
-    bool *passed;
-    uint32_t pairs, at;
-    uint32_t row_at; /* of the input batch: next to go out */
+    uint32_t pairs;
+    uint32_t row_at;             /* of the input batch: next to go out */
+    uint32_t from, until;        /* the stretch of pairs that stands in both.room, */
+    uint32_t chosen_at, chosens; /* ... and of those of it that pass the next to go out */
 };
+
+static bool gives_left_only(const struct lookup_join *join)
+{
+    return join->step.plan->join == JOIN_SEMI || join->step.plan->join == JOIN_ANTI;
+}
 
 /* ---- opening ---- */
 
@@ -361,17 +367,14 @@ static enum sqlstate make_pairs(struct lookup_join *join, struct error *error)
             }
     for (uint32_t i = 0; i < join->look_ups; i++)
         from[i + 1] += from[i];
-    void *pairs, *passed;
+    void *pairs;
     enum sqlstate failed =
         scope_alloc_large(join->work, (total + 1) * sizeof(struct pair), 16, &pairs, error);
-    if (!failed)
-        failed = scope_alloc_large(join->work, total + 1, 16, &passed, error);
     if (failed)
         return failed;
     join->pair = pairs;
-    join->passed = passed;
     join->pairs = total;
-    join->at = join->row_at = 0;
+    join->row_at = join->from = join->until = join->chosen_at = join->chosens = 0;
     for (uint32_t c = 0; c < cores; c++)
         for (uint32_t p = 0; p < join->cores[c].count; p++)
             if (counts(join, &join->cores[c], p)) {
@@ -396,12 +399,11 @@ static enum sqlstate fetch_pairs(struct lookup_join *join, uint32_t from, uint32
                       count, &join->fetched, found, error);
 }
 
-/* Pairs from .. from + count - 1 as columns of both sides in step->room. */
+/* Pairs from .. from + count - 1 as columns of both sides. */
 static enum sqlstate show_pairs(struct lookup_join *join, uint32_t from, uint32_t count, struct value **room,
                                 bool *found, struct error *error)
 {
-    for (uint32_t i = 0; i < count; i++)
-        found[i] = true;
+    memset(found, true, count);
     for (uint32_t c = 0; c < join->left; c++)
         for (uint32_t i = 0; i < count; i++)
             room[c][i] = join->input->column[c][join->pair[from + i].row];
@@ -421,69 +423,19 @@ static enum sqlstate show_pairs(struct lookup_join *join, uint32_t from, uint32_
 
 /* ---- output ---- */
 
-static void put_left(struct lookup_join *join, uint32_t row)
-{
-    struct operation *step = &join->step;
-    uint32_t at = step->batch.count++;
-    for (uint32_t c = 0; c < step->plan->columns; c++)
-        step->room[c][at] = c < join->left ? join->input->column[c][row] : value_null();
-}
-
-/* Left rows before `row` (a place in the input batch) whose pairs have all been seen and none passed. */
-static bool put_unmatched(struct lookup_join *join, uint32_t until, const bool *matched)
-{
-    uint8_t kind = join->step.plan->join;
-    for (; join->row_at < until; join->row_at++) {
-        uint32_t row = batch_row(join->input, join->row_at);
-        if (matched[row] || (kind != JOIN_LEFT && kind != JOIN_ANTI))
-            continue;
-        if (join->step.batch.count == BATCH_ROWS)
-            return false;
-        put_left(join, row);
-    }
-    return true;
-}
-
+/* A stretch of pairs as columns, and what is known of the input batch. */
 struct both {
     struct value **room;
-    bool *found, *matched;
-    uint16_t *selection, *chosen;
+    bool *found;
+    bool *matched; /* per row of the input batch: a pair of it passed */
+    uint16_t *chosen;
+    uint32_t *place_of; /* per row of the input batch: its place in it */
 };
 
-/* Which of all pairs pass, which left rows have one that does. */
-static enum sqlstate try_pairs(struct lookup_join *join, const struct both *both, struct error *error)
-{
-    for (uint32_t from = 0; from < join->pairs; from += BATCH_ROWS) {
-        uint32_t count = join->pairs - from < BATCH_ROWS ? join->pairs - from : BATCH_ROWS, selected = 0,
-                 kept = 0;
-        operation_clear_scratch(&join->step);
-        enum sqlstate failed = show_pairs(join, from, count, both->room, both->found, error);
-        if (failed)
-            return failed;
-        for (uint32_t i = 0; i < count; i++) {
-            join->passed[from + i] = false;
-            if (both->found[i])
-                both->selection[selected++] = (uint16_t)i;
-        }
-        struct batch batch = {.columns = join->left + join->right,
-                              .count = selected,
-                              .selection = both->selection,
-                              .column = (const struct value **)both->room};
-        uint16_t *chosen = both->selection;
-        kept = selected;
-        if (join->condition && selected) {
-            failed = program_select(join->condition, &batch, join->step.scratch, both->chosen, &kept, error);
-            chosen = both->chosen;
-        }
-        if (failed)
-            return failed;
-        for (uint32_t i = 0; i < kept; i++) {
-            join->passed[from + chosen[i]] = true;
-            both->matched[join->pair[from + chosen[i]].row] = true;
-        }
-    }
-    return SQLSTATE_OK;
-}
+struct lookup_output {
+    struct lookup_join join;
+    struct both both;
+};
 
 static struct both both_make(struct lookup_join *join)
 {
@@ -494,16 +446,57 @@ static struct both both_make(struct lookup_join *join)
         both.room[c] = scope_alloc(join->work, BATCH_ROWS * sizeof(struct value));
     both.found = scope_alloc(join->work, BATCH_ROWS);
     both.matched = scope_alloc_zeroed(join->work, BATCH_ROWS);
-    both.selection = scope_alloc(join->work, BATCH_ROWS * sizeof(uint16_t));
     both.chosen = scope_alloc(join->work, BATCH_ROWS * sizeof(uint16_t));
+    both.place_of = scope_alloc(join->work, BATCH_ROWS * sizeof both.place_of[0]);
+    for (uint32_t i = 0; i < join->input->count; i++)
+        both.place_of[batch_row(join->input, i)] = i;
     return both;
 }
 
-struct lookup_output {
-    struct lookup_join join;
-    struct both both;
-    uint32_t *place_of; /* per row of the input batch: its place in it */
-};
+/* The next BATCH_ROWS pairs: their rows fetched once, which of them pass, which left rows have one that does. What they point
+ * to lives until the stretch behind them. */
+static enum sqlstate try_stretch(struct lookup_output *output, struct error *error)
+{
+    struct lookup_join *join = &output->join;
+    const struct both *both = &output->both;
+    uint32_t left = join->pairs - join->until, count = left < BATCH_ROWS ? left : BATCH_ROWS, kept = 0;
+    join->from = join->until;
+    join->until += count;
+    join->chosen_at = 0;
+    operation_clear_scratch(&join->step);
+    enum sqlstate failed = show_pairs(join, join->from, count, both->room, both->found, error);
+    if (failed)
+        return failed;
+    for (uint32_t i = 0; i < count; i++)
+        if (both->found[i])
+            both->chosen[kept++] = (uint16_t)i;
+    struct batch batch = {.columns = join->left + join->right,
+                          .count = kept,
+                          .selection = both->chosen,
+                          .column = (const struct value **)both->room};
+    if (join->condition && kept)
+        failed = program_select(join->condition, &batch, join->step.scratch, both->chosen, &kept, error);
+    join->chosens = failed ? 0 : kept;
+    for (uint32_t i = 0; i < join->chosens; i++)
+        both->matched[join->pair[join->from + both->chosen[i]].row] = true;
+    return failed;
+}
+
+/* Which rows have a pair that passes, where nothing else is asked: entries of an index do as they are when there is no condition on
+ * their rows. */
+static enum sqlstate try_all(struct lookup_output *output, struct error *error)
+{
+    struct lookup_join *join = &output->join;
+    enum sqlstate failed = SQLSTATE_OK;
+    if (join->condition == NULL) {
+        for (; join->until < join->pairs; join->until++)
+            output->both.matched[join->pair[join->until].row] = true;
+        return SQLSTATE_OK;
+    }
+    while (join->until < join->pairs && !failed)
+        failed = try_stretch(output, error);
+    return failed;
+}
 
 static enum sqlstate begin_batch(struct lookup_output *output, struct error *error)
 {
@@ -516,9 +509,6 @@ static enum sqlstate begin_batch(struct lookup_output *output, struct error *err
         scope_close(join->work);
     join->work = scope_open(step->memory, "look-ups");
     output->both = both_make(join);
-    output->place_of = scope_alloc(join->work, BATCH_ROWS * sizeof output->place_of[0]);
-    for (uint32_t i = 0; i < join->input->count; i++)
-        output->place_of[batch_row(join->input, i)] = i;
     failed = make_look_ups(join, error);
     if (!failed)
         failed = find_all(join, error);
@@ -529,38 +519,58 @@ static enum sqlstate begin_batch(struct lookup_output *output, struct error *err
         for (uint32_t c = 0; c < join->right; c++)
             join->fetched.column[c] = scope_alloc(step->scope, BATCH_ROWS * sizeof(struct value));
     }
-    return failed ? failed : try_pairs(join, &output->both, error);
+    return failed || !gives_left_only(join) ? failed : try_all(output, error);
 }
 
-/* Pairs that passed, until the batch is full or there are no more; those of one call come from one stretch of
- * BATCH_ROWS pairs, since rows that are fetched live as long as that. */
+static void put_left(struct lookup_join *join, uint32_t row)
+{
+    struct operation *step = &join->step;
+    uint32_t at = step->batch.count++;
+    for (uint32_t c = 0; c < step->plan->columns; c++)
+        step->room[c][at] = c < join->left ? join->input->column[c][row] : value_null();
+}
+
+/* LEFT: rows of the input before that place whose pairs have all been seen and none passed. False when there is no room for one. */
+static bool put_unmatched(struct lookup_output *output, uint32_t until)
+{
+    struct lookup_join *join = &output->join;
+    for (; join->row_at < until; join->row_at++) {
+        uint32_t row = batch_row(join->input, join->row_at);
+        if (output->both.matched[row] || join->step.plan->join != JOIN_LEFT)
+            continue;
+        if (join->step.batch.count == BATCH_ROWS)
+            return false;
+        put_left(join, row);
+    }
+    return true;
+}
+
+/* Pairs that passed, as far as there is room; those of one call come from one stretch. */
 static enum sqlstate put_pairs(struct lookup_output *output, struct error *error)
 {
     struct lookup_join *join = &output->join;
     struct operation *step = &join->step;
     const struct both *both = &output->both;
-    bool left_only = step->plan->join == JOIN_SEMI || step->plan->join == JOIN_ANTI;
-    uint32_t count = join->pairs - join->at < BATCH_ROWS ? join->pairs - join->at : BATCH_ROWS,
-             from = join->at;
-    if (count == 0 || left_only) {
-        join->at = join->pairs;
-        return SQLSTATE_OK;
+    if (join->chosen_at == join->chosens && join->until < join->pairs) {
+        enum sqlstate failed = try_stretch(output, error);
+        if (failed)
+            return failed;
     }
-    enum sqlstate failed = show_pairs(join, from, count, both->room, both->found, error);
-    for (uint32_t i = 0; i < count && !failed; i++, join->at++) {
-        if (!join->passed[from + i])
-            continue;
-        if (!put_unmatched(join, output->place_of[join->pair[from + i].row], both->matched) ||
+    for (; join->chosen_at < join->chosens; join->chosen_at++) {
+        uint32_t from = both->chosen[join->chosen_at];
+        if (!put_unmatched(output, both->place_of[join->pair[join->from + from].row]) ||
             step->batch.count == BATCH_ROWS)
             return SQLSTATE_OK;
         uint32_t at = step->batch.count++;
         for (uint32_t c = 0; c < step->plan->columns; c++)
-            step->room[c][at] = both->room[c][i];
+            step->room[c][at] = both->room[c][from];
     }
-    return failed;
+    if (join->until == join->pairs)
+        put_unmatched(output, join->input->count);
+    return SQLSTATE_OK;
 }
 
-static enum sqlstate put_left_only(struct lookup_output *output)
+static void put_left_only(struct lookup_output *output)
 {
     struct lookup_join *join = &output->join;
     bool semi = join->step.plan->join == JOIN_SEMI;
@@ -569,34 +579,35 @@ static enum sqlstate put_left_only(struct lookup_output *output)
         if (output->both.matched[row] == semi)
             put_left(join, row);
     }
-    return SQLSTATE_OK;
+}
+
+/* Whether the input batch has nothing more to give. */
+static bool is_through(const struct lookup_join *join)
+{
+    if (join->chosen_at < join->chosens || join->until < join->pairs)
+        return false;
+    bool ends = gives_left_only(join) || join->step.plan->join == JOIN_LEFT;
+    return !ends || join->row_at == join->input->count;
 }
 
 static enum sqlstate next_lookup(struct operation *step, const struct batch **batch, struct error *error)
 {
     struct lookup_output *output = (struct lookup_output *)step;
     struct lookup_join *join = &output->join;
-    bool left_only = step->plan->join == JOIN_SEMI || step->plan->join == JOIN_ANTI;
     operation_want_room(step, BATCH_ROWS);
     step->batch.count = 0;
     step->batch.selection = NULL;
     while (step->batch.count == 0) {
         enum sqlstate failed = SQLSTATE_OK;
-        if (!join->input || (join->at == join->pairs && join->row_at >= join->input->count)) {
+        if (!join->input || is_through(join)) {
             failed = begin_batch(output, error);
             if (failed || !join->input)
                 return failed;
         }
-        operation_clear_scratch(step);
-        if (left_only) {
-            join->at = join->pairs;
-            failed = put_left_only(output);
-        } else {
-            if (join->at < join->pairs)
-                failed = put_pairs(output, error);
-            if (!failed && join->at == join->pairs)
-                put_unmatched(join, join->input->count, output->both.matched);
-        }
+        if (gives_left_only(join))
+            put_left_only(output);
+        else
+            failed = put_pairs(output, error);
         if (failed)
             return failed;
     }
@@ -609,7 +620,7 @@ static enum sqlstate restart_lookup(struct operation *step, struct error *error)
     struct lookup_join *join = (struct lookup_join *)step;
     join->input = NULL;
     join->work = NULL;
-    join->pairs = join->at = 0;
+    join->pairs = join->until = join->chosen_at = join->chosens = 0;
     return operation_restart_inputs(step, error);
 }
 
