@@ -1,10 +1,11 @@
-/* Rows by their keys: one hop when there is one key, one for each core when there are many. */
+/* Rows by their keys: one hop when there is one key, one for each core when there are many, which are read in the order of keys. */
 #include "sqlfront/run/operator.h"
 
 struct fetch {
     const struct reader *reader;
     uint64_t table;
     const struct bytes *keys;
+    const uint32_t *place; /* of each key's row in the room; NULL: its number */
     struct row_room *room;
     bool *found;
     struct scope *scope;
@@ -22,12 +23,13 @@ static void take(void *argument, uint32_t number, const struct store_row *row)
 {
     struct fetch_part *part = argument;
     struct fetch *fetch = part->fetch;
-    fetch->found[number] = row != NULL;
+    uint32_t place = fetch->place ? fetch->place[number] : number;
+    fetch->found[place] = row != NULL;
     if (row == NULL || part->failed)
         return;
     enum sqlstate failed;
     struct error error;
-    if (!reader_take(fetch->reader, part->scope, row, fetch->room, number, &failed, &error) && failed) {
+    if (!reader_take(fetch->reader, part->scope, row, fetch->room, place, &failed, &error) && failed) {
         part->failed = failed;
         *part->error = error;
     }
@@ -108,22 +110,41 @@ enum sqlstate fetch_locked(struct execution *execution, struct scope *scope, con
 
 /* ---- rows to be read ---- */
 
-enum sqlstate fetch_rows(struct execution *execution, struct scope *scope, const struct reader *reader,
-                         uint64_t table, const struct bytes *keys, uint32_t count, struct row_room *room,
-                         bool *found, struct error *error)
+static enum sqlstate read_rows(struct transaction *transaction, struct scope *scope, struct fetch *fetch,
+                               uint32_t count, struct error *error)
 {
-    struct transaction *transaction = execution->request.transaction;
-    struct fetch fetch = {.reader = reader, .table = table, .keys = keys, .room = room, .found = found};
-    struct key_run run = {.table = table, .key = keys, .count = count, .run = fetch_many, .argument = &fetch};
+    struct key_run run = {
+        .table = fetch->table, .key = fetch->keys, .count = count, .run = fetch_many, .argument = fetch};
+    struct row_room *room = fetch->room;
     for (;;) {
         room->used = room->wanted = 0;
-        enum sqlstate failed = count == 1
-                                   ? transaction_run(transaction, table, keys[0], fetch_one, &fetch, error)
-                                   : transaction_run_keys(transaction, &run, error);
+        enum sqlstate failed =
+            count == 1 ? transaction_run(transaction, fetch->table, fetch->keys[0], fetch_one, fetch, error)
+                       : transaction_run_keys(transaction, &run, error);
         if (failed || room->wanted == 0)
             return failed;
         /* Somebody's bytes did not fit: once more, with twice the room. */
         if ((failed = row_room_want(scope, room, 2 * (room->arena_size + room->wanted), error)))
             return failed;
     }
+}
+
+enum sqlstate fetch_rows(struct execution *execution, struct scope *scope, const struct reader *reader,
+                         uint64_t table, const struct bytes *keys, uint32_t count, struct row_room *room,
+                         bool *found, struct error *error)
+{
+    struct fetch fetch = {.reader = reader, .table = table, .keys = keys, .room = room, .found = found};
+    if (count < KEYS_ORDERED_MIN)
+        return read_rows(execution->request.transaction, scope, &fetch, count, error);
+    struct scope *scratch = scope_open(scope, "keys in order");
+    uint32_t *order = scope_alloc(scratch, count * sizeof order[0]);
+    struct bytes *ordered = scope_alloc(scratch, count * sizeof ordered[0]);
+    key_order(scratch, keys, count, order);
+    for (uint32_t i = 0; i < count; i++)
+        ordered[i] = keys[order[i]];
+    fetch.keys = ordered;
+    fetch.place = order;
+    enum sqlstate failed = read_rows(execution->request.transaction, scope, &fetch, count, error);
+    scope_close(scratch);
+    return failed;
 }

@@ -261,6 +261,21 @@ static enum sqlstate core_room_want(struct lookup_join *join, struct core_room *
     return SQLSTATE_OK;
 }
 
+/* Look-ups that are next to each other in the tree go one after the other. */
+static void put_in_order(struct lookup_join *join, uint32_t count)
+{
+    uint32_t *order = scope_alloc(join->work, count * sizeof order[0]);
+    struct bytes *keys = scope_alloc(join->work, count * sizeof keys[0]);
+    uint32_t *number = scope_alloc(join->work, count * sizeof number[0]);
+    key_order(join->work, join->keys, count, order);
+    for (uint32_t i = 0; i < count; i++) {
+        keys[i] = join->keys[order[i]];
+        number[i] = join->number[order[i]];
+    }
+    memcpy(join->keys, keys, count * sizeof keys[0]);
+    memcpy(join->number, number, count * sizeof number[0]);
+}
+
 /* The look-ups that have no answer yet go out. Rooms are as large as the last time, or larger where it was too small; what
  * they hold is kept, so it grows with each round: `from` tells where this round's rows begin. */
 static enum sqlstate send(struct lookup_join *join, struct error *error)
@@ -275,6 +290,8 @@ static enum sqlstate send(struct lookup_join *join, struct error *error)
         }
     if (count == 0)
         return SQLSTATE_OK;
+    if (count >= KEYS_ORDERED_MIN)
+        put_in_order(join, count);
     struct key_run run = {
         .table = join->table, .key = join->keys, .count = count, .run = visit, .argument = join};
     return transaction_run_keys(transaction, &run, error);

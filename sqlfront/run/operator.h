@@ -7,7 +7,7 @@
  *     execution.c  the door; making steps           join.c       what hash and nested joins share
  *     tuple.c      rows kept in memory              bounds.c     from bounds to ranges of keys
  *     fetch.c      rows by their keys, and writing  read.c       decoding rows where they are
- *     sieve.c      conditions asked of stored rows
+ *     sieve.c      conditions asked of stored rows      key_order.c  keys sorted before they are looked up
  *
  * and a file for each operator. A transaction's fragments run while a step waits for them only, so nothing is under way
  * between two calls (but GATHER's, gather.c). */
@@ -320,7 +320,12 @@ enum sqlstate point_take_locked(struct execution *execution, const struct point 
 enum sqlstate point_next(struct execution *execution, const struct point *point, const struct batch **batch,
                          struct error *error);
 
-/* ---- rows by their keys (fetch.c) ---- */
+/* ---- rows by their keys (fetch.c, key_order.c) ---- */
+
+/* Keys that so many are looked up in their own order. */
+#define KEYS_ORDERED_MIN 16
+/* order[0 ..]: the places of keys in the order of the keys, nearly (key_order.c says how near). */
+void key_order(struct scope *scratch, const struct bytes *keys, uint32_t count, uint32_t *order);
 
 /* Reads rows of a table by keys (all views, at most BATCH_ROWS) into places 0 .. count-1; found[i] tells. What
  * the room needs is taken from the scope. Yields. */
