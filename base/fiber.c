@@ -37,6 +37,7 @@ static struct fiber *make(struct scheduler *scheduler, struct stack *stack)
     fiber->timer.fire = wait_timed_out;
     fiber->timer.argument = fiber;
     list_link_init(&fiber->link);
+    list_link_init(&fiber->warm);
     context_make(&fiber->context, stack->low + system_page_bytes(), fiber, run, fiber);
     return fiber;
 }
@@ -84,6 +85,7 @@ struct scope *fiber_take_apart(struct fiber *fiber)
     if (fiber->on_close)
         scope_undo_cancel(fiber->on_close);
     list_remove(&fiber->everyone);
+    list_remove(&fiber->warm);
     scheduler->fibers--;
     if ((scheduler->totals.fibers_started - scheduler->fibers) % HIGH_WATER_SAMPLE == 1) {
         size_t touched = stack_touched(&scheduler->stacks, fiber->stack);
@@ -136,6 +138,8 @@ static enum fiber_wake wait(struct scheduler *scheduler, struct fiber_queue *que
         list_append(&queue->waiting, &self->link);
     if (deadline_ns != FIBER_NO_DEADLINE)
         timers_set(&scheduler->timers, &self->timer, deadline_ns);
+    else
+        rest_note(self);
     scheduler_suspend(self);
     return self->wake;
 }

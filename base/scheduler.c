@@ -28,6 +28,7 @@ enum sqlstate scheduler_open(struct scope *scope, const struct scheduler_options
         return failed;
     list_init(&scheduler->ready);
     list_init(&scheduler->everyone);
+    list_init(&scheduler->warm);
     shares_open(&scheduler->shares);
     if (options)
         scheduler->options = *options;
@@ -206,6 +207,8 @@ void scheduler_abandon(struct scheduler *scheduler)
     stack_pool_close(&scheduler->stacks);
     big_stack_close(scheduler);
     list_init(&scheduler->ready);
+    list_init(&scheduler->warm);
+    scheduler->warm_look.place = 0; /* the timers are forgotten below */
     scheduler->ready_count = 0;
     shares_open(&scheduler->shares);
     scheduler->fibers = 0;

@@ -13,6 +13,9 @@ struct scheduler_options {
     /* Nanoseconds as scheduler_tick() is told them, now. NULL = nobody's time is measured, and all fibers are equal. */
     uint64_t (*clock)(void *argument);
     void *clock_argument;
+    /* A fiber that has waited so long (for whatever has no deadline) gives back the pages of its stack that it does not stand
+     * on. 0 = it keeps them. */
+    uint64_t stack_rest_ns;
 };
 
 /* Opens a scheduler; its memory is the scope's, its stacks the system's. The scope's end closes it (every

@@ -81,6 +81,8 @@ struct fiber {
     struct scope_undo *on_close; /* cancels it; NULL when the scope was closing already */
     struct stack *stack;
     struct list_link everyone; /* in the scheduler's list of all fibers */
+    struct list_link warm;     /* in the scheduler's `warm` (rest.c) */
+    uint64_t waits_since_ns;   /* the last wait without a deadline began */
 };
 
 /* Called by the loop when the fiber ended: takes it apart. Gives the scope it held, to be released last, for
@@ -104,11 +106,13 @@ struct scheduler {
     struct shares shares;
     struct timers timers;
     struct stack_pool stacks;
-    char *big_stack;             /* FIBER_BIG_STACK_BYTES */
-    unsigned int big_stack_name; /* valgrind's for it */
-    bool big_stack_taken;        /* a call is under way on it */
-    bool big_stack_used;         /* since the last tick */
-    uint32_t big_stack_unlooked; /* ticks with use since it was looked at how deep that went */
+    struct list warm;             /* fibers whose stacks may have pages they do not stand on (rest.c) */
+    struct fiber_timer warm_look; /* armed while there are such */
+    char *big_stack;              /* FIBER_BIG_STACK_BYTES */
+    unsigned int big_stack_name;  /* valgrind's for it */
+    bool big_stack_taken;         /* a call is under way on it */
+    bool big_stack_used;          /* since the last tick */
+    uint32_t big_stack_unlooked;  /* ticks with use since it was looked at how deep that went */
     bool *gone; /* while scheduler_run() must learn whether the scheduler is gone; else NULL */
     struct scheduler_totals totals;
 };
@@ -125,6 +129,19 @@ void scheduler_suspend(struct fiber *self);
 
 /* Leaves the running fiber for good. */
 _Noreturn void scheduler_leave(struct fiber *self);
+
+/* ---- stacks at rest (rest.c) ---- */
+
+void rest_watch(struct fiber *fiber);
+
+/* The running fiber begins to wait, without a deadline. */
+static inline void rest_note(struct fiber *fiber)
+{
+    struct scheduler *scheduler = fiber->scheduler;
+    fiber->waits_since_ns = scheduler->timers.now_ns;
+    if (scheduler->options.stack_rest_ns && !list_linked(&fiber->warm))
+        rest_watch(fiber);
+}
 
 /* ---- shares (share.c) ---- */
 

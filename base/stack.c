@@ -79,3 +79,11 @@ size_t stack_touched(const struct stack_pool *pool, const struct stack *stack)
 {
     return system_pages_touched_from_top(stack->low, pool->bytes);
 }
+
+void stack_rest(const struct stack *stack, const void *pointer)
+{
+    size_t page = system_page_bytes();
+    size_t used_from = (size_t)((const char *)pointer - stack->low) / page * page;
+    if (used_from > page)
+        system_pages_discard(stack->low + page, used_from - page);
+}

@@ -44,4 +44,7 @@ void stack_give(struct stack_pool *pool, struct stack *stack);
 /* Bytes at its upper end that were ever touched, in whole pages. */
 size_t stack_touched(const struct stack_pool *pool, const struct stack *stack);
 
+/* Gives the pages below the stack pointer of whoever is suspended on it back to the system. */
+void stack_rest(const struct stack *stack, const void *pointer);
+
 #endif

@@ -42,6 +42,8 @@
 /* A node whose cores turn less often together in so much time has nothing to do: what it does by itself is a tenth of that. */
 #define LOOP_QUIET_NS    (5 * 1000000000UL)
 #define LOOP_QUIET_TURNS 300
+/* A client that has said nothing for so long lets its fiber's stack go. */
+#define LOOP_STACK_REST_NS 1000000000UL
 /* What polling starts with after a short sleep. */
 #define LOOP_POLL_FIRST_NS 5000
 
@@ -274,7 +276,7 @@ static uint64_t read_monotonic(void *argument)
 enum sqlstate linux_core_open(struct linux_core *core, struct error *error)
 {
     struct world *world = &core->world;
-    struct scheduler_options scheduling = {.clock = read_monotonic};
+    struct scheduler_options scheduling = {.clock = read_monotonic, .stack_rest_ns = LOOP_STACK_REST_NS};
     core->scope = scope_open_root("core", &core->budget);
     if (!core->scope)
         return error_set(error, SQLSTATE_OUT_OF_MEMORY, "out of memory");

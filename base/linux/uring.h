@@ -19,8 +19,11 @@
 /* Buffers a core lends the kernel for receiving, and their size: enough for a core's busy connections, not
  * for all it has. One that finds none takes memory of its own. A buffer holds a TLS record cut in two, or 50
  * messages of a point statement. */
-#define URING_RECEIVE_BUFFERS      512
-#define URING_RECEIVE_BUFFER_BYTES 8192
+#define URING_RECEIVE_BUFFERS 512
+/* The kernel takes them in turn, so all that it has been lent are touched, and stay: it gets twice as many when streams have half
+ * of them. */
+#define URING_RECEIVE_BUFFERS_FIRST 32
+#define URING_RECEIVE_BUFFER_BYTES  8192
 /* Buffers one connection may fill before anybody reads them; then the kernel is asked to stop, and TCP's
  * window holds back the peer. */
 #define URING_RECEIVE_AHEAD 4
@@ -50,6 +53,7 @@ struct receive_buffers {
     struct io_uring_buf_ring *ring; /* NULL without multishot receive */
     uint8_t *memory;
     uint32_t count;
+    uint32_t lent; /* the first ones, which the kernel was lent at least once; all without multishot */
     uint32_t with_streams; /* buffers that streams have */
     uint16_t *next;        /* of each buffer: the next one of the same stream, or of the free ones */
     uint16_t *bytes;       /* of each buffer: what it holds */

@@ -82,6 +82,16 @@ static void buffer_put(struct receive_buffers *buffers, uint16_t buffer)
     io_uring_buf_ring_advance(buffers->ring, 1);
 }
 
+/* Lends the kernel (or makes free) as many again as it has. */
+static void buffers_lend(struct receive_buffers *buffers)
+{
+    uint32_t from = buffers->lent;
+    uint32_t upto = from == 0 ? URING_RECEIVE_BUFFERS_FIRST : 2 * from;
+    buffers->lent = !buffers->ring || upto > buffers->count ? buffers->count : upto;
+    for (uint32_t i = buffers->lent; i-- > from;)
+        buffer_put(buffers, (uint16_t)i);
+}
+
 static void buffer_give(struct receive_buffers *buffers, uint16_t buffer)
 {
     buffers->with_streams--;
@@ -116,8 +126,7 @@ enum sqlstate uring_receive_open(struct linux_core *core, uint32_t count, struct
         } else
             core->features &= ~(uint32_t)LINUX_FEATURE_MULTISHOT_RECEIVE;
     }
-    for (uint32_t i = count; i-- > 0;)
-        buffer_put(buffers, (uint16_t)i);
+    buffers_lend(buffers);
     return SQLSTATE_OK;
 }
 
@@ -247,6 +256,7 @@ static void receive_failed(struct connection *connection, int number)
     switch (number) {
     case ENOBUFS:
         connection->starved = true;
+        buffers_lend(&uring_of(connection->core)->receive);
         break;
     case EINVAL: /* the kernel knows no multishot receive after all */
         if (connection->core->features & LINUX_FEATURE_MULTISHOT_RECEIVE)
@@ -269,11 +279,13 @@ static void receive_complete(struct linux_core *core, struct uring_op *op, int32
     struct scope *scope = connection->scope;
     if (flags & IORING_CQE_F_BUFFER) {
         uint16_t buffer = (uint16_t)(flags >> IORING_CQE_BUFFER_SHIFT);
-        uring_of(core)->receive.with_streams++;
+        struct receive_buffers *buffers = &uring_of(core)->receive;
+        if (2 * ++buffers->with_streams >= buffers->lent)
+            buffers_lend(buffers);
         if (result > 0)
             filled_append(connection, buffer, (uint16_t)result);
         else
-            buffer_give(&uring_of(core)->receive, buffer);
+            buffer_give(buffers, buffer);
     }
     if (connection->polling)
         connection->readable = result != -ECANCELED;

@@ -352,9 +352,9 @@ static void startup_late(void *argument)
         fiber_cancel(connection->fiber, SQLSTATE_QUERY_CANCELED, "canceling authentication due to timeout");
 }
 
-static enum sqlstate startup_talk(struct connection *connection, uint64_t deadline_ns, bool *end)
+static enum sqlstate startup_talk(struct connection *connection, struct startup *startup,
+                                  uint64_t deadline_ns, bool *end)
 {
-    struct startup *startup = scope_alloc(connection->scope, sizeof *startup);
     for (;;) {
         struct bytes packet;
         enum sqlstate failed = packet_receive(connection, deadline_ns, &packet, end);
@@ -389,7 +389,10 @@ enum sqlstate connection_start(struct connection *connection, bool *end)
     uint64_t deadline_ns = pgwire->world->now_ns + pgwire->options.startup_timeout_ms * NS_PER_MS;
     *end = false;
     fiber_timer_set(pgwire->world->scheduler, &timer, deadline_ns, startup_late, connection);
-    enum sqlstate failed = startup_talk(connection, deadline_ns + NS_PER_MS, end);
+    struct scope *scope = scope_open(connection->scope, "startup packet");
+    struct startup *startup = scope_alloc(scope, sizeof *startup);
+    enum sqlstate failed = startup_talk(connection, startup, deadline_ns + NS_PER_MS, end);
+    scope_close(scope);
     fiber_timer_clear(pgwire->world->scheduler, &timer);
     return failed;
 }

@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/list.h"
+#include "base/scheduler_state.h"
 #include "base/system.h"
 
 #include <execinfo.h>
@@ -493,6 +494,95 @@ START_TEST(no_room_for_the_big_stack_is_53200)
 }
 END_TEST
 
+/* ---- stacks at rest ---- */
+
+#define REST_NS 1000
+
+static struct fiber_queue resting;
+static struct fiber *rested[2];
+
+static __attribute__((noinline)) void touch_deeply(void)
+{
+    volatile char deep[200000];
+    for (size_t i = 0; i < sizeof deep; i += 512)
+        deep[i] = (char)i;
+}
+
+/* Goes deep, waits, and says whether what it had on its stack was there afterwards. */
+static void wait_after_depth(void *argument)
+{
+    char kept[100];
+    for (;;) {
+        touch_deeply();
+        memset(kept, *(const char *)argument, sizeof kept);
+        enum fiber_wake wake = fiber_wait(scheduler, &resting, FIBER_NO_DEADLINE);
+        for (size_t i = 0; i < sizeof kept; i++)
+            ck_assert_int_eq(kept[i], *(const char *)argument);
+        if (strlen(diary) < 8)
+            note(*(const char *)argument);
+        if (wake == FIBER_CANCELED)
+            return;
+    }
+}
+
+static size_t touched_by(const struct fiber *fiber)
+{
+    return stack_touched(&scheduler->stacks, fiber->stack);
+}
+
+START_TEST(a_fiber_that_waits_for_long_gives_back_the_stack_it_does_not_stand_on)
+{
+    core_close();
+    core_open_with(&(struct scheduler_options){.stack_rest_ns = REST_NS});
+    fiber_queue_init(&resting);
+    rested[0] = start(wait_after_depth, "a");
+    rested[1] = start(wait_after_depth, "b");
+    run_all();
+    scheduler_tick(scheduler, REST_NS - 1);
+    ck_assert_uint_ge(touched_by(rested[0]), 200000);
+    /* Both go on once more, so they have not waited for long when they are looked at. */
+    fiber_wake_all(&resting);
+    run_all();
+    scheduler_tick(scheduler, REST_NS);
+    ck_assert_uint_ge(touched_by(rested[0]), 200000);
+    ck_assert_uint_eq(scheduler_next_deadline(scheduler), 2 * REST_NS);
+    scheduler_tick(scheduler, 2 * REST_NS);
+    ck_assert_uint_le(touched_by(rested[0]), 100000);
+    ck_assert_uint_le(touched_by(rested[1]), 100000);
+    /* Nobody is left to be looked at. */
+    ck_assert_uint_eq(scheduler_next_deadline(scheduler), FIBER_NO_DEADLINE);
+    for (int i = 0; i < 2; i++)
+        fiber_cancel(rested[i], SQLSTATE_QUERY_CANCELED, "enough");
+    run_all();
+    ck_assert_str_eq(diary, "abab");
+}
+END_TEST
+
+START_TEST(stacks_of_hundreds_of_fibers_are_given_back_one_part_after_the_other)
+{
+    enum { FIBERS = 200 };
+    static struct fiber *fiber[FIBERS];
+    core_close();
+    core_open_with(&(struct scheduler_options){.stack_rest_ns = REST_NS});
+    fiber_queue_init(&resting);
+    for (int i = 0; i < FIBERS; i++)
+        fiber[i] = start(wait_after_depth, "a");
+    run_all();
+    int looks = 0;
+    for (uint64_t now_ns = REST_NS; now_ns != FIBER_NO_DEADLINE;
+         now_ns = scheduler_next_deadline(scheduler)) {
+        scheduler_tick(scheduler, now_ns);
+        looks++;
+    }
+    ck_assert_int_gt(looks, 1);
+    for (int i = 0; i < FIBERS; i++) {
+        ck_assert_uint_le(touched_by(fiber[i]), 100000);
+        fiber_cancel(fiber[i], SQLSTATE_QUERY_CANCELED, "enough");
+    }
+    run_all();
+}
+END_TEST
+
 /* ---- abandoning ---- */
 
 static void sleep_long(void *argument)
@@ -880,6 +970,8 @@ int main(void)
     tcase_add_test(tests, code_can_ask_whether_it_is_on_the_big_stack);
     tcase_add_test(tests, a_shallow_call_keeps_its_pages);
     tcase_add_test(tests, no_room_for_the_big_stack_is_53200);
+    tcase_add_test(tests, a_fiber_that_waits_for_long_gives_back_the_stack_it_does_not_stand_on);
+    tcase_add_test(tests, stacks_of_hundreds_of_fibers_are_given_back_one_part_after_the_other);
     tcase_add_test(tests, abandoning_forgets_fibers_in_every_state_and_undoes_nothing);
     tcase_add_test(tests, a_hundred_thousand_random_operations_agree_with_a_model);
     return unit_run(tests);
