@@ -350,12 +350,16 @@ struct scan {
     bool edge_open;
     struct spill *walked;
     bool damaged;
-    const struct tree_walk *leaf; /* has been entered, and no row of it seen; else NULL */
+    const struct tree_walk *leaf; /* the one that is walked */
+    bool leaf_entered;            /* its first row has been seen */
     bool leaf_within;             /* no row of the leaf lies behind the range's end */
-    bool given;                   /* cursor->at is the last key given */
-    bool stopped;                 /* the sink has enough, or rows_left is 0 */
-    bool ended;                   /* the range is through */
-    bool large;                   /* stopped before a row in an extent, whose key is in `key` */
+    bool leaf_alone;              /* neither history nor spills have anything among the leaf's rows */
+    struct bytes
+        unremembered; /* the last key given out of a leaf alone, before the cursor knows it; without data: none */
+    bool given;       /* cursor->at is the last key given */
+    bool stopped;     /* the sink has enough, or rows_left is 0 */
+    bool ended;       /* the range is through */
+    bool large;       /* stopped before a row in an extent, whose key is in `key` */
     uint8_t key[STORE_KEY_BYTES_MAX];
     size_t key_size;
 };
@@ -486,15 +490,54 @@ static bool lies_within(const struct scan *scan, const struct tree_walk *leaf)
     return range->to_open || (!leaf->last && bytes_compare(bound, range->to) <= 0);
 }
 
+/* Whether no key of the history lies among the leaf's rows, and no spill has any. */
+static bool lies_alone(const struct scan *scan, const struct tree_walk *leaf)
+{
+    struct bytes bound = bytes_of(leaf->bound, leaf->bound_size);
+    if (scan->spilled)
+        return false;
+    if (!scan->next)
+        return true;
+    if (leaf->last)
+        return false;
+    int order = bytes_compare(history_key(scan->next), bound);
+    return scan->cursor->backward ? order < 0 : order >= 0;
+}
+
+/* A row of a leaf all of whose rows are given: the cursor needs to know only the last one. */
+static bool give_alone(struct scan *scan, struct bytes key, const struct tree_value *value)
+{
+    if (value->extent) {
+        if (scan->unremembered.data)
+            store_cursor_remember(scan->cursor, scan->unremembered);
+        scan->unremembered.data = NULL;
+        return stop_at_large(scan, key);
+    }
+    struct store_row out = {.key = key, .row = value->inside, .scn = SCN_BOTTOM};
+    if (scan->barren.looking)
+        barren_ends(scan->rows, &scan->barren, key);
+    scan->rows_left--;
+    scan->stopped = !scan->sink->take(scan->sink->argument, &out) || scan->rows_left == 0;
+    scan->unremembered = key;
+    if (scan->stopped || scan->leaf->left == 0) {
+        store_cursor_remember(scan->cursor, key);
+        scan->unremembered.data = NULL;
+    }
+    return !scan->stopped;
+}
+
 static bool visit_tree_row(void *argument, struct bytes key, const struct tree_value *value)
 {
     struct scan *scan = argument;
     struct bytes over;
     bool decided = false;
-    if (scan->leaf) {
+    if (!scan->leaf_entered) {
         scan->leaf_within = lies_within(scan, scan->leaf);
-        scan->leaf = NULL;
+        scan->leaf_alone = lies_alone(scan, scan->leaf);
+        scan->leaf_entered = true;
     }
+    if (scan->leaf_within && scan->leaf_alone)
+        return give_alone(scan, key, value);
     bool over_there = scan->next || scan->above_at < scan->above_count;
     if (beyond_edge(scan, key) || (over_there && !give_all_over(scan, &key, false)))
         return false;
@@ -641,6 +684,7 @@ static enum sqlstate walk_leaf(struct scan *scan, struct error *error)
                               &scan->place);
     uint64_t missing;
     scan->leaf = &walk;
+    scan->leaf_entered = false;
     enum tree_answer answer = tree_walk_leaf(rows->tree, &walk, &missing);
     scan->leaf = NULL;
     if (answer >= TREE_MISSING)

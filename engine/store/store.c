@@ -28,8 +28,7 @@ void store_cursor_remember(struct store_cursor *cursor, struct bytes key)
     check(key.size <= STORE_KEY_BYTES_MAX);
     if (!cursor->at)
         cursor->at = scope_alloc(cursor->scope, STORE_KEY_BYTES_MAX);
-    if (key.size)
-        memcpy(cursor->at, key.data, key.size);
+    bytes_copy(cursor->at, key);
     cursor->at_size = key.size;
     cursor->started = true;
 }

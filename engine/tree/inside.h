@@ -66,7 +66,16 @@ struct fences tree_child_fences(const struct node *node, uint32_t index, uint8_t
 enum tree_answer tree_child(struct tree *tree, const struct node *parent, uint32_t index, uint64_t number,
                             uint32_t level, bool strict, const struct node **node);
 
-struct tree_value tree_value_of(const struct cell *cell);
+static inline struct tree_value tree_value_of(const struct cell *cell)
+{
+    struct tree_value value = {.inside = cell->value, .extent = PAGE_NONE, .size = cell->value.size};
+    if (cell->extent) {
+        memcpy(&value.extent, cell->value.data, sizeof value.extent);
+        memcpy(&value.size, cell->value.data + sizeof value.extent, sizeof value.size);
+        value.inside = bytes_of(NULL, 0);
+    }
+    return value;
+}
 
 /* XX001. */
 enum sqlstate tree_damaged(const struct tree *tree, uint64_t number, struct error *error);

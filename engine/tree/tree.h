@@ -67,11 +67,13 @@ struct tree_walk {
     bool backward;
     bool exclusive; /* do not give `from` itself */
     bool ahead;
+    /* The key is good until the visit after the next one. */
     bool (*visit)(void *argument, struct bytes key, const struct tree_value *value);
     void *argument;
     uint8_t *bound;    /* out: room for TREE_KEY_BYTES_MAX; told before the first visit, as the next two */
     size_t bound_size; /* out */
     bool last;         /* out: no leaf beyond this one */
+    uint32_t left;     /* out, before each visit: how many come after it */
 };
 enum tree_answer tree_walk_leaf(struct tree *tree, struct tree_walk *walk, uint64_t *missing);
 

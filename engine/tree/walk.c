@@ -1,6 +1,29 @@
 /* Walking leaf by leaf. The tree may change between two leaves: the next one is found by key, from the root. */
 #include "engine/tree/inside.h"
 
+/* Rows are looked at long before the processor's caches have them by themselves: cells lie in the order in which they were
+ * written, leaves anywhere. So many cells before its turn one is asked for, and the first bytes of the next leaf when this one is
+ * entered. */
+#define CELLS_AHEAD     12
+#define CACHE_LINE      64
+#define LEAF_HEAD_LINES 4
+
+static void ask_for_head(struct tree *tree, uint64_t number)
+{
+    bool vetted;
+    const uint8_t *leaf = volume_peek(tree->volume, number, &vetted);
+    for (size_t i = 0; leaf && i < LEAF_HEAD_LINES; i++)
+        __builtin_prefetch(leaf + i * CACHE_LINE);
+}
+
+/* The cell's first bytes: keys and what conditions mostly ask for lie there. */
+static inline void ask_for_cell(const struct node *leaf, uint32_t at)
+{
+    const uint8_t *cell = (const uint8_t *)leaf + node_entries(leaf)[at].offset;
+    __builtin_prefetch(cell);
+    __builtin_prefetch(cell + CACHE_LINE);
+}
+
 /* Asks for the leaves behind this one, as far as their parent, which is the last step but the leaf, knows them. */
 static void read_ahead(struct tree *tree, const struct way *way, bool backward)
 {
@@ -19,6 +42,8 @@ static void read_ahead(struct tree *tree, const struct way *way, bool backward)
         numbers[count++] = node_child(step->node, at);
     }
     volume_prefetch(tree->volume, numbers, count);
+    if (count)
+        ask_for_head(tree, numbers[0]);
 }
 
 /* The first entry to visit and how many there are, in order of direction. */
@@ -26,7 +51,9 @@ static uint32_t begin_at(const struct node *leaf, const struct tree_walk *walk, 
 {
     bool equal = false;
     uint32_t at = 0;
-    if (!walk->at_end)
+    bool whole = !walk->backward && !walk->exclusive && walk->from.size == leaf->lower &&
+                 bytes_compare(walk->from, node_fences(leaf).lower) == 0;
+    if (!walk->at_end && !whole)
         at = node_search(leaf, node_suffix(leaf, walk->from), &equal);
     if (!walk->backward) {
         at += equal && walk->exclusive;
@@ -51,16 +78,23 @@ static bool goes_on(const struct fences *fences, const struct tree_walk *walk)
     return above_lower >= 0 && below_upper < 0;
 }
 
-static void visit_all(const struct node *leaf, const struct tree_walk *walk)
+static void visit_all(const struct node *leaf, struct tree_walk *walk)
 {
-    uint8_t room[TREE_KEY_BYTES_MAX];
+    uint8_t rooms[2][TREE_KEY_BYTES_MAX];
     uint32_t count, at = begin_at(leaf, walk, &count);
-    memcpy(room, leaf->fences, leaf->prefix); /* of all keys */
-    for (; count-- > 0; at += walk->backward ? -1U : 1U) {
+    uint32_t step = walk->backward ? -1U : 1U;
+    for (int i = 0; i < 2; i++)
+        memcpy(rooms[i], leaf->fences, leaf->prefix); /* of all keys */
+    for (uint32_t i = 0; i < count && i < CELLS_AHEAD; i++)
+        ask_for_cell(leaf, at + i * step);
+    for (; count-- > 0; at += step) {
+        if (count >= CELLS_AHEAD)
+            ask_for_cell(leaf, at + CELLS_AHEAD * step);
         struct cell cell = node_cell(leaf, at);
         struct tree_value value = tree_value_of(&cell);
-        if (cell.suffix.size)
-            memcpy(room + leaf->prefix, cell.suffix.data, cell.suffix.size);
+        uint8_t *room = rooms[count & 1];
+        bytes_copy(room + leaf->prefix, cell.suffix);
+        walk->left = count;
         if (!walk->visit(walk->argument, bytes_of(room, leaf->prefix + cell.suffix.size), &value))
             return;
     }
