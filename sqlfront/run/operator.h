@@ -299,6 +299,7 @@ struct row_room {
     size_t used;   /* taken from by all with atomic additions */
     size_t wanted; /* a row did not fit: so many bytes would have done */
     bool borrowed; /* the arena is not row_room_want()'s to give back */
+    bool alone;    /* one fragment at a time fills it: `used` and `wanted` are plain numbers */
 };
 /* Puts a row at place `at`. False when its bytes do not fit (room->wanted says so) or make no sense (*failed). */
 bool reader_take(const struct reader *reader, struct scope *scope, const struct store_row *row,

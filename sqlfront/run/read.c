@@ -109,6 +109,11 @@ enum sqlstate row_room_want(struct scope *scope, struct row_room *room, size_t a
 /* Room for the bytes of a row; NULL when the arena has not so much left. */
 static uint8_t *arena_take(struct row_room *room, size_t size)
 {
+    if (room->alone && size <= room->arena_size - room->used) {
+        uint8_t *taken = room->arena + room->used;
+        room->used += size;
+        return taken;
+    }
     size_t at = __atomic_fetch_add(&room->used, size, __ATOMIC_RELAXED);
     if (at + size <= room->arena_size)
         return room->arena + at;
@@ -158,7 +163,7 @@ static bool settle(const struct reader *reader, struct row_room *room, uint32_t 
         struct value *value = &room->column[reader->loose_slot[i]][at];
         if (value->null || value->small || !value->size)
             continue;
-        memcpy(bytes, value->p, value->size);
+        bytes_copy(bytes, value_view(value));
         value->p = bytes;
         bytes += value->size;
     }

@@ -313,6 +313,7 @@ static enum sqlstate read_piece(struct scan *scan, struct visit *visit, struct e
     *visit = (struct visit){
         .scan = scan, .room = &room, .places = scan->rows_wanted, .resume = scan->resume[!scan->resume_used]};
     room.used = room.wanted = 0;
+    room.alone = true;
     struct range_run run = {.table = scan->table,
                             .range = scan->rest,
                             .backward = step->plan->backward,

@@ -195,6 +195,7 @@ void sieve_make(struct scope *scope, struct sieve *sieve, const struct plan *pla
             return;
         rest->argument[left++] = conjunct;
     }
+    row_tests_prepare(scope, reader->relation->layout, sieve->test, sieve->tests);
     rest->arguments = left;
     sieve->rest = left == 0 ? NULL : left == 1 ? rest->argument[0] : rest;
 }

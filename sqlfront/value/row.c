@@ -74,6 +74,8 @@ struct row_layout *row_layout_make(struct scope *scope, const struct type *const
         loose = (uint16_t)(loose + (width == 0));
     }
     layout->place[count] = (struct row_place){.fixed_before = fixed, .loose_before = loose};
+    layout->plain_ends = ROW_PLAIN_FIXED + fixed;
+    layout->plain_data = layout->plain_ends + 2U * loose;
     return layout;
 }
 
@@ -194,6 +196,12 @@ enum sqlstate row_decode(const struct row_layout *layout, struct bytes row, cons
                          uint32_t wanted_count, struct value *values, struct error *error)
 {
     struct row_parts parts;
+    if (row_is_plain(layout, row)) {
+        for (uint32_t i = 0; i < wanted_count; i++)
+            if (!row_read_plain(layout, row, wanted[i], &values[i]))
+                return raise_damaged(error);
+        return SQLSTATE_OK;
+    }
     if (!row_find_parts(layout, row, &parts))
         return raise_damaged(error);
     for (uint32_t i = 0; i < wanted_count; i++)
@@ -207,6 +215,12 @@ enum sqlstate row_decode_at(const struct row_layout *layout, struct bytes row, c
                             uint32_t at, struct error *error)
 {
     struct row_parts parts;
+    if (row_is_plain(layout, row)) {
+        for (uint32_t i = 0; i < wanted_count; i++)
+            if (!row_read_plain(layout, row, wanted[i], &columns[slot[i]][at]))
+                return raise_damaged(error);
+        return SQLSTATE_OK;
+    }
     if (!row_find_parts(layout, row, &parts))
         return raise_damaged(error);
     for (uint32_t i = 0; i < wanted_count; i++)

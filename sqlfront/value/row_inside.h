@@ -35,11 +35,37 @@ struct row_place {
     uint16_t loose_before; /* how many values without fixed width are before it */
 };
 
+/* Most rows are *plain*: all columns are written, none is null, ends have 2 bytes. Then everything lies where the layout says. */
 struct row_layout {
     uint32_t count;
+    uint32_t plain_ends, plain_data; /* offsets in a plain row */
     const struct value *missing;
     struct row_place place[]; /* one more than columns: the sums at the end */
 };
+
+#define ROW_PLAIN_FIXED 2 /* where the columns of fixed width begin in a plain row */
+
+static inline bool row_is_plain(const struct row_layout *layout, struct bytes row)
+{
+    uint16_t head;
+    if (row.size < layout->plain_data)
+        return false;
+    memcpy(&head, row.data, 2);
+    return head == layout->count;
+}
+
+/* The bytes of a plain row's value without fixed width; false when they make no sense. */
+static inline bool row_plain_loose(const struct row_layout *layout, struct bytes row, uint32_t loose,
+                                   struct bytes *found)
+{
+    const uint8_t *ends = row.data + layout->plain_ends + 2 * (size_t)loose;
+    uint16_t from = 0, to;
+    if (loose)
+        memcpy(&from, ends - 2, 2);
+    memcpy(&to, ends, 2);
+    *found = bytes_of(row.data + layout->plain_data + from, (size_t)to - from);
+    return from <= to && to <= row.size - layout->plain_data;
+}
 
 static inline struct value row_read_fixed(const struct row_place *place, const uint8_t *at)
 {
@@ -134,6 +160,24 @@ static inline uint32_t row_end_of(const struct row_parts *parts, uint32_t loose)
     }
     memcpy(&narrow, parts->ends + 2 * (size_t)loose, 2);
     return narrow;
+}
+
+/* The same as row_read_column() of a plain row. */
+static inline bool row_read_plain(const struct row_layout *layout, struct bytes row, uint32_t column,
+                                  struct value *value)
+{
+    const struct row_place *place = &layout->place[column];
+    struct bytes loose;
+    if (place->width) {
+        *value = row_read_fixed(place, row.data + ROW_PLAIN_FIXED + place->fixed_before);
+        return true;
+    }
+    if (!row_plain_loose(layout, row, place->loose_before, &loose))
+        return false;
+    if (place->form != FORM_BYTES)
+        return row_read_numeric(loose.data, loose.size, value);
+    *value = value_bytes(loose.data, loose.size);
+    return true;
 }
 
 /* A column's value, as a view into the row. False: the bytes make no sense. */

@@ -334,13 +334,25 @@ enum row_relation {
     ROW_GREATER,
     ROW_NOT_EQUAL,
 };
+struct row_bounds {
+    int64_t low, high; /* both pass; low > high: nothing does */
+};
 struct row_test {
     uint16_t column, other; /* `other` when there are no constants */
     uint8_t relation;
     const struct type *type; /* by whose order values are compared */
     const struct value *constant;
     uint32_t constants;
+    /* By row_tests_prepare(), for rows that are laid out as most are: */
+    uint8_t quick;
+    uint16_t at; /* where the column lies; of a numeric or text: which one of those */
+    uint16_t other_at;
+    const struct row_bounds *bounds; /* of a numeric: for each scale */
+    bool told;                       /* the bounds of one before it are these, too */
 };
+/* Makes tests of rows of that layout quick. Memory from the scope. */
+void row_tests_prepare(struct scope *scope, const struct row_layout *layout, struct row_test *test,
+                       uint32_t tests);
 /* Whether a row passes all of them. One whose bytes make no sense does: decoding it will tell. */
 bool row_passes(const struct row_layout *layout, struct environment *environment, struct bytes row,
                 const struct row_test *test, uint32_t tests);

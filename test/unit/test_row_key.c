@@ -182,6 +182,92 @@ START_TEST(damaged_rows_are_noticed_or_harmless)
 }
 END_TEST
 
+/* ---- conditions of stored rows ---- */
+
+#define CONDITIONS 4
+
+/* What a condition says of decoded values. */
+static bool says(const struct row_test *test, const struct value *values)
+{
+    const struct value *value = &values[test->column];
+    bool any = false;
+    for (uint32_t i = 0; i < (test->constants ? test->constants : 1); i++) {
+        const struct value *other = test->constants ? &test->constant[i] : &values[test->other];
+        if (value->null || other->null)
+            return false;
+        int order = value_compare(&environment, test->type, value, other);
+        const bool truth[] = {[ROW_LESS] = order<0, [ROW_LESS_EQUAL] = order <= 0, [ROW_EQUAL] = order == 0,
+                                                 [ROW_GREATER_EQUAL] = order >= 0, [ROW_GREATER] = order> 0,
+                              [ROW_NOT_EQUAL] = order != 0};
+        any |= truth[test->relation];
+    }
+    return any;
+}
+
+static struct row_test draw_condition(uint64_t *state, const struct type *const *types, const uint32_t *asked,
+                                      uint32_t kinds)
+{
+    uint16_t column = (uint16_t)asked[unit_random_below(state, kinds)];
+    struct row_test test = {.column = column,
+                            .other = column,
+                            .type = types[column],
+                            .relation = (uint8_t)(ROW_LESS + unit_random_below(state, 6))};
+    for (uint16_t c = 0; c < TYPES; c++)
+        if (types[c]->oid == types[column]->oid)
+            test.other = c;
+    if (unit_random_below(state, 5) == 0)
+        return test;
+    test.constants = test.relation == ROW_EQUAL ? 1 + (uint32_t)unit_random_below(state, 3) : 1;
+    struct value *constant = scope_alloc(scope, test.constants * sizeof constant[0]);
+    for (uint32_t i = 0; i < test.constants; i++)
+        constant[i] = draw(state, types[column]);
+    test.constant = constant;
+    return test;
+}
+
+/* Whole rows, rows with nulls and rows of fewer columns; a column asked several times has its bounds joined. */
+START_TEST(conditions_hold_of_stored_rows_as_of_decoded_ones)
+{
+    uint64_t state = unit_seed();
+    const struct type *types[TYPES];
+    uint32_t asked[TYPES], kinds = 0, passed = 0, rounds = 20000;
+    struct value missing[TYPES];
+    for (uint32_t i = 0; i < TYPES; i++) {
+        types[i] = type_builtin(oids[i]);
+        missing[i] = draw(&state, types[i]);
+        if (types[i]->order == ORDER_INTEGER || types[i]->order == ORDER_NUMERIC ||
+            types[i]->order == ORDER_BYTES || types[i]->order == ORDER_PADDED)
+            asked[kinds++] = i;
+    }
+    struct row_layout *layout = row_layout_make(scope, types, TYPES, missing);
+    struct row_layout *shorter = row_layout_make(scope, types, TYPES / 2, missing);
+    for (uint32_t round = 0; round < rounds; round++) {
+        struct value values[TYPES];
+        struct row_test tests[CONDITIONS];
+        uint32_t count = 1 + (uint32_t)unit_random_below(&state, CONDITIONS),
+                 few = round % 4 == 0 ? 1 : kinds;
+        bool short_row = round % 7 == 0, expected = true;
+        for (uint32_t i = 0; i < TYPES; i++)
+            values[i] =
+                round % 3 == 0 && unit_random_below(&state, 4) == 0 ? value_null() : draw(&state, types[i]);
+        for (uint32_t i = TYPES / 2; i < TYPES && short_row; i++)
+            values[i] = missing[i];
+        uint32_t from = (uint32_t)unit_random_below(&state, kinds - few + 1);
+        for (uint32_t i = 0; i < count; i++) {
+            tests[i] = draw_condition(&state, types, asked + from, few);
+            expected &= says(&tests[i], values);
+        }
+        struct bytes row;
+        ck_assert(!row_encode(short_row ? shorter : layout, scope, values, &row, &error));
+        row_tests_prepare(scope, layout, tests, count);
+        ck_assert_int_eq(row_passes(layout, &environment, row, tests, count), expected);
+        passed += expected;
+    }
+    ck_assert_uint_gt(passed, rounds / 20);
+    ck_assert_uint_lt(passed, rounds / 20 * 19);
+}
+END_TEST
+
 static int sign(int order)
 {
     return (order > 0) - (order < 0);
@@ -287,6 +373,7 @@ int main(void)
     tcase_add_test(tests, columns_added_later_have_what_was_missing);
     tcase_add_test(tests, values_above_64_kib_take_wide_ends);
     tcase_add_test(tests, damaged_rows_are_noticed_or_harmless);
+    tcase_add_test(tests, conditions_hold_of_stored_rows_as_of_decoded_ones);
     tcase_add_test(tests, keys_order_as_their_values_and_come_back);
     tcase_add_test(tests, keys_too_long_fail_with_54000);
     tcase_add_test(tests, damaged_keys_are_noticed_or_harmless);
