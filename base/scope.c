@@ -13,7 +13,7 @@
  * are the system allocator's, with a header in front that links them to their scope.
  *
  * Ends. A scope ends when it is closing and neither child nor hold is left; whatever takes the last of them
- * away asks end_if_idle(). Among a parent's children the closing ones stand in front, the open ones behind in
+ * away asks end_idle(). Among a parent's children the closing ones stand in front, the open ones behind in
  * order of opening, so the newest open child is always the last.
  *
  *     SCOPE_OPEN --scope_close--> SCOPE_CLOSING --idle--> SCOPE_ENDING --nothing left to undo--> gone
@@ -182,7 +182,7 @@ static struct chunk *chunk_from_system(struct pool *pool, size_t needed, size_t 
 }
 
 /* Takes a chunk of at least `needed` bytes, and of about `wanted` where that is more. */
-static struct chunk *chunk_take(struct pool *pool, size_t needed, size_t wanted)
+static inline struct chunk *chunk_take(struct pool *pool, size_t needed, size_t wanted)
 {
     uint32_t index = chunk_size_index(needed > wanted ? needed : wanted);
     if (index == CHUNK_SIZES)
@@ -195,7 +195,7 @@ static struct chunk *chunk_take(struct pool *pool, size_t needed, size_t wanted)
     return chunk;
 }
 
-static void chunk_give(struct pool *pool, struct chunk *chunk)
+static inline void chunk_give(struct pool *pool, struct chunk *chunk)
 {
     ASAN_POISON_MEMORY_REGION(chunk_body(chunk), chunk->bytes - sizeof *chunk);
     if (chunk_is_of_reserve(pool, chunk)) {
@@ -242,7 +242,8 @@ static void pool_close(struct pool *pool)
 
 /* ---- opening ---- */
 
-static struct scope *open_in(struct pool *pool, struct scope *parent, const char *name, struct budget *budget)
+static inline struct scope *open_in(struct pool *pool, struct scope *parent, const char *name,
+                                    struct budget *budget)
 {
     struct chunk *chunk = chunk_take(pool, sizeof *chunk + sizeof(struct scope), SCOPE_CHUNK_BYTES);
     struct scope *scope = (struct scope *)chunk_body(chunk);
@@ -291,7 +292,7 @@ struct scope *scope_open(struct scope *parent, const char *name)
 
 /* ---- closing ---- */
 
-static void end_if_idle(struct scope *scope);
+static void end(struct scope *scope);
 
 /* Closes the open children, newest first. Each that is not gone at once moves to the front of the list. */
 static void close_children(struct scope *scope)
@@ -309,10 +310,22 @@ static void run_last(struct list *actions)
     last->action(last->argument);
 }
 
+/* Whether the scope has memory and nothing else: then nobody has a word to say when it closes. */
+static bool is_plain(const struct scope *scope)
+{
+    return !scope->holds && list_empty(&scope->children) && list_empty(&scope->on_close) &&
+           list_empty(&scope->undo);
+}
+
 void scope_close(struct scope *scope)
 {
     if (scope->phase != SCOPE_OPEN)
         return;
+    if (is_plain(scope)) { /* most of those of a short statement */
+        scope->phase = SCOPE_ENDING;
+        end(scope);
+        return;
+    }
     scope->phase = SCOPE_CLOSING;
     scope->holds++; /* what stops at our word must not end us while we are talking */
     if (scope->parent) {
@@ -359,11 +372,10 @@ static void end(struct scope *scope)
         scope_release(parent);
 }
 
-/* Children opened while we were closing are closed here, when nothing else is in flight. */
-static void end_if_idle(struct scope *scope)
+/* The last hold of a closing scope has gone. Children opened while it was closing are closed here, when nothing else is in
+ * flight. */
+static __attribute__((noinline)) void end_idle(struct scope *scope)
 {
-    if (scope->phase != SCOPE_CLOSING || scope->holds > 0)
-        return;
     scope->phase = SCOPE_ENDING;
     close_children(scope);
     while (!scope->holds && list_empty(&scope->children) && !list_empty(&scope->undo))
@@ -382,8 +394,8 @@ void scope_hold(struct scope *scope)
 void scope_release(struct scope *scope)
 {
     check(scope->holds > 0, "\"%s\" released more often than held", scope->name);
-    scope->holds--;
-    end_if_idle(scope);
+    if (--scope->holds == 0 && scope->phase == SCOPE_CLOSING)
+        end_idle(scope);
 }
 
 static void abandon(struct scope *scope)
