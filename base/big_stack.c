@@ -2,7 +2,7 @@
  * answer then, and cannot happen in the middle of a statement), committed when touched.
  *
  * Pages a deep call has touched would stay committed for good. Looking for them takes a system call, so it is
- * done once a tick rather than after each call. */
+ * done in some tick afterwards rather than after each call. */
 #include "base/check.h"
 #include "base/scheduler_state.h"
 #include "base/system.h"
@@ -36,17 +36,15 @@ void big_stack_close(struct scheduler *scheduler)
     scheduler->big_stack = NULL;
 }
 
-/* Looking is a system call, and with TLS every turn uses the stack: once for so many, and when a turn did not. */
-#define BIG_STACK_LOOK_EVERY 64
+/* Looking is a system call, and with TLS every other turn uses the stack. */
+#define BIG_STACK_LOOK_EVERY_NS 10000000
 
-void big_stack_trim(struct scheduler *scheduler)
+void big_stack_trim(struct scheduler *scheduler, uint64_t now_ns)
 {
-    bool used = scheduler->big_stack_used;
-    scheduler->big_stack_used = false;
-    scheduler->big_stack_unlooked += used;
-    if (scheduler->big_stack_unlooked < (used ? BIG_STACK_LOOK_EVERY : 1))
+    if (!scheduler->big_stack_used || now_ns - scheduler->big_stack_looked_ns < BIG_STACK_LOOK_EVERY_NS)
         return;
-    scheduler->big_stack_unlooked = 0;
+    scheduler->big_stack_used = false;
+    scheduler->big_stack_looked_ns = now_ns;
     size_t page = system_page_bytes(), kept = FIBER_BIG_STACK_BYTES - BIG_STACK_KEPT_BYTES;
     /* The lowest page given is taken for a guard and not looked at. */
     char *probe = scheduler->big_stack + kept - BIG_STACK_PROBE_BYTES - page;

@@ -183,7 +183,7 @@ void scheduler_tick(struct scheduler *scheduler, uint64_t now_ns)
     check(!scheduler->running, "scheduler_tick() within a fiber");
     scheduler_set_now(scheduler, now_ns);
     timers_tick(&scheduler->timers, now_ns);
-    big_stack_trim(scheduler);
+    big_stack_trim(scheduler, now_ns);
 }
 
 uint64_t scheduler_next_deadline(const struct scheduler *scheduler)

@@ -111,8 +111,8 @@ struct scheduler {
     char *big_stack;              /* FIBER_BIG_STACK_BYTES */
     unsigned int big_stack_name;  /* valgrind's for it */
     bool big_stack_taken;         /* a call is under way on it */
-    bool big_stack_used;          /* since the last tick */
-    uint32_t big_stack_unlooked;  /* ticks with use since it was looked at how deep that went */
+    bool big_stack_used;          /* since it was looked at how deep that went: */
+    uint64_t big_stack_looked_ns; /* when that was */
     bool *gone; /* while scheduler_run() must learn whether the scheduler is gone; else NULL */
     struct scheduler_totals totals;
 };
@@ -176,7 +176,7 @@ static inline bool shares_ready(const struct scheduler *scheduler)
 enum sqlstate big_stack_open(struct scheduler *scheduler, struct error *error);
 void big_stack_close(struct scheduler *scheduler);
 
-/* Gives the pages a deep call has touched back to the system. */
-void big_stack_trim(struct scheduler *scheduler);
+/* Gives the pages a deep call has touched back to the system, if it has been some time since it was last looked for them. */
+void big_stack_trim(struct scheduler *scheduler, uint64_t now_ns);
 
 #endif

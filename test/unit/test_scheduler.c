@@ -388,7 +388,8 @@ static __attribute__((noinline)) uint64_t recurse(uint64_t depth)
     return depth ? recurse(depth - 1) + (unsigned char)frame[512] / 256 + 1 : 0;
 }
 
-#define DEEP (100 * 1024 * 1024 / 4096) /* calls: 100 MiB of frames and more */
+#define DEEP      (100 * 1024 * 1024 / 4096) /* calls: 100 MiB of frames and more */
+#define SECOND_NS 1000000000UL
 
 static void recurse_deeply(void *argument)
 {
@@ -434,8 +435,7 @@ START_TEST(outside_a_fiber_the_big_stack_serves_too_and_its_pages_go_back_when_i
         ck_assert_uint_eq(depth, DEEP);
         size_t deep = resident();
         ck_assert_uint_ge(deep - before, 90 << 20);
-        scheduler_tick(scheduler, 1);
-        scheduler_tick(scheduler, 2);
+        scheduler_tick(scheduler, (uint64_t)(i + 1) * SECOND_NS);
         ck_assert_uint_ge(deep - resident(), 90 << 20);
     }
 }
@@ -447,7 +447,7 @@ START_TEST(a_big_stack_that_is_always_used_gives_its_pages_back_too)
     fiber_call_on_big_stack(scheduler, recurse_deeply, &depth);
     size_t deep = resident();
     for (uint64_t tick = 1; tick <= 100; tick++) {
-        scheduler_tick(scheduler, tick);
+        scheduler_tick(scheduler, tick * (SECOND_NS / 1000));
         shallow = 1;
         fiber_call_on_big_stack(scheduler, recurse_deeply, &shallow);
     }
@@ -475,7 +475,7 @@ START_TEST(a_shallow_call_keeps_its_pages)
     uint64_t depth = 200;
     fiber_call_on_big_stack(scheduler, recurse_deeply, &depth);
     size_t before = resident();
-    scheduler_tick(scheduler, 1);
+    scheduler_tick(scheduler, SECOND_NS);
     ck_assert_uint_le(before, resident() + (200 << 10));
 }
 END_TEST
