@@ -512,6 +512,7 @@ static enum sqlstate try_all(struct lookup_output *output, struct error *error)
     }
     while (join->until < join->pairs && !failed)
         failed = try_stretch(output, error);
+    join->chosens = 0; /* no pair goes out */
     return failed;
 }
 
