@@ -236,19 +236,23 @@ static enum sqlstate lock(struct branch *branch, const struct lock_call *call, e
     return failed;
 }
 
-enum sqlstate branch_lock_object(struct branch *branch, const struct lock_object *object, enum lock_mode mode,
-                                 enum lock_policy policy, enum lock_outcome *outcome, struct error *error)
-{
-    const struct lock_call call = {.kind = OF_OBJECT, .object = object, .mode = mode};
-    return lock(branch, &call, policy, outcome, error);
-}
-
 /* What is locked now may have been written by a commit that is not visible yet: nobody must hear of this transaction before
  * that one is. */
 static void note_lock(struct branch *branch)
 {
     if (branch->core->newest_scn > branch->terms.after_scn)
         branch->terms.after_scn = branch->core->newest_scn;
+}
+
+enum sqlstate branch_lock_object(struct branch *branch, const struct lock_object *object, enum lock_mode mode,
+                                 enum lock_policy policy, enum lock_outcome *outcome, struct error *error)
+{
+    const struct lock_call call = {.kind = OF_OBJECT, .object = object, .mode = mode};
+    enum sqlstate failed = lock(branch, &call, policy, outcome, error);
+    /* Who locks writers out wants to see what they wrote, though they may not have waited for it to be stable. */
+    if (!failed && *outcome != LOCK_SKIPPED && mode > LOCK_ROW_EXCLUSIVE)
+        note_lock(branch);
+    return failed;
 }
 
 /* Whether the branch has work at the shard that the shard's replacement waits for. */

@@ -338,6 +338,43 @@ enum sqlstate engine_locks(struct world *world, struct engine *engine, uint32_t 
     return failed;
 }
 
+struct holders_look {
+    const struct lock_object *object;
+    enum lock_mode mode;
+    uint64_t *transactions;
+    size_t room, count;
+};
+
+static void copy_holder(void *argument, const struct lock_row_view *view)
+{
+    struct holders_look *look = argument;
+    if (!view->object || !view->granted || view->mode < (uint32_t)look->mode ||
+        view->object->class != look->object->class || view->object->high != look->object->high ||
+        view->object->low != look->object->low)
+        return;
+    if (look->count++ < look->room)
+        look->transactions[look->count - 1] = view->transaction;
+}
+
+static enum sqlstate holders_there(struct engine_core *core, void *argument, struct error *error)
+{
+    struct holders_look *look = argument;
+    (void)error;
+    look->count = 0;
+    lock_each(core->locks, copy_holder, look);
+    return SQLSTATE_OK;
+}
+
+enum sqlstate engine_lock_holders(struct world *world, struct engine *engine, uint32_t core,
+                                  const struct lock_object *object, enum lock_mode mode,
+                                  uint64_t *transactions, size_t room, size_t *count, struct error *error)
+{
+    struct holders_look look = {.object = object, .mode = mode, .transactions = transactions, .room = room};
+    enum sqlstate failed = core_call(engine_core_of(engine, world), core, holders_there, &look, error);
+    *count = look.count;
+    return failed;
+}
+
 static void copy_wait(void *argument, const struct lock_edge *edge)
 {
     struct lock_look *look = argument;

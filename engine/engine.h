@@ -110,6 +110,9 @@ void transaction_look_back(struct transaction *transaction);
  * is over in every case. Yields. */
 enum sqlstate transaction_commit(struct transaction *transaction, struct error *error);
 
+/* Its commit waits until it is stable and seen by every later snapshot, whatever commit_async says. Does not yield. */
+void transaction_commit_waits(struct transaction *transaction);
+
 /* Rolls back; never fails. Yields. */
 void transaction_rollback(struct transaction *transaction);
 
@@ -320,6 +323,11 @@ struct lock_sight {
  * else asks. Yields. */
 enum sqlstate engine_locks(struct world *world, struct engine *engine, uint32_t core, bool waiting,
                            struct lock_sight *locks, size_t room, size_t *count, struct error *error);
+
+/* Which transactions hold an object's lock on a core, in that mode or a stronger one: as above. Yields. */
+enum sqlstate engine_lock_holders(struct world *world, struct engine *engine, uint32_t core,
+                                  const struct lock_object *object, enum lock_mode mode,
+                                  uint64_t *transactions, size_t room, size_t *count, struct error *error);
 
 /* Likewise who waits for whom. Yields. */
 enum sqlstate engine_waits(struct world *world, struct engine *engine, uint32_t core, struct lock_edge *waits,

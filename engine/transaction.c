@@ -130,6 +130,11 @@ void transaction_look_back(struct transaction *transaction)
     transaction->terms.snapshot = transaction->snapshot.scn;
 }
 
+void transaction_commit_waits(struct transaction *transaction)
+{
+    transaction->options.commit_async = false;
+}
+
 uint64_t transaction_id(const struct transaction *transaction)
 {
     return transaction->terms.transaction;

@@ -549,17 +549,21 @@ static enum sqlstate from_plan(struct copy *copy, struct portal *portal, const C
                                struct recipe *recipe, struct error *error)
 {
     struct session *session = copy->session;
-    const struct relation *relation;
+    const struct relation *relation = NULL;
     struct parsed *parsed;
     struct query *bound;
     const char *sql;
     enum sqlstate failed = session_view(session, copy->scope, &recipe->view, error);
-    for (bool waited = true; !failed && waited;) {
+    for (bool again = true; !failed && again;) {
+        bool waited;
+        uint32_t locked = relation ? relation->oid : 0;
         failed = relation_find(recipe->view, statement->relation, true, &relation, error);
         if (!failed)
             failed = catalog_lock_relation(recipe->view, relation->oid, LOCK_ROW_EXCLUSIVE, LOCK_WAIT,
                                            &waited, error);
-        if (!failed && waited) /* its definition may be another now */
+        /* Until it was locked its definition may have become another. */
+        again = !failed && (waited || (relation->oid != locked && !catalog_view_stands(recipe->view)));
+        if (again)
             failed = session_view(session, copy->scope, &recipe->view, error);
     }
     if (!failed)

@@ -230,6 +230,7 @@ struct session {
     bool statements_run; /* something was asked of the data: the isolation is fixed */
     bool read_only;
     enum isolation isolation;
+    uint64_t catalog_version;                      /* when the transaction began, or before */
     uint64_t async_scn;                            /* of the last commit that was not waited for */
     uint64_t commit_scn;                           /* of the last commit; 0 = it wrote nothing */
     uint32_t elevated_role, elevated_session_role; /* whose rights come back; 0 = they hold */
@@ -294,6 +295,9 @@ void transaction_enter(struct session *session);
 /* The engine's transaction, begun if it has not been. Does not yield. */
 enum sqlstate transaction_take(struct session *session, struct transaction **transaction,
                                struct error *error);
+
+/* Whether the transaction goes on seeing data as of before the last change of the catalog. */
+bool transaction_is_older(const struct session *session);
 
 /* The statement failed: rolls back what has to be. Yields. */
 void transaction_fail(struct session *session);

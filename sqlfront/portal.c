@@ -167,10 +167,11 @@ static enum sqlstate recipe_settle(struct portal *portal, struct transaction *tr
         struct recipe *recipe = portal->recipe;
         bool waited = false, writes = !recipe->planned->reads_only;
         enum sqlstate failed = writes ? written_lock(*view, recipe->query, &waited, error) : SQLSTATE_OK;
-        if (failed || recipe->own || session->catalog_changed || (again && !waited))
+        if (failed || (again && !waited))
             return failed;
-        if (!waited && recipe->catalog_version == catalog_view_version(*view) &&
-            (!writes || catalog_view_stands(*view)))
+        bool current =
+            recipe->own || session->catalog_changed || recipe->catalog_version == catalog_view_version(*view);
+        if (!waited && current && (!writes || catalog_view_stands(*view)))
             return SQLSTATE_OK;
         transaction_statement(transaction);
         failed = session_view(session, portal->running, view, error);
@@ -204,6 +205,7 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
     if (failed)
         return failed;
     portal->running = scope_open(portal->scope, "execution");
+    uint64_t version = catalog_version(session->sessions->options.catalog);
     failed = transaction_take(session, &transaction, error);
     if (!failed)
         failed = transaction_catch_up(transaction, error);
@@ -213,6 +215,9 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
         failed = session_view(session, portal->running, &view, error);
     if (!failed)
         failed = recipe_settle(portal, transaction, &view, error);
+    /* An index may have been made since the snapshot was taken, which would find nothing in it. */
+    if (!failed && (catalog_view_version(view) != version || !catalog_view_stands(view)))
+        transaction_statement(transaction);
     if (!failed)
         failed = recipe_check(session, portal->recipe, view, error);
     if (failed)

@@ -252,6 +252,7 @@ enum sqlstate session_view(struct session *session, struct scope *scope, struct 
 {
     struct transaction *transaction;
     enum sqlstate failed = transaction_take(session, &transaction, error);
+    session->identity.older = !failed && transaction_is_older(session);
     if (!failed)
         failed = catalog_view_open(session->sessions->options.catalog, scope, transaction, &session->identity,
                                    session->catalog_changed, view, error);

@@ -391,8 +391,9 @@ enum sqlstate recipe_plan(struct session *session, struct recipe *recipe, struct
 static bool recipe_holds(const struct session *session, const struct statement *statement, uint64_t version)
 {
     const struct recipe *recipe = statement->recipe;
-    return recipe && !recipe->own && !session->catalog_changed && statement->timeless &&
-           recipe->catalog_version == version && recipe->settings_generation == session->settings.generation;
+    return recipe && !recipe->own && !session->catalog_changed && !transaction_is_older(session) &&
+           statement->timeless && recipe->catalog_version == version &&
+           recipe->settings_generation == session->settings.generation;
 }
 
 bool statement_recipe_held(struct session *session, struct statement *statement, struct recipe **recipe)
@@ -413,7 +414,7 @@ enum sqlstate statement_recipe(struct session *session, struct statement *statem
         *made = (struct recipe){
             .scope = scope,
             .holders = 1,
-            .own = session->catalog_changed,
+            .own = session->catalog_changed || session->identity.older,
             .catalog_version = catalog_view_version(view),
             .settings_generation = session->settings.generation,
         };

@@ -108,6 +108,8 @@ enum sqlstate transaction_take(struct session *session, struct transaction **tra
         .after_scn = session->async_scn > sequences ? session->async_scn : sequences,
     };
     session->transaction_scope = scope_open(session->scope, "transaction");
+    session->catalog_version = catalog_version(session->sessions->options.catalog);
+    session->identity.older = false;
     enum sqlstate failed =
         transaction_begin(session->world, session->sessions->options.engine, session->transaction_scope,
                           &options, &session->transaction, error);
@@ -117,6 +119,12 @@ enum sqlstate transaction_take(struct session *session, struct transaction **tra
         transaction_statement(session->transaction);
     *transaction = session->transaction;
     return failed;
+}
+
+bool transaction_is_older(const struct session *session)
+{
+    return session->transaction && session->isolation == REPEATABLE_READ &&
+           session->catalog_version != catalog_version(session->sessions->options.catalog);
 }
 
 void transaction_renew(struct session *session)
@@ -282,8 +290,11 @@ enum sqlstate transaction_end(struct session *session, bool *rolled_back, struct
         bool changed = session->catalog_changed;
         struct catalog *catalog = session->sessions->options.catalog;
         bool async = session_choices(session)->commit_async;
-        if (changed)
+        if (changed) {
+            /* Others read descriptors in transactions that know nothing of this one's SCN. */
+            transaction_commit_waits(session->transaction);
             catalog_commit_begin(catalog);
+        }
         failed = transaction_commit(session->transaction, error);
         if (changed)
             catalog_commit_end(catalog);

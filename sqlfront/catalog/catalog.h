@@ -132,7 +132,10 @@ struct index {
     uint32_t oid;
     const char *name;
     uint64_t store; /* the engine's table; the table's own when clustered */
-    bool unique, primary, clustered, immediate, valid, nulls_distinct;
+    bool unique, primary, clustered, immediate, nulls_distinct;
+    bool valid; /* has an entry for every row: may be read */
+    bool ready; /* who writes rows writes its entries, though some may be missing */
+    bool newer; /* than the snapshot of catalog_session.older: its entries cannot be written either */
     uint32_t key_columns;
     uint32_t columns;                /* with included ones */
     const int16_t *column;           /* attnums; 0 = an expression, in order of expression_text */
@@ -258,7 +261,10 @@ struct catalog_session {
     const uint32_t *
         search_path; /* schemas in order, pg_catalog and pg_temp included where PostgreSQL would look there */
     uint32_t search_path_count;
-    uint32_t temporary_schema;         /* 0 = none yet */
+    uint32_t temporary_schema; /* 0 = none yet */
+    /* The transaction's snapshot (REPEATABLE READ) is older than the catalog: an index that was not valid then, or lay elsewhere,
+     * is not valid for it, or newer. Such descriptors are kept by nobody. */
+    bool older;
     struct sequence_memory *sequences; /* NULL: currval() and lastval() know nothing */
     /* Writes kept SQL as the search path and the pretty form want it, which takes the binder, above the catalog. NULL: it
      * is shown as it is kept. */
@@ -282,6 +288,9 @@ uint64_t catalog_view_version(const struct catalog_view *view);
 uint64_t catalog_version(const struct catalog *catalog);
 /* Whether nobody has changed the catalog since the view was opened, or is about to have. */
 bool catalog_view_stands(const struct catalog_view *view);
+/* Another view of the same session and transaction, of the catalog as it is now. */
+enum sqlstate catalog_view_renew(const struct catalog_view *view, struct scope *scope,
+                                 struct catalog_view **renewed, struct error *error);
 struct world *catalog_view_world(const struct catalog_view *view);
 struct transaction *catalog_view_transaction(const struct catalog_view *view);
 const struct catalog_session *catalog_view_session(const struct catalog_view *view);

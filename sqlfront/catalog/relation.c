@@ -216,6 +216,7 @@ static enum sqlstate read_index(struct draft *draft, const struct value *row, st
     index->primary = row[PG_INDEX_INDISPRIMARY].i;
     index->immediate = row[PG_INDEX_INDIMMEDIATE].i;
     index->valid = row[PG_INDEX_INDISVALID].i;
+    index->ready = row[PG_INDEX_INDISREADY].i;
     index->nulls_distinct = !row[PG_INDEX_INDNULLSNOTDISTINCT].i;
     index->clustered = index->primary && index->immediate;
     index->store = index->clustered ? draft->relation->store
@@ -235,6 +236,27 @@ static enum sqlstate read_index(struct draft *draft, const struct value *row, st
         index->expression_text = texts;
     }
     return index_parts(draft, index, options, count, error);
+}
+
+/* An old snapshot sees nothing of an index that was built, or moved, since. */
+static enum sqlstate valid_as_of(struct draft *draft, struct index *index, struct error *error)
+{
+    const struct tuple_access access = {.catalog = draft->view->catalog,
+                                        .transaction = draft->view->transaction,
+                                        .database = draft->reading->access.database};
+    const struct tuple_match match = {PG_INDEX_INDEXRELID, value_integer(index->oid)};
+    struct tuple row, class;
+    enum sqlstate failed = tuple_find(&access, draft->reading->scope, PG_INDEX, &match, 1, &row, error);
+    if (!failed)
+        failed = tuple_by_oid(&access, draft->reading->scope, PG_CLASS, index->oid, &class, error);
+    if (failed)
+        return failed;
+    index->newer =
+        !row.values || !class.values ||
+        (!index->clustered &&
+         index->store != store_number(access.database, (uint32_t) class.values[PG_CLASS_RELFILENODE].i));
+    index->valid &= !index->newer && row.values[PG_INDEX_INDISVALID].i;
+    return SQLSTATE_OK;
 }
 
 uint32_t expressions_split(struct scope *scope, const struct value *value, const char ***texts)
@@ -265,6 +287,8 @@ static enum sqlstate read_indexes(struct draft *draft, struct error *error)
     for (uint32_t i = 0; i < found.count && !failed; i++) {
         list[i] = &indexes[i];
         failed = read_index(draft, found.tuple[i].values, &indexes[i], error);
+        if (!failed && draft->view->older)
+            failed = valid_as_of(draft, &indexes[i], error);
         if (!failed && indexes[i].clustered) {
             relation->key_columns = indexes[i].key_columns;
             relation->key_column = indexes[i].column;
@@ -421,6 +445,7 @@ static void describe_system_index(struct draft *draft, const struct system_table
                                 : system_store(draft->reading->access.database, table->shape, shape->oid),
         .immediate = true,
         .valid = true,
+        .ready = true,
         .nulls_distinct = true,
         .key_columns = shape->columns,
         .columns = shape->columns,

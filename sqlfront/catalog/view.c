@@ -93,8 +93,10 @@ enum sqlstate catalog_view_open(struct catalog *catalog, struct scope *scope, st
     made->transaction = transaction;
     made->session = session;
     made->changed = changed && transaction;
+    made->older = session->older && transaction;
     uint64_t version = catalog_version(catalog);
-    bool alone = made->changed || atomic_load_explicit(&catalog->shared->changing, memory_order_seq_cst) ||
+    bool alone = made->changed || made->older ||
+                 atomic_load_explicit(&catalog->shared->changing, memory_order_seq_cst) ||
                  version != catalog_version(catalog);
     if (alone) {
         made->generation = generation_make(catalog, scope, session->database, version);
@@ -105,6 +107,13 @@ enum sqlstate catalog_view_open(struct catalog *catalog, struct scope *scope, st
     }
     *view = made;
     return SQLSTATE_OK;
+}
+
+enum sqlstate catalog_view_renew(const struct catalog_view *view, struct scope *scope,
+                                 struct catalog_view **renewed, struct error *error)
+{
+    return catalog_view_open(view->catalog, scope, view->transaction, view->session, view->changed, renewed,
+                             error);
 }
 
 uint64_t catalog_view_version(const struct catalog_view *view)
@@ -164,12 +173,17 @@ enum sqlstate reading_begin(struct catalog_view *view, struct reading *reading, 
     struct catalog *catalog = view->catalog;
     *reading = (struct reading){.access = {.catalog = catalog, .database = view->generation->database}};
     reading->scope = scope_open(catalog->world->scope, "catalog reading");
+    enum sqlstate failed = SQLSTATE_OK;
     if (view->changed) {
+        /* What others have changed since an old snapshot counts, too: who writes must know of all indexes. */
         transaction_statement(view->transaction);
         reading->access.transaction = view->transaction;
-        return SQLSTATE_OK;
+        failed = transaction_look_ahead(view->transaction, error);
+        if (failed)
+            scope_close(reading->scope);
+        return failed;
     }
-    enum sqlstate failed =
+    failed =
         transaction_begin(catalog->world, catalog->engine, reading->scope, &options, &reading->own, error);
     if (failed) {
         scope_close(reading->scope);
@@ -197,6 +211,8 @@ void reading_end(struct catalog_view *view, struct reading *reading)
 {
     if (reading->own)
         transaction_rollback(reading->own);
+    else
+        transaction_look_back(view->transaction);
     fiber_close_scope(view->catalog->world->scheduler, reading->scope);
 }
 

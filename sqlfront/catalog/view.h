@@ -26,7 +26,7 @@ struct catalog_view {
     struct scope *scope;
     struct transaction *transaction; /* may be NULL */
     const struct catalog_session *session;
-    bool changed;
+    bool changed, older;
     struct generation *generation;
 };
 

@@ -322,7 +322,7 @@ static void choose_index(struct children *children)
     children->equals = leading(constraint, child->key_column, child->key_columns);
     for (uint32_t i = 0; i < child->indexes; i++) {
         const struct index *index = child->index[i];
-        uint32_t equals = index->clustered || index->predicate_text
+        uint32_t equals = index->clustered || index->predicate_text || !index->valid
                               ? 0
                               : leading(constraint, index->column, index->key_columns);
         if (equals > children->equals) {
@@ -670,11 +670,29 @@ static enum sqlstate run_child_side(struct execution *execution, struct foreign_
     return failed ? failed : each_child(children, &refuses, error);
 }
 
+/* Children that an action writes to are locked as any other table that is written to. Until that was granted their definition,
+ * indexes for instance, may have become another: *view is one that knows. It lasts as long as notes of foreign keys do. */
+static enum sqlstate lock_child(struct execution *execution, const struct foreign_work *work,
+                                struct catalog_view **view, struct error *error)
+{
+    char action = work->updated ? work->constraint->on_update : work->constraint->on_delete;
+    bool waited;
+    if (!work->parent_side || action == 'a' || action == 'r')
+        return SQLSTATE_OK;
+    enum sqlstate failed = catalog_lock_relation(*view, work->constraint->relation, LOCK_ROW_EXCLUSIVE,
+                                                 LOCK_WAIT, &waited, error);
+    if (failed || (!waited && catalog_view_stands(*view)))
+        return failed;
+    return catalog_view_renew(*view, execution->scope, view, error);
+}
+
 enum sqlstate foreign_work_run(struct execution *execution, struct foreign_work *work, struct error *error)
 {
     struct catalog_view *view = execution->request.view;
     struct children children = {.execution = execution, .work = work};
-    enum sqlstate failed = catalog_relation_by_oid(view, work->constraint->relation, &children.child, error);
+    enum sqlstate failed = lock_child(execution, work, &view, error);
+    if (!failed)
+        failed = catalog_relation_by_oid(view, work->constraint->relation, &children.child, error);
     if (!failed)
         failed = catalog_relation_by_oid(view, work->constraint->referenced, &children.parent, error);
     if (failed || !children.child || !children.parent)

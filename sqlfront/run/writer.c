@@ -51,7 +51,10 @@ enum sqlstate writer_make(struct operation *step, const struct relation *relatio
         const struct index *index = relation->index[i];
         if (index->clustered)
             writer->primary = index;
-        else
+        else if (index->newer)
+            failed = error_set(error, SQLSTATE_SERIALIZATION_FAILURE,
+                               "could not serialize access due to concurrent update");
+        else if (index->ready)
             failed = make_index(writer, index, bound && bound->index ? bound->index[i] : NULL, error);
     }
     return failed;
@@ -317,6 +320,41 @@ static enum sqlstate write_table(struct row_writer *writer, struct change *chang
     return failed;
 }
 
+/* An index that is being built may not have an entry yet, or have it for another row with the same key: then there is nothing to
+ * delete, and what was to be updated is to be inserted. */
+static enum sqlstate sort_out(struct row_writer *writer, struct change *change, const struct index *index,
+                              struct effects_of *effects, struct error *error)
+{
+    uint32_t count = effects->count, kept = 0;
+    struct bytes *keys = scope_alloc(change->scope, (count + 1) * sizeof keys[0]);
+    struct locked_row *locked = scope_alloc_zeroed(change->scope, (count + 1) * sizeof locked[0]);
+    for (uint32_t i = 0; i < count; i++)
+        keys[i] = effects->effect[i].key;
+    const struct lock_request_rows request = {.table = index->store,
+                                              .key = keys,
+                                              .count = count,
+                                              .strength = LOCK_UPDATE,
+                                              .policy = LOCK_WAIT,
+                                              .relation = writer->relation,
+                                              .always = true};
+    enum sqlstate failed = lock_rows(writer->execution, change->scope, &request, locked, error);
+    for (uint32_t i = 0; i < count && !failed; i++) {
+        struct effect *effect = &effects->effect[i];
+        struct value of = value_null();
+        if (effect->kind != EFFECT_INSERT && locked[i].result == ROW_CHANGED)
+            failed = row_decode(index->layout, locked[i].row, (uint16_t[]){0}, 1, &of, error);
+        bool own = !failed && !of.null && same_bytes(value_view(&of), change->old_key[effects->row[i]]);
+        if (!own && effect->kind == EFFECT_DELETE)
+            continue;
+        if (!own)
+            effect->kind = EFFECT_INSERT;
+        effects->effect[kept] = *effect;
+        effects->row[kept++] = effects->row[i];
+    }
+    effects->count = kept;
+    return failed;
+}
+
 /* An entry that stays as it is is not written; one whose key stays is updated. */
 static enum sqlstate write_index(struct row_writer *writer, struct change *change,
                                  const struct index_writer *index, struct error *error)
@@ -343,6 +381,10 @@ static enum sqlstate write_index(struct row_writer *writer, struct change *chang
         if (is_in)
             add_effect(&come, same_key ? EFFECT_UPDATE : EFFECT_INSERT, new_key, new_entry, i);
     }
+    if (!failed && !index->index->valid)
+        failed = sort_out(writer, change, index->index, &gone, error);
+    if (!failed && !index->index->valid)
+        failed = sort_out(writer, change, index->index, &come, error);
     if (!failed)
         failed = perform(writer, change, index->index->store, index->index, &gone, error);
     if (!failed)
