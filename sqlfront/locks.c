@@ -34,6 +34,7 @@ struct transaction_mail {
     struct sessions_shared *shared;
     struct transaction_sight *sight;
     uint32_t room, count;
+    bool reading; /* only those of which a portal is open */
 };
 
 /* What one core said. */
@@ -70,6 +71,14 @@ static void note_transaction(struct transaction_mail *asked, const struct transa
             .transaction = transaction_id(transaction), .process = process, .own = own};
 }
 
+static bool reads(const struct session *session)
+{
+    list_each (&session->portals_made, at)
+        if (container_of(at, struct portal, link)->running)
+            return true;
+    return false;
+}
+
 static void transactions_deliver(struct world *here, struct mail *mail)
 {
     struct transaction_mail *asked = container_of(mail, struct transaction_mail, mail);
@@ -78,8 +87,10 @@ static void transactions_deliver(struct world *here, struct mail *mail)
     if (sessions)
         list_each (&sessions->all, at) {
             const struct session *session = container_of(at, struct session, link);
-            if (session->transaction)
+            if (session->transaction && (!asked->reading || reads(session)))
                 note_transaction(asked, session->transaction, session->process, true);
+            if (asked->reading)
+                continue;
             list_each (&session->advisory_locks, link) {
                 const struct advisory *held = container_of(link, struct advisory, link);
                 if (!held->of_transaction)
@@ -90,7 +101,7 @@ static void transactions_deliver(struct world *here, struct mail *mail)
 }
 
 static enum sqlstate look_transactions(struct session *session, struct scope *scope, uint32_t core,
-                                       struct core_sights *sights, struct error *error)
+                                       bool reading, struct core_sights *sights, struct error *error)
 {
     uint32_t room = 64;
     for (;;) {
@@ -102,7 +113,8 @@ static enum sqlstate look_transactions(struct session *session, struct scope *sc
         *asked = (struct transaction_mail){.mail = {.deliver = transactions_deliver},
                                            .shared = session->sessions->shared,
                                            .sight = memory,
-                                           .room = room};
+                                           .room = room,
+                                           .reading = reading};
         failed = mail_call(session->world, scope, core, &asked->mail, error);
         sights->transaction = asked->sight;
         sights->transactions = asked->count < room ? asked->count : room;
@@ -110,6 +122,29 @@ static enum sqlstate look_transactions(struct session *session, struct scope *sc
             return failed;
         room = asked->count + 64;
     }
+}
+
+enum sqlstate transactions_reading(struct session *session, struct scope *scope,
+                                   struct transaction_list *list, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    *list = (struct transaction_list){0};
+    for (uint32_t i = 0; i < session->world->cores && !failed; i++) {
+        struct core_sights core = {0};
+        void *memory = NULL;
+        failed = look_transactions(session, scope, i, true, &core, error);
+        if (!failed)
+            failed = scope_alloc_large(scope, (list->count + core.transactions + 1) * sizeof(uint64_t), 16,
+                                       &memory, error);
+        if (failed)
+            return failed;
+        if (list->count)
+            memcpy(memory, list->transaction, list->count * sizeof(uint64_t));
+        list->transaction = memory;
+        for (uint32_t t = 0; t < core.transactions; t++)
+            list->transaction[list->count++] = core.transaction[t].transaction;
+    }
+    return SQLSTATE_OK;
 }
 
 static enum sqlstate look_locks(struct session *session, struct scope *scope, uint32_t core, bool waiting,
@@ -144,7 +179,7 @@ enum sqlstate locks_look(struct session *session, struct scope *scope, bool wait
         struct core_sights *core = &made->core[i];
         failed = look_locks(session, scope, i, waiting, core, error);
         if (!failed)
-            failed = look_transactions(session, scope, i, core, error);
+            failed = look_transactions(session, scope, i, false, core, error);
         for (uint32_t t = 0; t < core->transactions && !failed; t++)
             failed = map_put_number(&made->processes, core->transaction[t].transaction, &core->transaction[t],
                                     NULL, error);

@@ -14,6 +14,14 @@ enum sqlstate locks_look(struct session *session, struct scope *scope, bool wait
 /* What the session with that process id waits for, by pg_locks.locktype; NULL = it waits for no lock. */
 const char *lock_waited_for(const struct lock_sights *sights, uint32_t process);
 
+/* Transactions of all cores in which a statement is under way, or a cursor open; memory of the scope. Yields. */
+struct transaction_list {
+    uint64_t *transaction;
+    uint32_t count;
+};
+enum sqlstate transactions_reading(struct session *session, struct scope *scope,
+                                   struct transaction_list *list, struct error *error);
+
 /* pg_lock_status() */
 enum sqlstate locks_open(struct call *call, const struct value *arguments);
 enum sqlstate locks_next(struct call *call, struct value *results, bool *end);

@@ -3,6 +3,7 @@
 #include "sqlfront/inside.h"
 
 #include "sqlfront/define/define.h"
+#include "sqlfront/locks.h"
 #include "sqlfront/parse/tree.h"
 
 #include <inttypes.h>
@@ -544,6 +545,34 @@ static enum sqlstate define_run(void *argument, struct catalog_view *view, const
     return failed;
 }
 
+/* Who reads now may have planned with what the catalog said before. */
+static enum sqlstate define_wait_readers(void *argument, struct error *error)
+{
+    const struct defining *defining = argument;
+    struct session *session = defining->session;
+    struct world *world = session->world;
+    struct scope *scope = scope_open(session->scope, "readers");
+    struct transaction_list first, now;
+    enum sqlstate failed = transactions_reading(session, scope, &first, error);
+    while (!failed && first.count) {
+        struct scope *look = scope_open(scope, "look");
+        uint32_t left = 0;
+        (void)fiber_sleep_until(world->scheduler, world->now_ns + 5 * NS_PER_MS);
+        if (!(failed = fiber_check_canceled(world->scheduler, error)))
+            failed = transactions_reading(session, look, &now, error);
+        for (uint32_t i = 0; i < first.count && !failed; i++)
+            for (uint32_t k = 0; k < now.count; k++)
+                if (now.transaction[k] == first.transaction[i]) {
+                    first.transaction[left++] = first.transaction[i];
+                    break;
+                }
+        first.count = left;
+        fiber_close_scope(world->scheduler, look);
+    }
+    fiber_close_scope(world->scheduler, scope);
+    return failed;
+}
+
 static enum sqlstate definition_run(struct session *session, struct portal *portal, const char **tag,
                                     struct error *error)
 {
@@ -553,13 +582,19 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
     if (session->read_only || strcmp(settings_get(&session->settings, "transaction_read_only"), "on") == 0)
         return error_set(error, SQLSTATE_READ_ONLY_SQL_TRANSACTION,
                          "cannot execute %s in a read-only transaction", node_words(portal->statement->node));
+    const char *concurrent = define_concurrent_words(portal->statement->node);
+    if (concurrent && transaction_require_none(session, concurrent, error))
+        return error->state;
+    if (concurrent && session->statements_run)
+        return error_set(error, SQLSTATE_ACTIVE_SQL_TRANSACTION, "%s cannot be executed within a pipeline",
+                         concurrent);
     enum sqlstate failed = portals_settle(session, portal, error);
     if (!failed)
         failed = transaction_take(session, &transaction, error);
     if (failed)
         return failed;
     transaction_statement(transaction);
-    session->statements_run = true;
+    session->statements_run = !concurrent;
     struct scope *work = scope_open(portal->scope, "definition");
     struct catalog_view *view;
     const struct Node *node = portal->statement->node;
@@ -571,6 +606,10 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
     if (set && (failed = variable_setting_text(session, work, set, &setting, error)))
         return failed;
     failed = session_view(session, work, &view, error); /* the search path is resolved */
+    if (concurrent) {
+        transaction_renew(session); /* what it sees must not be waited for */
+        transaction = NULL;
+    }
     const struct define_request request = {
         .world = session->world,
         .scope = work,
@@ -586,11 +625,15 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
         .temporary = session->grants.temporary,
         .setting = setting,
         .in_block = transaction_is_block(session) || session->several,
+        .lock_timeout_ns = session_choices(session)->lock_timeout_ms * NS_PER_MS,
         .notice = define_notice,
         .run = define_run,
+        .wait_readers = define_wait_readers,
         .argument = &defining,
     };
-    if (!failed)
+    if (!failed && concurrent)
+        failed = define_concurrently(&request, tag, error);
+    else if (!failed)
         failed = define_execute(&request, &result, error);
     session->environment.catalog = NULL;
     fiber_close_scope(session->world->scheduler, work);
@@ -600,7 +643,8 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
         session->catalog_changed = true;
         session->path_version = 0;
     }
-    *tag = scope_copy_text(portal->scope, result.tag);
+    if (!concurrent)
+        *tag = scope_copy_text(portal->scope, result.tag);
     return SQLSTATE_OK;
 }
 
@@ -640,6 +684,8 @@ const char *node_words(const struct Node *node)
         return "ALTER TABLE";
     case T_TruncateStmt:
         return "TRUNCATE TABLE";
+    case T_ReindexStmt:
+        return "REINDEX";
     case T_CommentStmt:
         return "COMMENT";
     case T_GrantStmt:
@@ -711,9 +757,6 @@ enum sqlstate utility_run(struct session *session, struct portal *portal, const 
         return checkpoint_run(session, error);
     case T_ClusterStmt:
         *tag = "CLUSTER";
-        return SQLSTATE_OK;
-    case T_ReindexStmt:
-        *tag = "REINDEX";
         return SQLSTATE_OK;
     case T_LockStmt:
         *tag = "LOCK TABLE";

@@ -70,6 +70,7 @@ static enum sqlstate run(struct work *work, const Node *statement, struct error 
         RUN(IndexStmt, define_index, "CREATE", "INDEX");
         RUN(CreateSeqStmt, define_create_sequence, "CREATE", "SEQUENCE");
         RUN(AlterSeqStmt, define_alter_sequence, "ALTER", "SEQUENCE");
+        RUN(ReindexStmt, define_reindex, "REINDEX", "");
         RUN(DropStmt, define_drop, "DROP", kind_tag(((const DropStmt *)statement)->removeType));
     case T_AlterTableStmt:
         tag(work, "ALTER", kind_tag(((const AlterTableStmt *)statement)->objtype));
@@ -149,6 +150,7 @@ bool define_handles(const struct Node *statement)
     case T_CreateStmt:
     case T_CreateTableAsStmt:
     case T_IndexStmt:
+    case T_ReindexStmt:
     case T_CreateSeqStmt:
     case T_AlterSeqStmt:
     case T_DropStmt:

@@ -50,13 +50,16 @@ struct define_request {
     uint64_t temporary;        /* bytes on disk for that (temp_file_limit); 0 = no limit */
     const char *setting;       /* of ALTER ROLE (DATABASE) ... SET: "name=value"; NULL = reset */
     struct progress *progress; /* is told; never NULL */
+    uint64_t lock_timeout_ns;  /* 0 = none; of define_concurrently()'s own transactions */
     bool in_block; /* an explicit transaction block, or one of several statements: no CREATE DATABASE */
     void (*notice)(void *argument, enum define_severity severity, const struct error *notice);
     /* Runs a query (SELECT, INSERT, ...) in the transaction, through a view that sees what was defined so far; tells how many
      * rows it gave or wrote. Yields. */
     enum sqlstate (*run)(void *argument, struct catalog_view *view, const struct Node *statement,
                          uint64_t *rows, struct error *error);
-    void *argument; /* of both */
+    /* Waits until the statements that run now in other sessions have ended, and cursors that are open. Yields. */
+    enum sqlstate (*wait_readers)(void *argument, struct error *error);
+    void *argument; /* of all three */
 };
 
 struct define_result {
@@ -74,6 +77,15 @@ bool define_handles(const struct Node *statement);
 /* Carries it out. The transaction's statement has begun. Fails as PostgreSQL does; 0A000 names what is missing. Yields. */
 enum sqlstate define_execute(const struct define_request *request, struct define_result *result,
                              struct error *error);
+
+/* How a statement is called that commits in between, so is carried out by define_concurrently(): CREATE INDEX CONCURRENTLY and
+ * its like; NULL = it is none of them. */
+const char *define_concurrent_words(const struct Node *statement);
+
+/* Carries one out, in transactions of its own: request->transaction is NULL, and the session has none open. *tag as in
+ * define_result. Yields. */
+enum sqlstate define_concurrently(const struct define_request *request, const char **tag,
+                                  struct error *error);
 
 /* What catalog_session.sql_show does. Yields. */
 enum sqlstate define_show(struct environment *environment, struct scope *scope, const struct sql_kept *kept,

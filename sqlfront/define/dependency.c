@@ -470,21 +470,33 @@ static enum sqlstate unkey_tables(struct drop *drop, struct error *error)
     return failed;
 }
 
+/* All that goes, or why it must not. */
+static enum sqlstate objects_doom(struct drop *drop, const struct object *objects, uint32_t count,
+                                  bool cascade, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    transaction_statement(drop->work->access.transaction);
+    for (uint32_t i = 0; i < count; i++)
+        if (!doomed_find(drop, objects[i]))
+            doomed_add(drop, objects[i], ASKED, objects[i]);
+    for (uint32_t i = 0; i < count && !failed; i++)
+        failed = refuse_parts(drop, objects[i], error);
+    for (uint32_t at = 0; at < drop->count && !failed; at++)
+        failed = find_dependents(drop, at, error);
+    return failed ? failed : refuse_or_tell(drop, cascade, error);
+}
+
+enum sqlstate object_may_go(struct work *work, struct object object, struct error *error)
+{
+    struct drop drop = {.work = work};
+    return objects_doom(&drop, &object, 1, false, error);
+}
+
 enum sqlstate objects_drop(struct work *work, const struct object *objects, uint32_t count, bool cascade,
                            struct error *error)
 {
     struct drop drop = {.work = work};
-    enum sqlstate failed = SQLSTATE_OK;
-    transaction_statement(work->access.transaction);
-    for (uint32_t i = 0; i < count; i++)
-        if (!doomed_find(&drop, objects[i]))
-            doomed_add(&drop, objects[i], ASKED, objects[i]);
-    for (uint32_t i = 0; i < count && !failed; i++)
-        failed = refuse_parts(&drop, objects[i], error);
-    for (uint32_t at = 0; at < drop.count && !failed; at++)
-        failed = find_dependents(&drop, at, error);
-    if (!failed)
-        failed = refuse_or_tell(&drop, cascade, error);
+    enum sqlstate failed = objects_doom(&drop, objects, count, cascade, error);
     if (!failed)
         failed = unkey_tables(&drop, error);
     for (uint32_t i = drop.count; i-- > 0 && !failed;)

@@ -283,8 +283,31 @@ static const struct kind *kind_of(char kind)
     return &kinds[0];
 }
 
+/* The table of an index is locked first, as those do who use it. *found NULL = there is no such thing; it may be no index. */
+enum sqlstate index_named(struct work *work, const RangeVar *name, enum lock_mode mode,
+                          const struct relation **found, struct error *error)
+{
+    for (;;) {
+        struct tuple row;
+        bool waited = false;
+        enum sqlstate failed = catalog_relation(work->view, name->schemaname, name->relname, found, error);
+        if (failed || !*found || (*found)->kind != RELATION_INDEX)
+            return failed ? failed : relation_named(work, name, mode, true, found, error);
+        struct tuple_match match = {PG_INDEX_INDEXRELID, value_integer((*found)->oid)};
+        failed = tuple_find(&work->access, work->scope, PG_INDEX, &match, 1, &row, error);
+        if (!failed && row.values)
+            failed = catalog_lock_relation(work->view, (uint32_t)row.values[PG_INDEX_INDRELID].i, mode,
+                                           LOCK_WAIT, &waited, error);
+        if (failed || !waited)
+            return failed ? failed : relation_named(work, name, mode, true, found, error);
+        if ((failed = work_look_again(work, error)))
+            return failed;
+    }
+}
+
 static enum sqlstate relation_to_drop(struct work *work, const struct kind *kind, const List *list,
-                                      bool missing_ok, struct object *object, struct error *error)
+                                      enum lock_mode mode, bool missing_ok, struct object *object,
+                                      struct error *error)
 {
     const RangeVar *name = range_var_of_list(work->scope, list);
     const struct relation *relation;
@@ -300,7 +323,8 @@ static enum sqlstate relation_to_drop(struct work *work, const struct kind *kind
         return error_set(error, SQLSTATE_INVALID_SCHEMA_NAME, "schema \"%s\" does not exist",
                          name->schemaname);
     if (!failed)
-        failed = relation_named(work, name, LOCK_ACCESS_EXCLUSIVE, true, &relation, error);
+        failed = kind->kind == RELATION_INDEX ? index_named(work, name, mode, &relation, error)
+                                              : relation_named(work, name, mode, true, &relation, error);
     if (failed)
         return failed;
     if (!relation && missing_ok) {
@@ -485,7 +509,8 @@ static enum sqlstate find_one(struct work *work, const DropStmt *statement, Node
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (kinds[i].type == statement->removeType && statement->removeType != OBJECT_TYPE)
-            return relation_to_drop(work, &kinds[i], (List *)node, statement->missing_ok, object, error);
+            return relation_to_drop(work, &kinds[i], (List *)node, LOCK_ACCESS_EXCLUSIVE,
+                                    statement->missing_ok, object, error);
     switch (statement->removeType) {
     case OBJECT_SCHEMA:
         return schema_to_drop(work, strVal(node), statement->missing_ok, object, error);
@@ -514,6 +539,15 @@ static enum sqlstate find_one(struct work *work, const DropStmt *statement, Node
     default:
         return not_supported(error, "DROP of this kind of object");
     }
+}
+
+enum sqlstate index_to_drop(struct work *work, const DropStmt *statement, struct object *object,
+                            struct error *error)
+{
+    const struct kind *kind = kind_of(RELATION_INDEX);
+    *object = (struct object){0};
+    return relation_to_drop(work, kind, linitial(statement->objects), LOCK_SHARE_UPDATE_EXCLUSIVE,
+                            statement->missing_ok, object, error);
 }
 
 enum sqlstate define_drop(struct work *work, const DropStmt *statement, struct error *error)

@@ -261,7 +261,7 @@ static enum sqlstate index_row(struct draft *draft, uint32_t oid, const char *pr
     values[PG_INDEX_INDISEXCLUSION] = value_boolean(false);
     values[PG_INDEX_INDIMMEDIATE] = value_boolean(!make->deferrable);
     values[PG_INDEX_INDISCLUSTERED] = value_boolean(false);
-    values[PG_INDEX_INDISVALID] = value_boolean(true);
+    values[PG_INDEX_INDISVALID] = value_boolean(!make->concurrent);
     values[PG_INDEX_INDCHECKXMIN] = value_boolean(false);
     values[PG_INDEX_INDISREADY] = value_boolean(true);
     values[PG_INDEX_INDISLIVE] = value_boolean(true);
@@ -428,12 +428,14 @@ enum sqlstate index_create_filled(struct work *work, const struct index_make *ma
 
 /* ---- CREATE INDEX ---- */
 
-enum sqlstate define_index(struct work *work, const IndexStmt *statement, struct error *error)
+enum sqlstate index_from_statement(struct work *work, const IndexStmt *statement, bool concurrent,
+                                   struct index_make *make, struct error *error)
 {
     const struct relation *relation;
-    uint32_t oid;
+    *make = (struct index_make){0};
     enum sqlstate failed =
-        relation_named(work, statement->relation, LOCK_OBJECT_SHARE, false, &relation, error);
+        relation_named(work, statement->relation,
+                       concurrent ? LOCK_SHARE_UPDATE_EXCLUSIVE : LOCK_OBJECT_SHARE, false, &relation, error);
     if (failed)
         return failed;
     if (relation->kind != RELATION_TABLE) {
@@ -443,9 +445,6 @@ enum sqlstate define_index(struct work *work, const IndexStmt *statement, struct
                   relation_kind_word(relation->kind));
         return failed;
     }
-    if (statement->concurrent && work->request->in_block)
-        return error_set(error, SQLSTATE_ACTIVE_SQL_TRANSACTION,
-                         "CREATE INDEX CONCURRENTLY cannot run inside a transaction block");
     if ((failed = relation_check_owned(work, relation, error)))
         return failed;
     if (statement->idxname) {
@@ -461,7 +460,7 @@ enum sqlstate define_index(struct work *work, const IndexStmt *statement, struct
             return SQLSTATE_OK;
         }
     }
-    const struct index_make make = {
+    *make = (struct index_make){
         .name = statement->idxname,
         .method = statement->accessMethod ? statement->accessMethod : "btree",
         .relation = relation,
@@ -470,6 +469,15 @@ enum sqlstate define_index(struct work *work, const IndexStmt *statement, struct
         .predicate = statement->whereClause,
         .unique = statement->unique,
         .nulls_not_distinct = statement->nulls_not_distinct,
+        .concurrent = concurrent,
     };
-    return index_create_filled(work, &make, &oid, NULL, error);
+    return SQLSTATE_OK;
+}
+
+enum sqlstate define_index(struct work *work, const IndexStmt *statement, struct error *error)
+{
+    struct index_make make;
+    uint32_t oid;
+    enum sqlstate failed = index_from_statement(work, statement, false, &make, error);
+    return failed || !make.relation ? failed : index_create_filled(work, &make, &oid, NULL, error);
 }

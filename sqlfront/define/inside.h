@@ -52,6 +52,10 @@ enum sqlstate creation_schema_of(struct work *work, const RangeVar *name, uint32
 /* Finds a relation for DDL and locks it: 42P01 when it is not there (unless `missing_ok`: *found NULL). */
 enum sqlstate relation_named(struct work *work, const RangeVar *name, enum lock_mode mode, bool missing_ok,
                              const struct relation **found, struct error *error);
+/* Likewise an index, whose table is locked in that mode, too; *found NULL when it is not there. Says nothing when it is no
+ * index. */
+enum sqlstate index_named(struct work *work, const RangeVar *name, enum lock_mode mode,
+                          const struct relation **found, struct error *error);
 /* The same; must be owned by the role and not a system relation. */
 enum sqlstate relation_owned(struct work *work, const RangeVar *name, bool missing_ok,
                              const struct relation **found, struct error *error);
@@ -97,6 +101,8 @@ enum sqlstate depend_on_owner(struct work *work, struct object object, uint32_t 
 /* Drops things and, if `cascade`, all that depends on them: 2BP01 else. */
 enum sqlstate objects_drop(struct work *work, const struct object *objects, uint32_t count, bool cascade,
                            struct error *error);
+/* Whether objects_drop() would take one away without CASCADE. */
+enum sqlstate object_may_go(struct work *work, struct object object, struct error *error);
 /* "table t", "constraint c on table t", "view v": as messages name things. */
 enum sqlstate object_shown(struct work *work, struct object object, const char **shown, struct error *error);
 /* Takes away what an object depends on with this kind (0 = any). */
@@ -173,8 +179,12 @@ struct index_make {
     const Node *predicate;
     const List *options;
     bool unique, primary, deferrable, deferred, nulls_not_distinct;
+    bool concurrent; /* not valid yet: it is filled later, while others write */
     char constraint; /* kind of the constraint that it enforces; 0 = none */
 };
+/* What CREATE INDEX asks for, its table locked; make->relation is NULL when the index is there already and may be. */
+enum sqlstate index_from_statement(struct work *work, const IndexStmt *statement, bool concurrent,
+                                   struct index_make *make, struct error *error);
 enum sqlstate index_create(struct work *work, const struct index_make *make, uint32_t *oid,
                            uint32_t *constraint, struct error *error);
 
@@ -219,6 +229,8 @@ enum sqlstate relation_drop_files(struct work *work, const struct relation *rela
 /* Writes a table anew after its rows in pg_catalog were changed; `before` is the descriptor from before that. */
 enum sqlstate table_rewrite(struct work *work, const struct relation *before,
                             struct expression *const *expression, struct error *error);
+/* Another, empty file for one relation; the old one stays. */
+enum sqlstate file_new(struct work *work, uint32_t relation, struct error *error);
 enum sqlstate relation_new_files(struct work *work, const struct relation *relation, struct error *error);
 
 /* ---- sequences ---- */
@@ -279,6 +291,7 @@ enum sqlstate define_rename(struct work *work, const RenameStmt *statement, stru
 enum sqlstate define_alter_schema_of(struct work *work, const AlterObjectSchemaStmt *statement,
                                      struct error *error);
 enum sqlstate define_alter_owner(struct work *work, const AlterOwnerStmt *statement, struct error *error);
+enum sqlstate define_reindex(struct work *work, const ReindexStmt *statement, struct error *error);
 enum sqlstate define_drop(struct work *work, const DropStmt *statement, struct error *error);
 enum sqlstate define_truncate(struct work *work, const TruncateStmt *statement, struct error *error);
 enum sqlstate define_view(struct work *work, const ViewStmt *statement, struct error *error);

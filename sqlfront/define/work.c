@@ -171,7 +171,7 @@ static enum sqlstate relation_missing(const RangeVar *name, struct error *error)
 enum sqlstate relation_named(struct work *work, const RangeVar *name, enum lock_mode mode, bool missing_ok,
                              const struct relation **found, struct error *error)
 {
-    for (;;) {
+    for (bool again = false;; again = true) {
         bool waited;
         enum sqlstate failed = catalog_relation(work->view, name->schemaname, name->relname, found, error);
         if (!failed && !*found && !missing_ok)
@@ -179,9 +179,9 @@ enum sqlstate relation_named(struct work *work, const RangeVar *name, enum lock_
         if (failed || !*found)
             return failed;
         failed = catalog_lock_relation(work->view, (*found)->oid, mode, LOCK_WAIT, &waited, error);
-        if (failed || !waited)
+        if (failed || (!waited && (again || catalog_view_stands(work->view))))
             return failed;
-        /* somebody may have changed or dropped it meanwhile */
+        /* somebody may have changed or dropped it before it was locked */
         if ((failed = work_look_again(work, error)))
             return failed;
     }
