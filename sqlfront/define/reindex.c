@@ -406,7 +406,7 @@ static enum sqlstate exchange(struct stage *stage, struct work *work, struct err
     const struct relation *relation;
     const struct index *index;
     struct tuple class;
-    uint32_t old, new;
+    uint32_t old = 0, new = 0;
     enum sqlstate failed = stage_find(stage, work, stage->index, &relation, &index, error);
     if (failed)
         return failed;
