@@ -443,7 +443,9 @@ enum sqlstate branch_scan(struct branch *branch, uint64_t table, struct store_cu
     }
     if (!failed) {
         struct snapshot snapshot = snapshot_at(branch, shard);
+        uint64_t before = cursor->given;
         failed = shard->store->ops->scan(shard->store, &snapshot, cursor, rows_max, sink, error);
+        sizing_scanned(shard, cursor->given, cursor->given - before);
     }
     leave_shard(shard);
     return failed;

@@ -33,7 +33,7 @@ struct engine_options {
      * default about 250 KB. */
     size_t large_bytes;
     uint64_t shard_bytes_max; /* a shard above this is split; 0 = default */
-    /* A quiet table's shard above this is split, too, so that all cores have some; the more shards, the larger. 0 = default */
+    /* A shard above this that is scanned again and again is split, too, so that all cores have some. 0 = default */
     uint64_t shard_bytes_spread;
     uint64_t sizing_every_ns; /* how often shards are looked at, to be split, merged or moved; 0 = default */
     uint64_t checkpoint_log_bytes; /* log that may pile up before a checkpoint; 0 = default */

@@ -89,8 +89,7 @@ struct shard {
     uint64_t calls_seen;    /* at the last look */
     uint64_t calls_second;  /* in a second, at the last look */
     uint64_t rests_till_ns; /* a replacement has failed: not before this again */
-    uint64_t sequence_seen; /* at the last look */
-    bool quiet;             /* there were few changes between the last two looks */
+    uint64_t scanned;       /* rows that long scans went through; fades from look to look */
     bool was_large;         /* small now, it may be merged */
 };
 
@@ -192,8 +191,10 @@ struct engine_core {
     struct fiber_queue checkpointed;
     struct fiber_queue tend;
     bool closing;
-    uint64_t next_volume; /* core 0: where the next shard goes */
-    bool sizing;          /* replaces a shard just now */
+    uint64_t next_volume;       /* core 0: where the next shard goes */
+    bool sizing;                /* replaces a shard just now */
+    struct fiber_queue scanned; /* the fiber of sizing.c, between two looks */
+    uint32_t uneven;            /* looks, one after the other, that found another core with far fewer calls */
 };
 
 static inline struct engine_core *engine_core_of(struct engine *engine, const struct world *world)
@@ -419,7 +420,10 @@ struct reshape_call {
 /* On the core that owns the shard (and its neighbour); `argument` is a struct reshape_call. Yields. */
 enum sqlstate reshape_there(struct engine_core *core, void *argument, struct error *error);
 
-/* Splits large shards, merges small ones, moves busy ones: a fiber. */
+/* A scan has gone through rows of the shard: `given` in all, `more` of them since the last call of this. */
+void sizing_scanned(struct shard *shard, uint64_t given, uint64_t more);
+
+/* Splits large shards, spreads scanned ones, merges small ones, moves busy ones: a fiber. */
 enum sqlstate sizing_open(struct engine_core *core, struct error *error);
 
 /* ---- recovery and checkpoints ---- */

@@ -280,6 +280,7 @@ static enum sqlstate run_scan(struct branch *branch, struct scope *scope, void *
     call->cursor.at_size = cursor.at_size;
     call->cursor.started = cursor.started;
     call->cursor.done = cursor.done;
+    call->cursor.given = cursor.given;
     return SQLSTATE_OK;
 }
 

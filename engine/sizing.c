@@ -2,16 +2,23 @@
  * thing at a time; how a shard is replaced while it is in use is reshape.c's affair.
  *
  *     split    above shard_bytes_max, in the middle of its tree; the right half goes to the core that has the fewest of the
- *              table's shards, and then least to do. A shard with few changes much earlier, so that what reads tables of some
- *              size runs on all cores: the fewer shards there are, the smaller the one that is split. One being filled is
- *              left alone, or a load would be copied again and again
+ *              table's shards, and then least to do
+ *     spread   above shard_bytes_spread, if a core has none of the table's and long scans ask for it: when as many rows as
+ *              the shard has were gone through SPREAD_SCANS times of late. It is split likewise, or moved when this core
+ *              has another of the table's. What is only read and written row by row stays together: to such work cores are
+ *              no help, and transactions that find their rows on one core are cheaper
  *     merge    a shard that was large and is small now (an eighth of the limit), with a small neighbour to its right; when that
  *              lies on another core, the left one moves there first. A shard that never was large is left alone: somebody may
  *              have cut it on purpose, before its rows come
- *     move     from a core with far more calls than the least busy one: the busiest shard that does not turn the tables
+ *     move     from a core with far more calls than the least busy one, at several looks one after the other: the busiest
+ *              shard that does not turn the tables and whose copy is soon paid back; then it rests
  *
  * What a core has to do is told by two words that each core publishes (engine->load): calls at its shards in a second, and
  * bytes in them. They are hints: a reader may see an old one or one of two, and then moves a shard too many or too few.
+ *
+ * Copying a shard costs as much as a few scans of it. So whoever waits for that many before it spreads the shard never spends more
+ * than twice what it would have, had it known what comes. A spread table stays spread: to gather it would cost
+ * another copy, and gain little.
  *
  * The limits are apart (a half of what was split is four times what would be merged), so nothing swings. */
 #include "base/check.h"
@@ -24,9 +31,12 @@
 #define SHARD_BYTES_MAX (256UL * 1024 * 1024)
 /* Work for some ms: a scan of two such halves on two cores gains more than sending for them costs. */
 #define SHARD_BYTES_SPREAD (8UL * 1024 * 1024)
-/* A shard with more changes than that between two looks may be being filled. (Its size does not tell: it shrinks when
- * versions are merged into the tree.) */
-#define QUIET_CHANGES 1000
+/* A shard was scanned so many times of late: about what its copy costs. */
+#define SPREAD_SCANS 4
+/* A scan is long that has gone through a shard's rows / LONG_SHARE: in shards worth spreading that is a ms or so. */
+#define LONG_SHARE 16
+/* What was scanned counts less with every look: half after eleven. */
+#define FADE_LOOKS 16
 /* Long beside what a look costs, short beside the time in which a shard fills. */
 #define SIZING_EVERY_NS (1000 * 1000 * 1000UL)
 /* A shard of at most limit / MERGE_SHARE is small. */
@@ -35,14 +45,18 @@
 #define REST_LOOKS 10
 /* A move needs so many calls a second more on this core than on the other: fewer are not worth a copy. */
 #define MOVE_CALLS_MIN 1000
+/* ... at so many looks one after the other: what lasts shorter is over before the copy is. */
+#define MOVE_LOOKS 3
+/* A call costs some us, a byte some ns to be copied: with so many bytes for each call a second a move pays in ten seconds. */
+#define MOVE_BYTES_PER_CALL 8192
 
 static uint64_t bytes_max(const struct engine_core *core)
 {
     return core->options.shard_bytes_max ? core->options.shard_bytes_max : SHARD_BYTES_MAX;
 }
 
-/* From which size on a shard of a quiet table is split: as many shards as there are cores may have twice what a single one
- * may, and so on. */
+/* From which size on a shard is worth spreading: as many shards as there are cores may have twice what a single one may, and
+ * so on. */
 static uint64_t bytes_spread(const struct engine_core *core, uint64_t table)
 {
     uint64_t first = core->options.shard_bytes_spread ? core->options.shard_bytes_spread : SHARD_BYTES_SPREAD;
@@ -77,10 +91,23 @@ static bool is_small(const struct engine_core *core, const struct shard *shard)
 
 static bool is_large(const struct engine_core *core, const struct shard *shard)
 {
-    uint64_t bytes = bytes_of_shard(shard);
-    if (bytes > bytes_max(core))
-        return true;
-    return shard->volume && shard->quiet && bytes > bytes_spread(core, shard->table);
+    return bytes_of_shard(shard) > bytes_max(core);
+}
+
+/* Whether long scans have asked for more than one core. */
+static bool is_scanned(const struct shard *shard)
+{
+    return shard->scanned > SPREAD_SCANS * shard->store->rows_estimate;
+}
+
+void sizing_scanned(struct shard *shard, uint64_t given, uint64_t more)
+{
+    bool before = is_scanned(shard);
+    if (given < shard->store->rows_estimate / LONG_SHARE)
+        return;
+    shard->scanned += more;
+    if (!before && is_scanned(shard) && bytes_of_shard(shard) > bytes_spread(shard->core, shard->table))
+        fiber_wake_all(&shard->core->scanned);
 }
 
 /* Whether the shard may be replaced now. */
@@ -102,8 +129,7 @@ static void look_at_load(struct engine_core *core, uint64_t passed_ns)
         shard->calls_second = more * 1000000000 / (passed_ns ? passed_ns : 1);
         shard->calls_seen = shard->calls;
         shard->was_large |= !is_small(core, shard);
-        shard->quiet = shard->sequence - shard->sequence_seen <= QUIET_CHANGES;
-        shard->sequence_seen = shard->sequence;
+        shard->scanned -= shard->scanned / FADE_LOOKS;
         calls += shard->calls_second;
         bytes += bytes_of_shard(shard);
     }
@@ -205,34 +231,71 @@ static enum sqlstate middle_in_memory(struct shard *shard, uint8_t *key, size_t 
     return failed;
 }
 
-static bool split_one(struct engine_core *core)
+/* The largest of those the condition holds for; NULL when it holds for none. */
+static struct shard *largest_of(const struct engine_core *core,
+                                bool (*condition)(const struct engine_core *core, const struct shard *shard))
 {
     struct shard *largest = NULL;
     list_each (&core->shards, at) {
         struct shard *shard = container_of(at, struct shard, of_core);
-        if (is_free(shard) && is_large(core, shard) &&
+        if (is_free(shard) && condition(core, shard) &&
             (!largest || bytes_of_shard(shard) > bytes_of_shard(largest)))
             largest = shard;
     }
-    if (!largest)
-        return false;
+    return largest;
+}
+
+static void split_in_the_middle(struct engine_core *core, struct shard *shard)
+{
     struct reshape_call call = {
-        .kind = RESHAPE_SPLIT, .shard = largest->shard, .to_core = core_for_half(core, largest->table)};
+        .kind = RESHAPE_SPLIT, .shard = shard->shard, .to_core = core_for_half(core, shard->table)};
     struct scope *scope = scope_open(core->scope, "split");
     uint8_t *key = scope_alloc(scope, STORE_KEY_BYTES_MAX);
     size_t size = 0;
     bool found = false;
     struct error error;
-    largest->users++;
-    enum sqlstate failed = largest->volume ? row_store_middle(largest->store, key, &size, &found, &error)
-                                           : middle_in_memory(largest, key, &size, &found, &error);
-    largest->users--;
+    shard->users++;
+    enum sqlstate failed = shard->volume ? row_store_middle(shard->store, key, &size, &found, &error)
+                                         : middle_in_memory(shard, key, &size, &found, &error);
+    shard->users--;
     call.at = bytes_of(key, size);
     if (!failed && found)
         do_it(core, &call, "split");
     else
-        largest->rests_till_ns = core->world->now_ns + REST_LOOKS * every_ns(core);
+        shard->rests_till_ns = core->world->now_ns + REST_LOOKS * every_ns(core);
     scope_close(scope);
+}
+
+static bool split_one(struct engine_core *core)
+{
+    struct shard *shard = largest_of(core, is_large);
+    if (shard)
+        split_in_the_middle(core, shard);
+    return shard;
+}
+
+/* Whether scans of the shard's table wait for this core while another has nothing of it. */
+static bool is_to_be_spread(const struct engine_core *core, const struct shard *shard)
+{
+    return shard->volume && is_scanned(shard) && bytes_of_shard(shard) > bytes_spread(core, shard->table) &&
+           shards_on(core, shard->table, core_for_half(core, shard->table)) == 0;
+}
+
+static bool spread_one(struct engine_core *core)
+{
+    struct shard *shard = largest_of(core, is_to_be_spread);
+    if (!shard)
+        return false;
+    if (shards_on(core, shard->table, core->world->core) == 1) {
+        split_in_the_middle(core, shard);
+        return true;
+    }
+    do_it(core,
+          &(struct reshape_call){.kind = RESHAPE_MOVE,
+                                 .shard = shard->shard,
+                                 .to_core = core_for_half(core, shard->table),
+                                 .rests = true},
+          "moved to where its table has none");
     return true;
 }
 
@@ -316,46 +379,79 @@ static bool merge_one(struct engine_core *core)
     }
 }
 
-static bool move_one(struct engine_core *core)
+/* A move that is worth its copy, and leaves a table on the cores its scans have spread it over. */
+static bool is_movable(const struct engine_core *core, const struct shard *shard, uint32_t to)
+{
+    if (!is_free(shard) || bytes_of_shard(shard) > shard->calls_second * MOVE_BYTES_PER_CALL)
+        return false;
+    return !is_scanned(shard) ||
+           shards_on(core, shard->table, to) < shards_on(core, shard->table, core->world->core);
+}
+
+static void move_one(struct engine_core *core)
 {
     uint32_t to = least_busy(core);
     uint64_t own = calls_of(core, core->world->core), other = calls_of(core, to);
-    if (to == core->world->core || own < other + other / 2 + MOVE_CALLS_MIN)
-        return false;
+    bool uneven = to != core->world->core && own >= other + other / 2 + MOVE_CALLS_MIN;
+    core->uneven = uneven ? core->uneven + 1 : 0;
+    if (core->uneven < MOVE_LOOKS)
+        return;
     struct shard *busiest = NULL;
     list_each (&core->shards, at) {
         struct shard *shard = container_of(at, struct shard, of_core);
-        if (is_free(shard) && shard->calls_second && shard->calls_second <= (own - other) / 2 &&
+        if (shard->calls_second && shard->calls_second <= (own - other) / 2 && is_movable(core, shard, to) &&
             (!busiest || shard->calls_second > busiest->calls_second))
             busiest = shard;
     }
     if (!busiest)
-        return false;
-    do_it(core, &(struct reshape_call){.kind = RESHAPE_MOVE, .shard = busiest->shard, .to_core = to},
+        return;
+    core->uneven = 0;
+    do_it(core,
+          &(struct reshape_call){.kind = RESHAPE_MOVE, .shard = busiest->shard, .to_core = to, .rests = true},
           "moved");
-    return true;
+}
+
+/* Scans wait: what one look finds is done at once. */
+static bool spread_all(struct engine_core *core)
+{
+    bool any = false;
+    while (!core->closing && spread_one(core))
+        any = true;
+    return any;
+}
+
+/* All that one look finds to do, one thing of what can wait. */
+static void look(struct engine_core *core, uint64_t passed_ns)
+{
+    look_at_load(core, passed_ns);
+    if (!spread_all(core) && !split_one(core) && !merge_one(core))
+        move_one(core);
 }
 
 static void run_sizing(void *argument)
 {
     struct engine_core *core = argument;
-    struct scheduler *scheduler = core->world->scheduler;
     uint64_t looked_ns = core->world->now_ns;
     while (!core->closing) {
-        if (fiber_sleep_until(scheduler, core->world->now_ns + every_ns(core)) == FIBER_CANCELED)
+        enum fiber_wake wake =
+            fiber_wait(core->world->scheduler, &core->scanned, core->world->now_ns + every_ns(core));
+        if (wake == FIBER_CANCELED)
             return;
         if (core->closing || !engine_serving(core->engine))
             continue;
-        look_at_load(core, core->world->now_ns - looked_ns);
-        looked_ns = core->world->now_ns;
         core->sizing = true;
-        if (!split_one(core) && !merge_one(core))
-            (void)move_one(core);
+        if (wake == FIBER_TIMED_OUT) {
+            uint64_t passed_ns = core->world->now_ns - looked_ns;
+            looked_ns = core->world->now_ns;
+            look(core, passed_ns);
+        } else
+            (void)spread_all(core);
         core->sizing = false;
     }
 }
 
 enum sqlstate sizing_open(struct engine_core *core, struct error *error)
 {
+    fiber_queue_init(&core->scanned);
     return fiber_start(core->world->scheduler, core->scope, "sizing", run_sizing, core, NULL, error);
 }

@@ -65,7 +65,8 @@ static enum sqlstate memory_scan(struct store *store, const struct snapshot *sna
     struct history_row *last = NULL;
     struct history_row *at =
         history_seek(memory_of(store)->history, from, at_end, cursor->backward, exclusive, &place);
-    for (size_t given = 0; at && more && given < rows_max; at = history_step(&place, cursor->backward)) {
+    size_t given = 0;
+    for (; at && more && given < rows_max; at = history_step(&place, cursor->backward)) {
         if (store_cursor_ends_before(cursor, history_key(at)))
             break;
         struct version *version = history_visible(at, snapshot);
@@ -79,6 +80,7 @@ static enum sqlstate memory_scan(struct store *store, const struct snapshot *sna
     cursor->done = !at || store_cursor_ends_before(cursor, history_key(at));
     if (last)
         store_cursor_remember(cursor, history_key(last));
+    cursor->given += given;
     return SQLSTATE_OK;
 }
 

@@ -763,6 +763,7 @@ static enum sqlstate row_scan(struct store *store, const struct snapshot *snapsh
     if (scan->barren.looking && scan->ended && !cursor->range.to_open)
         barren_ends(scan->rows, &scan->barren, cursor->range.to);
     cursor->done = scan->ended;
+    cursor->given += rows_max - scan->rows_left;
     scope_close(scope);
     return failed;
 }

@@ -127,6 +127,7 @@ struct store_cursor {
     bool done;
     uint8_t *at; /* last key given (STORE_KEY_BYTES_MAX room) */
     size_t at_size;
+    uint64_t given; /* rows, over all calls */
 };
 
 /* Takes rows from a scan: copies what it wants. Called with views valid during the call; must not yield or

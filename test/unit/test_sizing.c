@@ -145,34 +145,76 @@ START_TEST(a_table_in_memory_is_split_and_merged_likewise)
 }
 END_TEST
 
-/* While rows come it stays in one piece, for it is far below the limit: between two looks some always do. */
-static void rests_and_is_split(struct stage *stage, struct world *world, struct scope *scope)
+/* Looks for rows one by one. */
+static void read_row_by_row(struct stage *stage, struct world *world, struct scope *outer)
 {
-    struct error error;
-    create(stage, world, scope, TABLE, TABLE_ROW);
-    for (uint64_t i = 0; i < 4; i++) {
-        fill(stage, world, scope, i * ROWS / 4, (i + 1) * ROWS / 4);
-        wait_a_while(world, 20 * SIM_MILLISECOND);
+    for (int round = 0; round < 40; round++) {
+        struct scope *scope = scope_open(outer, "reads");
+        struct transaction *t = begin(stage, world, scope, READ_COMMITTED);
+        for (uint64_t i = 0; i < ROWS; i += 48)
+            (void)get(t, scope, TABLE, i);
+        commit(t);
+        scope_close(scope);
+        wait_a_while(world, 50 * SIM_MILLISECOND);
     }
-    ck_assert_uint_eq(census_of(stage, world).shards, 1);
-    must(engine_checkpoint(world, stage->engine, &error), &error);
-    wait_for_shards(stage, world, world->cores, 16);
-    wait_a_while(world, 5 * SIM_SECOND);
+}
+
+static void check_every_core_has_some(struct stage *stage, struct world *world)
+{
     struct census census = census_of(stage, world);
     for (uint32_t core = 0; core < world->cores; core++)
         ck_assert_uint_gt(census.on_core[core], 0);
-    check_rows(stage, world, scope, ROWS);
+}
+
+/* Scans until the table lies on every core. */
+static void scan_until_spread(struct stage *stage, struct world *world, struct scope *scope)
+{
+    for (int i = 0; i < 200; i++) {
+        struct census census = census_of(stage, world);
+        bool everywhere = true;
+        for (uint32_t core = 0; core < world->cores; core++)
+            everywhere &= census.on_core[core] > 0;
+        if (everywhere)
+            return;
+        check_rows(stage, world, scope, ROWS);
+        wait_a_while(world, 10 * SIM_MILLISECOND);
+    }
+    ck_abort_msg("long scans do not spread the table");
+}
+
+static void is_spread_when_scanned(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    create(stage, world, scope, TABLE, TABLE_ROW);
+    fill(stage, world, scope, 0, ROWS);
+    must(engine_checkpoint(world, stage->engine, &error), &error);
+    read_row_by_row(stage, world, scope);
+    check_rows(stage, world, scope, ROWS); /* two scans are not many */
+    wait_a_while(world, 5 * SIM_SECOND);
+    ck_assert_uint_eq(census_of(stage, world).shards, 1);
+    scan_until_spread(stage, world, scope);
+    /* Two cores may have sent a half to the third at the same time; but then it is enough. */
+    wait_a_while(world, SIM_SECOND);
+    size_t shards = census_of(stage, world).shards;
+    ck_assert_uint_le(shards, 2 * world->cores - 2);
+    for (int i = 0; i < 20; i++)
+        check_rows(stage, world, scope, ROWS);
+    read_row_by_row(stage, world, scope);
+    ck_assert_uint_eq(census_of(stage, world).shards, shards);
+    check_every_core_has_some(stage, world);
     verify(stage, world);
 }
 
-START_TEST(a_table_that_rests_is_spread_over_the_cores)
+START_TEST(a_table_is_spread_over_the_cores_when_it_is_scanned_and_not_before)
 {
-    struct stage stage;
-    open_small(&stage, 3);
-    stage.options.shard_bytes_max = 0;
-    stage.options.shard_bytes_spread = 64 << 10;
-    play(&stage, rests_and_is_split, false);
-    stage_close(&stage);
+    for (uint32_t cores = 2; cores <= 3; cores++) {
+        struct stage stage;
+        open_small(&stage, cores);
+        stage.options.shard_bytes_max = 0;
+        stage.options.shard_bytes_spread = 64 << 10;
+        play(&stage, is_spread_when_scanned, false);
+        stage_close(&stage);
+    }
 }
 END_TEST
 
@@ -199,6 +241,33 @@ START_TEST(shards_that_were_cut_before_their_rows_came_are_left_alone)
     struct stage stage;
     open_small(&stage, 3);
     play(&stage, cut_on_purpose, false);
+    stage_close(&stage);
+}
+END_TEST
+
+/* Two halves on one core, full of rows: one of them is enough for the other core, and nothing is split. */
+static void half_moves(struct stage *stage, struct world *world, struct scope *scope)
+{
+    struct error error;
+    uint8_t room[8];
+    create(stage, world, scope, TABLE, TABLE_ROW);
+    fill(stage, world, scope, 0, ROWS);
+    must(engine_checkpoint(world, stage->engine, &error), &error);
+    must(shard_split(world, stage->engine, census_of(stage, world).last, number_key(ROWS / 2, room), &error),
+         &error);
+    scan_until_spread(stage, world, scope);
+    ck_assert_uint_eq(census_of(stage, world).shards, 2);
+    check_rows(stage, world, scope, ROWS);
+    verify(stage, world);
+}
+
+START_TEST(a_scanned_table_of_several_shards_on_one_core_is_spread_by_moving_one)
+{
+    struct stage stage;
+    open_small(&stage, 2);
+    stage.options.shard_bytes_max = 0;
+    stage.options.shard_bytes_spread = 64 << 10;
+    play(&stage, half_moves, false);
     stage_close(&stage);
 }
 END_TEST
@@ -302,7 +371,8 @@ int main(void)
     tcase_set_timeout(tests, 300);
     tcase_add_test(tests, a_table_that_grows_is_split_over_the_cores_and_merged_when_it_shrinks);
     tcase_add_test(tests, a_table_in_memory_is_split_and_merged_likewise);
-    tcase_add_test(tests, a_table_that_rests_is_spread_over_the_cores);
+    tcase_add_test(tests, a_table_is_spread_over_the_cores_when_it_is_scanned_and_not_before);
+    tcase_add_test(tests, a_scanned_table_of_several_shards_on_one_core_is_spread_by_moving_one);
     tcase_add_test(tests, shards_that_were_cut_before_their_rows_came_are_left_alone);
     tcase_add_test(tests, busy_shards_move_to_the_core_that_has_less_to_do);
     tcase_add_test(tests, a_table_is_dropped_whole_while_it_is_split);
