@@ -124,7 +124,20 @@ static struct shard *next_shard(struct engine_core *core, const struct core_volu
     return next;
 }
 
-/* *whole: every commit up to `scn` is in the trees; false when some large ones must wait (engine/row/spill.c). */
+/* A shard is left as it is because of what cannot be read of it; the others are not to suffer. */
+static bool is_left(const struct shard *shard, enum sqlstate failed, const struct error *error)
+{
+    if ((failed != SQLSTATE_DATA_CORRUPTED && failed != SQLSTATE_IO_ERROR) ||
+        volume_failed(shard->volume->volume))
+        return false;
+    log_error(shard->core->world, LOG_ERROR, "shard_damaged", error,
+              "shard %llu of table %llu is left out of a checkpoint", (unsigned long long)shard->shard,
+              (unsigned long long)shard->table);
+    return true;
+}
+
+/* *whole: every commit up to `scn` is in the trees; false when some large ones must wait (engine/row/spill.c), or pages cannot be
+ * read. */
 static enum sqlstate merge_shards(struct engine_core *core, struct core_volume *volume, uint64_t scn,
                                   bool *whole, struct error *error)
 {
@@ -139,8 +152,10 @@ static enum sqlstate merge_shards(struct engine_core *core, struct core_volume *
         shard->users++;
         failed = shard->store->ops->checkpoint(shard->store, scn, txn_oldest(core->txn), &done, error);
         shard->users--;
-        if (!failed && done.scn < scn)
+        if (failed ? is_left(shard, failed, error) : done.scn < scn) {
+            failed = SQLSTATE_OK;
             *whole = false;
+        }
     }
     return failed;
 }

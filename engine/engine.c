@@ -405,23 +405,39 @@ enum sqlstate engine_checkpoint(struct world *world, struct engine *engine, stru
     return checkpoint_node(engine_core_of(engine, world), error);
 }
 
+struct verified {
+    const struct engine_findings *findings;
+    const struct shard *shard;
+};
+
+static void report_finding(void *argument, const char *sentence, const struct key_range *range)
+{
+    const struct verified *verified = argument;
+    const struct engine_finding finding = {.table = verified->shard->table,
+                                           .shard = verified->shard->shard,
+                                           .sentence = sentence,
+                                           .range = range};
+    verified->findings->report(verified->findings->argument, &finding);
+}
+
 static enum sqlstate verify_there(struct engine_core *core, void *argument, struct error *error)
 {
-    const struct store_findings *findings = argument;
     enum sqlstate failed = SQLSTATE_OK;
     list_each (&core->shards, at) {
         struct shard *shard = container_of(at, struct shard, of_core);
         if (shard->gone || failed)
             continue;
         shard->users++;
-        failed = shard->store->ops->verify(shard->store, findings, error);
+        struct verified verified = {.findings = argument, .shard = shard};
+        const struct store_findings findings = {.report = report_finding, .argument = &verified};
+        failed = shard->store->ops->verify(shard->store, &findings, error);
         shard->users--;
     }
     return failed;
 }
 
-enum sqlstate engine_verify(struct world *world, struct engine *engine, const struct store_findings *findings,
-                            struct error *error)
+enum sqlstate engine_verify(struct world *world, struct engine *engine,
+                            const struct engine_findings *findings, struct error *error)
 {
     struct engine_core *core = engine_core_of(engine, world);
     for (uint32_t to = 0; to < world->cores; to++) {

@@ -365,8 +365,19 @@ struct table_size {
 enum sqlstate table_measure(struct world *world, struct engine *engine, uint64_t table,
                             struct table_size *size, struct error *error);
 
-/* Walks everything on disk and in memory; findings name table and key range. Yields. */
-enum sqlstate engine_verify(struct world *world, struct engine *engine, const struct store_findings *findings,
-                            struct error *error);
+/* What verification found: `report` is called once per finding, on the shard's core, and must not yield. */
+struct engine_finding {
+    uint64_t table, shard;
+    const char *sentence;
+    const struct key_range *range; /* of the keys concerned */
+};
+struct engine_findings {
+    void (*report)(void *argument, const struct engine_finding *finding);
+    void *argument;
+};
+
+/* Walks everything on disk and in memory, one core after the other. Yields. */
+enum sqlstate engine_verify(struct world *world, struct engine *engine,
+                            const struct engine_findings *findings, struct error *error);
 
 #endif

@@ -9,8 +9,10 @@
 #include "engine/recovery.h"
 #include "engine/row/row.h"
 
-/* Effects sorted at once: the more, the more of them are of rows that come again and of neighbouring leaves. 8 MiB at most. */
-#define SORTED_AT_ONCE (256 * 1024)
+/* Effects sorted at once: the more, the more of them are of rows that come again and of neighbouring leaves. What sorting them
+ * takes is this share of the core's memory. */
+#define SORTED_SHARE 16
+#define SORTED_MOST  (4UL * 1024 * 1024)
 /* Of the log behind what pass one kept, a core keeps so much at a time. */
 #define WINDOW_BYTES (8 * 1024 * 1024)
 
@@ -302,7 +304,10 @@ enum sqlstate reapply(struct engine_core *core, struct error *error)
     list_init(&pass->larges);
     if (pass->bytes_all) {
         uint64_t most = pass->bytes_all / sizeof(struct kept_record) + 1;
-        failed = newest_init(&pass->newest, scope, most < SORTED_AT_ONCE ? most : SORTED_AT_ONCE, error);
+        uint64_t room =
+            core->options.memory_bytes / core->world->cores / SORTED_SHARE / NEWEST_ROOM_BYTES + 1;
+        room = room < SORTED_MOST ? room : SORTED_MOST;
+        failed = newest_init(&pass->newest, scope, most < room ? most : room, error);
     }
     if (!failed)
         failed = reapply_all_kept(pass, &core->engine->recovery->kept, error);

@@ -103,6 +103,9 @@ struct newest {
     size_t at;          /* where newest_take() is */
 };
 
+/* What an entry takes while entries are sorted. */
+#define NEWEST_ROOM_BYTES (2 * sizeof(struct newest_entry))
+
 /* Memory for `room` entries, of the scope. Fails with 53200. */
 enum sqlstate newest_init(struct newest *newest, struct scope *scope, size_t room, struct error *error);
 

@@ -208,6 +208,7 @@ struct shard *shard_open(struct engine_core *core, const struct shard_place *pla
                                                   .volume = shard->volume->volume,
                                                   .root = shard->written,
                                                   .shard = place->shard,
+                                                  .table = place->table,
                                                   .memory_bytes = history_bytes_max(core),
                                                   .left = branch_row_left,
                                                   .relieve = volume_relieve,

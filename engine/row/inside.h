@@ -23,6 +23,7 @@ struct row_store {
     struct list spills_dead;   /* those whose pages are to be freed */
     struct barren *barren;     /* barren.c; NULL = none was ever met */
     uint64_t changes;          /* rows that came, and changes of the barren stretch */
+    uint64_t holes;            /* pages that merges had to pass over */
     bool merging;              /* one fiber at a time brings versions into the tree, or into spills */
     struct fiber_queue merged; /* those who wait for it */
 };
@@ -64,7 +65,8 @@ enum sqlstate row_merge_pause(struct row_store *rows, struct error *error);
 void row_account(struct store *store);
 
 /* Brings committed versions up to `scn` into the tree: all of them but those that wait for a spill, or (`room` > 0) until the
- * history is below that many bytes. By whoever has the right to merge. Yields. */
+ * history is below that many bytes. Those of a page that cannot be read stay (rows->holes tells). By whoever has the right to
+ * merge. Yields. */
 enum sqlstate row_merge(struct row_store *rows, uint64_t scn, uint64_t oldest, size_t room,
                         struct error *error);
 
@@ -75,6 +77,11 @@ void row_merge_end(struct row_store *rows);
 /* Merges versions up to `scn` of keys from <= key < to, by whoever has the right. Yields. */
 enum sqlstate row_merge_range(struct row_store *rows, uint64_t scn, uint64_t oldest, struct bytes from,
                               struct bytes to, bool to_open, struct error *error);
+
+/* Whether something failed for a page on the way to the key's leaf that cannot be read, now or ever; adds to the error where that
+ * is. */
+bool row_hole(struct row_store *rows, enum sqlstate failed, struct bytes key, struct tree_hole *hole,
+              struct error *error);
 
 /* What to say of a tree page whose content is impossible. */
 enum sqlstate row_damaged(const struct row_store *rows, uint64_t page, struct bytes key, struct error *error);

@@ -10,6 +10,7 @@
  * What cannot be done in that stretch is to write a row that is too large for a page, but not large, into an extent. The stretch
  * stops before such a row; it is written (with the row held, so that its versions stay), and the next stretch begins there. */
 #include "base/check.h"
+#include "base/log.h"
 #include "base/scope.h"
 #include "engine/row/inside.h"
 #include "engine/row/spill.h"
@@ -31,6 +32,7 @@ struct pass {
     uint64_t scn, oldest;
     struct bytes to; /* keys below this one, unless to_open */
     bool to_open;
+    bool passes_over;      /* pages that cannot be read */
     struct scope *scope;   /* of the pass */
     struct scope *stretch; /* of the stretch: old values that enter the history */
     size_t inside_max;
@@ -197,6 +199,24 @@ static void mark_merged(struct pass *pass)
     }
 }
 
+/* A stretch has failed: whether for a page that cannot be read. What belongs there stays in memory, and its log with it; the
+ * pass goes on behind it. */
+static bool pass_over(struct pass *pass, enum sqlstate failed, bool *last, struct error *error)
+{
+    struct row_store *rows = pass->rows;
+    struct bytes from = bytes_of(pass->from, pass->from_size);
+    struct tree_hole hole;
+    if (!pass->passes_over || !row_hole(rows, failed, from, &hole, error) ||
+        (!hole.to_open && bytes_compare(bytes_of(hole.to, hole.to_size), from) <= 0))
+        return false;
+    log_error(rows->world, LOG_ERROR, "page_damaged", error,
+              "a page cannot be read; what was changed there stays in memory and in the log");
+    rows->holes++;
+    *last = hole.to_open;
+    remember_from(pass, bytes_of(hole.to, hole.to_size));
+    return true;
+}
+
 /* One stretch from pass->from on; *last when it reached the end of all keys. */
 static enum sqlstate merge_stretch(struct pass *pass, bool *last, struct error *error)
 {
@@ -223,6 +243,8 @@ static enum sqlstate merge_stretch(struct pass *pass, bool *last, struct error *
         mark_merged(pass);
     }
     scope_close(pass->stretch);
+    if (failed && pass_over(pass, failed, last, error))
+        failed = SQLSTATE_OK;
     if (!failed && pass->wanted)
         failed = prepare(pass, error);
     else
@@ -308,6 +330,7 @@ enum sqlstate row_merge(struct row_store *rows, uint64_t scn, uint64_t oldest, s
                         struct error *error)
 {
     struct pass *pass = pass_open(rows, scn, oldest);
+    pass->passes_over = true;
     enum sqlstate failed = merge_all(pass, room, error);
     scope_close(pass->scope);
     return failed;

@@ -5,6 +5,7 @@
 #include "engine/row/row.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/scope.h"
 #include "engine/row/inside.h"
 #include "engine/row/spill.h"
@@ -25,29 +26,48 @@ void row_account(struct store *store)
     rows->store.rows_estimate = resting > moving ? resting : moving;
 }
 
-/* "of shard 5 at key 00ff31…": enough to find the table and the place. */
-static void key_text(struct bytes key, char text[68])
+static void key_text(struct bytes key, const char *none, char text[68])
 {
     size_t shown = key.size < 32 ? key.size : 32;
     for (size_t i = 0; i < shown; i++)
         snprintf(text + 2 * i, 3, "%02x", key.data[i]);
     snprintf(text + 2 * shown, 4, "%s", shown < key.size ? "..." : "");
+    if (!key.size)
+        snprintf(text, 68, "%s", none);
 }
 
-static void say_where(const struct row_store *rows, struct bytes key, struct error *error)
+/* Table and keys: of the page on the way to the key, if that is the bad one. */
+static void say_where(const struct row_store *rows, uint64_t page, struct bytes key, struct error *error)
 {
-    char text[68];
-    key_text(key, text);
-    error_add(error, ERROR_CONTEXT, "shard %llu, near key %s", (unsigned long long)rows->store.shard,
-              key.size ? text : "(first)");
+    char from[68], to[68];
+    struct tree_hole hole;
+    unsigned long long table = rows->store.table, shard = rows->store.shard;
+    if (page != PAGE_NONE && tree_find_hole(rows->tree, key, &hole) && hole.page == page) {
+        key_text(bytes_of(hole.from, hole.from_size), "the first", from);
+        key_text(bytes_of(hole.to, hole.to_size), "the last", to);
+        error_add(error, ERROR_CONTEXT, "table %llu, shard %llu, keys from %s to %s", table, shard, from, to);
+    } else {
+        key_text(key, "the first", from);
+        error_add(error, ERROR_CONTEXT, "table %llu, shard %llu, near key %s", table, shard, from);
+    }
 }
 
 enum sqlstate row_damaged(const struct row_store *rows, uint64_t page, struct bytes key, struct error *error)
 {
     enum sqlstate failed = error_set(error, SQLSTATE_DATA_CORRUPTED, "page %llu holds impossible content",
                                      (unsigned long long)page);
-    say_where(rows, key, error);
+    say_where(rows, page, key, error);
     return failed;
+}
+
+bool row_hole(struct row_store *rows, enum sqlstate failed, struct bytes key, struct tree_hole *hole,
+              struct error *error)
+{
+    if ((failed != SQLSTATE_DATA_CORRUPTED && failed != SQLSTATE_IO_ERROR) || volume_failed(rows->volume) ||
+        !tree_find_hole(rows->tree, key, hole))
+        return false;
+    say_where(rows, hole->page, key, error);
+    return true;
 }
 
 /* Brings in what a look at the tree missed; the caller looks again. */
@@ -57,8 +77,11 @@ static enum sqlstate fetch(struct row_store *rows, enum tree_answer answer, uint
     if (answer == TREE_DAMAGED)
         return row_damaged(rows, missing, key, error);
     enum sqlstate failed = tree_fetch(rows->tree, missing, error);
-    if (failed)
-        say_where(rows, key, error);
+    if (failed) {
+        say_where(rows, missing, key, error);
+        if (failed == SQLSTATE_DATA_CORRUPTED)
+            log_error(rows->world, LOG_ERROR, "page_damaged", error, "a page cannot be read");
+    }
     return failed;
 }
 
@@ -150,7 +173,7 @@ static enum sqlstate read_extent(struct row_store *rows, struct scope *scope, co
 {
     enum sqlstate failed = volume_extent_read(rows->volume, scope, seen->at.at, offset, into, bytes, error);
     if (failed)
-        say_where(rows, key, error);
+        say_where(rows, PAGE_NONE, key, error);
     return failed;
 }
 
@@ -932,11 +955,14 @@ static enum sqlstate row_checkpoint(struct store *store, uint64_t scn, uint64_t 
         failed = row_merge_begin(rows, error);
     if (failed)
         return failed;
+    uint64_t holes = rows->holes;
     failed = row_merge(rows, scn, oldest, 0, error);
     row_merge_end(rows);
     row_account(&rows->store);
     struct tree_root root = tree_root(rows->tree);
     uint64_t lowest = spill_lowest(rows);
+    if (rows->holes != holes)
+        lowest = SCN_NONE + 1;
     *done = (struct store_checkpoint){
         .scn = lowest <= scn ? lowest - 1 : scn, .rows = root.rows, .bytes = root.pages};
     return failed;
@@ -1021,7 +1047,8 @@ struct store *row_store_open(struct scope *scope, const struct row_store_options
     struct row_store *rows = scope_alloc_zeroed(scope, sizeof *rows);
     rows->store = (struct store){.ops = &row_ops,
                                  .abilities = STORE_DURABLE | STORE_SORTED_LOAD | STORE_LARGE,
-                                 .shard = options->shard};
+                                 .shard = options->shard,
+                                 .table = options->table};
     rows->world = options->world;
     rows->scope = scope;
     rows->volume = options->volume;

@@ -10,8 +10,8 @@ struct row_store_options {
     struct world *world;
     struct volume *volume; /* of this core; must outlive the store */
     struct tree_root root; /* where the shard rests; zero = empty */
-    uint64_t shard;
-    size_t memory_bytes; /* of the history, before room is made by merging */
+    uint64_t shard, table; /* for messages */
+    size_t memory_bytes;   /* of the history, before room is made by merging */
     /* An open writer's versions of the row leave memory: row_store_holders() tells of them from now on. May be NULL. Must not
      * yield. */
     void (*left)(struct writer *writer, struct bytes key);

@@ -221,7 +221,7 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     uint32_t abilities;     /* enum store_ability */
-    uint64_t shard;         /* for messages */
+    uint64_t table, shard;  /* for messages */
     size_t memory_bytes;    /* in versions now */
     uint64_t rows_estimate; /* about */
 };

@@ -163,6 +163,25 @@ enum tree_answer tree_descend(struct tree *tree, struct bytes key, enum way_to t
     return TREE_FOUND;
 }
 
+bool tree_find_hole(struct tree *tree, struct bytes key, struct tree_hole *hole)
+{
+    struct way way;
+    uint8_t room[FENCES_ROOM];
+    if (tree->root.height == 0 || tree->root.height > TREE_HEIGHT_MAX ||
+        tree_descend(tree, key, TO_KEY, 0, true, &way, &hole->page) == TREE_FOUND)
+        return false;
+    const struct step *parent = way.steps ? &way.step[way.steps - 1] : NULL;
+    struct fences fences = tree_child_fences(parent ? parent->node : NULL, parent ? parent->child : 0, room);
+    hole->from_size = fences.lower.size;
+    hole->to_size = fences.open ? 0 : fences.upper.size;
+    hole->to_open = fences.open;
+    if (hole->from_size)
+        memcpy(hole->from, fences.lower.data, hole->from_size);
+    if (hole->to_size)
+        memcpy(hole->to, fences.upper.data, hole->to_size);
+    return true;
+}
+
 /* ---- point reads ---- */
 
 /* Asks for the part of a leaf that a search may touch, all lines at once: one after the other they would cost a miss each.

@@ -56,6 +56,17 @@ enum tree_answer tree_middle(struct tree *tree, uint8_t *key, size_t *size, uint
  * *missing was given. Yields. */
 enum sqlstate tree_fetch(struct tree *tree, uint64_t missing, struct error *error);
 
+/* A page that keeps a look for a key from going on, for it is not in memory or damaged, and the keys below it. */
+struct tree_hole {
+    uint64_t page;
+    size_t from_size, to_size;
+    bool to_open;
+    uint8_t from[TREE_KEY_BYTES_MAX], to[TREE_KEY_BYTES_MAX];
+};
+
+/* The one on the way to the key's leaf, as its parent describes it; false when there is none. Does not yield. */
+bool tree_find_hole(struct tree *tree, struct bytes key, struct tree_hole *hole);
+
 /* Visits the rows of the leaf that holds the first key >= from (or, backward, the last key <= from; `from` empty and
  * `at_end` set = the ends of the tree), in order of direction, beginning there. *bound (STORE-size room by the caller)
  * gets the key range the leaf covers on the far side: the next call continues there; *last when there is none. The visitor

@@ -307,16 +307,15 @@ static void run_checkpoints(void *argument)
 
 /* ---- the last look ---- */
 
-static void report_finding(void *argument, const char *sentence, const struct key_range *range)
+static void report_finding(void *argument, const struct engine_finding *finding)
 {
-    (void)range;
-    diary_break(argument, "verify: %s", sentence);
+    diary_break(argument, "verify: %s", finding->sentence);
 }
 
 static void look(struct client *client)
 {
     struct diary *diary = client->node->load->diary;
-    struct store_findings findings = {.report = report_finding, .argument = diary};
+    struct engine_findings findings = {.report = report_finding, .argument = diary};
     struct error error;
     struct deal deal;
     for (uint32_t key = 0; key < LOAD_KEYS; key += 20) {

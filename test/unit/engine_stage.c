@@ -194,16 +194,15 @@ uint64_t count(struct transaction *transaction, uint64_t table, bool backward)
     return counted.rows;
 }
 
-static void no_finding(void *argument, const char *sentence, const struct key_range *range)
+static void no_finding(void *argument, const struct engine_finding *finding)
 {
     (void)argument;
-    (void)range;
-    ck_abort_msg("verify found: %s", sentence);
+    ck_abort_msg("verify found: %s", finding->sentence);
 }
 
 void verify(struct stage *stage, struct world *world)
 {
     struct error error;
-    struct store_findings findings = {.report = no_finding};
+    struct engine_findings findings = {.report = no_finding};
     must(engine_verify(world, stage->engine, &findings, &error), &error);
 }

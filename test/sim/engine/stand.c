@@ -176,18 +176,17 @@ static bool set_up(struct stand *stand, struct world *world)
     return true;
 }
 
-static void report_finding(void *argument, const char *sentence, const struct key_range *range)
+static void report_finding(void *argument, const struct engine_finding *finding)
 {
     struct stand *stand = argument;
-    (void)range;
-    stand_fail(stand, "verify: %s", sentence);
+    stand_fail(stand, "verify: %s", finding->sentence);
 }
 
 /* The last start: everything is looked at. */
 static void look(struct stand *stand, struct world *world)
 {
     struct client *client = client_open(stand, world, world->scope, UINT32_MAX - 1);
-    struct store_findings findings = {.report = report_finding, .argument = stand};
+    struct engine_findings findings = {.report = report_finding, .argument = stand};
     struct error error = {0};
     if (world->core == 0) {
         stand->scenario->look(client);
