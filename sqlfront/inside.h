@@ -187,6 +187,7 @@ struct choices {
     bool preset;    /* transaction_isolation and its like are what default_transaction_... says */
     bool read_only, commit_async;
     bool force_custom, force_generic; /* plan_cache_mode */
+    uint32_t without;                 /* enum plan_without: enable_hashjoin and its like */
     enum isolation isolation;
     uint64_t lock_timeout_ms, statement_timeout_ms, idle_session_timeout_ms, idle_in_transaction_timeout_ms;
 };

@@ -329,6 +329,9 @@ static enum sqlstate recipe_fill(struct session *session, const struct statement
         .environment = &session->environment,
         .engine = session->sessions->options.engine,
         .gather = strcmp(settings_get(&session->settings, "max_parallel_workers_per_gather"), "0") != 0,
+        .without = session_choices(session)->without,
+        .memory = session->grants.memory,
+        .hash_memory = session->grants.hash,
     };
     failed = plan_query(&plan, recipe->query, &recipe->planned, error);
     if (!failed) {
@@ -379,6 +382,9 @@ enum sqlstate recipe_plan(struct session *session, struct recipe *recipe, struct
         .parameters = values,
         .parameter_count = count,
         .gather = strcmp(settings_get(&session->settings, "max_parallel_workers_per_gather"), "0") != 0,
+        .without = session_choices(session)->without,
+        .memory = session->grants.memory,
+        .hash_memory = session->grants.hash,
     };
     enum sqlstate failed = plan_query(&plan, recipe->query, planned, error);
     if (!failed) {

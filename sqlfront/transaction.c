@@ -40,6 +40,24 @@ static bool is(const struct settings *settings, const char *name, const char *va
     return strcmp(settings_get(settings, name), value) == 0;
 }
 
+/* The ways to carry a plan out that settings tell to do without. */
+static uint32_t without(const struct settings *settings)
+{
+    static const struct {
+        const char *setting;
+        enum plan_without without;
+    } ways[] = {{"enable_hashjoin", WITHOUT_HASH_JOIN},
+                {"enable_mergejoin", WITHOUT_MERGE_JOIN},
+                {"enable_nestloop", WITHOUT_NESTED_LOOP},
+                {"enable_hashagg", WITHOUT_HASH_AGGREGATE},
+                {"enable_sort", WITHOUT_SORT}};
+    uint32_t told = 0;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        if (is(settings, ways[i].setting, "off"))
+            told |= ways[i].without;
+    return told;
+}
+
 const struct choices *session_choices(struct session *session)
 {
     const struct settings *settings = &session->settings;
@@ -58,6 +76,7 @@ const struct choices *session_choices(struct session *session)
         .commit_async = is(settings, "synchronous_commit", "off"),
         .force_custom = is(settings, "plan_cache_mode", "force_custom_plan"),
         .force_generic = is(settings, "plan_cache_mode", "force_generic_plan"),
+        .without = without(settings),
         .isolation = isolation_of(settings_get(settings, "transaction_isolation")),
         .lock_timeout_ms = milliseconds(settings, "lock_timeout"),
         .statement_timeout_ms = milliseconds(settings, "statement_timeout"),

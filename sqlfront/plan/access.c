@@ -406,39 +406,6 @@ static enum sqlstate scan_path(struct level *level, uint32_t range, const struct
     return SQLSTATE_OK;
 }
 
-bool path_has_order(const struct level *level, const struct path *path, const struct sort_key *wish,
-                    uint32_t count)
-{
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct expression *key =
-            wish[i].expression ? wish[i].expression : level->query->target[wish[i].target].expression;
-        key = expression_strip_relabel(key);
-        if (key->kind != EXPRESSION_COLUMN || key->level != 0)
-            return false;
-        int slot = path_slot(path, key->range, key->number);
-        bool constant = false;
-        for (uint32_t o = 0; o < path->orders; o++)
-            constant |= path->order[o].constant && (int)path->order[o].slot == slot;
-        if (slot < 0)
-            return false;
-        if (constant)
-            continue;
-        while (at < path->orders && path->order[at].constant)
-            at++;
-        if (at >= path->orders || (int)path->order[at].slot != slot ||
-            path->order[at].descending != wish[i].descending)
-            return false;
-        const struct range *range = &level->query->range[key->range];
-        bool never_null = range->kind == RANGE_RELATION && key->number > 0 &&
-                          range->relation->column[key->number - 1].not_null;
-        if (!never_null && path->order[at].nulls_first != wish[i].nulls_first)
-            return false;
-        at++;
-    }
-    return count > 0;
-}
-
 /* The leaf's own conditions: those a scan may ask on the core that owns the rows, or (`above`) the others. */
 static uint32_t leaf_conditions(struct level *level, uint32_t range, bool above, struct condition ***list)
 {
@@ -470,24 +437,6 @@ static void consider(struct path *path, struct path **best)
         *best = path;
 }
 
-/* What the first rows of an order cost. Those that fail the conditions may all stand in front (of a queue, the jobs that are
- * done), so a part of them is taken for granted: an index that has none of them is the safer way. */
-static double first_rows_cost(const struct level *level, const struct path *path)
-{
-    const double in_front = 0.1;
-    const struct plan *plan = path->plan;
-    if (level->wish_rows <= 0 || level->wish_rows >= plan->rows)
-        return plan->cost;
-    return plan->startup_cost + (plan->cost - plan->startup_cost) * level->wish_rows / plan->rows +
-           path->failing * in_front * COST_SCAN_ROW;
-}
-
-static void consider_ordered(const struct level *level, struct path *path, struct path **best)
-{
-    if (!*best || first_rows_cost(level, path) < first_rows_cost(level, *best))
-        *best = path;
-}
-
 /* A way through the table by one of its indexes; false when the index does not have all rows that are asked for. */
 static bool candidate_of_index(struct level *level, uint32_t range, const struct relation *relation,
                                uint32_t at, struct condition **conditions, uint32_t count,
@@ -512,8 +461,22 @@ static bool candidate_of_index(struct level *level, uint32_t range, const struct
     return true;
 }
 
+/* The same scan, bound to its order: one core after the other reads. */
+static struct path *in_order(struct planner *planner, const struct path *scan)
+{
+    struct path *path = plan_alloc(planner, sizeof *path);
+    struct plan *plan = plan_alloc(planner, sizeof *plan);
+    *path = *scan;
+    *plan = *scan->plan;
+    path->plan = plan;
+    plan->ordered = true;
+    if (planner->request->gather && plan->cost > GATHER_ROWS_MIN * COST_SCAN_ROW)
+        plan->cost *= COST_ONE_CORE;
+    return path;
+}
+
 static enum sqlstate relation_leaf(struct level *level, uint32_t range, struct condition **conditions,
-                                   uint32_t count, struct path **best, struct path **ordered,
+                                   uint32_t count, struct path **best, struct paths *kept,
                                    struct error *error)
 {
     struct planner *planner = level->planner;
@@ -559,12 +522,14 @@ static enum sqlstate relation_leaf(struct level *level, uint32_t range, struct c
             failed = scan_path(level, range, &list[i], backward, conditions, count, rows, &path, error);
             if (failed)
                 break;
-            if (!backward && list[i].matches)
+            if (backward && !path_has_order(level, path, level->wish, level->wish_orders))
+                continue;
+            struct path *ordered = in_order(planner, path);
+            if (!backward && list[i].matches) {
+                path->orders = 0; /* several cores may read it */
                 consider(path, best);
-            if (path_has_order(level, path, level->wish, level->wish_orders)) {
-                path->plan->ordered = true;
-                consider_ordered(level, path, ordered);
             }
+            paths_keep(level, kept, ordered);
         }
     return failed;
 }
@@ -580,16 +545,17 @@ static enum sqlstate filter_above(struct level *level, struct path **path, struc
     return level_filter(level, path, filters, count, error);
 }
 
-enum sqlstate level_leaf(struct level *level, uint32_t range, struct path **best, struct path **ordered,
+enum sqlstate level_leaf(struct level *level, uint32_t range, struct path **best, struct paths *kept,
                          struct error *error)
 {
     struct condition **conditions, **above;
     uint32_t count = leaf_conditions(level, range, false, &conditions);
     uint32_t aboves = leaf_conditions(level, range, true, &above);
     enum sqlstate failed;
-    *best = *ordered = NULL;
+    *best = NULL;
+    *kept = (struct paths){0};
     if (level->query->range[range].kind == RANGE_RELATION) {
-        failed = relation_leaf(level, range, conditions, count, best, ordered, error);
+        failed = relation_leaf(level, range, conditions, count, best, kept, error);
     } else {
         failed = level_other_leaf(level, range, best, error);
         if (failed)
@@ -599,8 +565,8 @@ enum sqlstate level_leaf(struct level *level, uint32_t range, struct path **best
     }
     if (!failed)
         failed = filter_above(level, best, above, aboves, error);
-    if (!failed)
-        failed = filter_above(level, ordered, above, aboves, error);
+    for (uint32_t i = 0; i < kept->count && !failed; i++)
+        failed = filter_above(level, &kept->path[i], above, aboves, error);
     if (!failed)
         level->leaf_rows[range] = (*best)->plan->rows;
     return failed;
@@ -688,10 +654,10 @@ enum sqlstate level_lookup(struct level *level, struct path *outer, uint32_t ran
         double per_row = match.unique ? 1 : total * match.selectivity;
         per_row = per_row < 0.1 ? 0.1 : per_row;
         plan->rows = rows;
-        plan->cost = outer->plan->cost + COST_HOP +
-                     outer->plan->rows *
-                         (COST_LOOKUP +
-                          per_row * (COST_FOUND_ROW + (indirect && !plan->index_only ? COST_FETCH : 0)));
+        plan->cost =
+            outer->plan->cost + COST_HOP +
+            outer->plan->rows *
+                (COST_LOOKUP + per_row * (COST_FOUND_ROW + (indirect && !plan->index_only ? COST_FETCH : 0)));
         path->orders = outer->orders;
         path->order = outer->order;
         consider(path, best);

@@ -569,8 +569,9 @@ enum sqlstate level_apply_leaf(struct level *level, struct path *outer, uint32_t
     if (join != JOIN_INNER && join != JOIN_LEFT)
         return SQLSTATE_OK; /* semi joins and the like find another order */
     struct uses saved = uses_begin(level);
-    struct path *inner, *ordered;
-    enum sqlstate failed = level_leaf(level, at, &inner, &ordered, error);
+    struct path *inner;
+    struct paths kept;
+    enum sqlstate failed = level_leaf(level, at, &inner, &kept, error);
     if (failed)
         return failed;
     struct path *result = plan_alloc(planner, sizeof *result);

@@ -43,6 +43,13 @@ struct path {
     double failing; /* a scan's: rows it reads and does not let through */
 };
 
+/* Ways to the same rows that are worth keeping beside the cheapest one, for the order they come in. */
+#define PATHS_KEPT_MAX 6
+struct paths {
+    struct path *path[PATHS_KEPT_MAX];
+    uint32_t count;
+};
+
 struct outer_use { /* a column of this level that the subquery being planned needs */
     struct expression *source;
     uint32_t parameter;
@@ -111,6 +118,9 @@ struct level {
     uint32_t wish_orders;
     const struct sort_key *wish;
     double wish_rows;
+    /* GROUP BY's or DISTINCT's keys, and what is called for each row: neighbours in any order of them save a table. */
+    uint32_t group_wishes, group_calls;
+    struct expression **group_wish;
     bool writes; /* INSERT and the like */
     /* Subqueries that depend on nothing here, asked once before the plan runs, and the parameters that hold them. */
     struct hoisted hoisted;
@@ -192,15 +202,57 @@ struct query *query_absorb(struct planner *planner, const struct query *query, u
 /* ---- joining (join.c, access.c, estimate.c) ---- */
 
 enum sqlstate level_join(struct level *level, struct path **path, struct error *error);
-/* The best way to read one leaf with its own conditions; *ordered the best that comes in the order wished for, or NULL. */
-enum sqlstate level_leaf(struct level *level, uint32_t range, struct path **best, struct path **ordered,
+/* The best way to read one leaf with its own conditions, whatever the order; `kept`: those that come in a useful one. */
+enum sqlstate level_leaf(struct level *level, uint32_t range, struct path **best, struct paths *kept,
                          struct error *error);
 /* A LOOKUP_JOIN of the path with a relation's leaf by `conditions`, or NULL when no index helps. */
 enum sqlstate level_lookup(struct level *level, struct path *outer, uint32_t range, uint8_t join,
                            struct condition **conditions, uint32_t count, double rows, struct path **best,
                            struct error *error);
+
+/* ---- ways to join two paths (join.c, merge.c) ---- */
+
+struct joining_request {
+    struct path *left, *right; /* left is kept by an outer join, probes a hash join */
+    uint8_t join;
+    bool null_aware;
+    struct condition **conditions; /* of the join itself */
+    uint32_t count;
+    double rows;
+};
+/* A node over both, without cost and condition. */
+struct path *joined_path(struct level *level, enum plan_kind kind, const struct joining_request *request);
+/* Splits an equality into what is asked of the left and of the right path; false: it is none that a join's keys can be. */
+bool condition_as_keys(const struct joining_request *request, const struct condition *condition,
+                       struct expression **left, struct expression **right);
+/* The best merge join, in whatever order its inputs come or are sorted, at once of less cost than `most` or in an order that
+ * is useful beyond; NULL: there is none. `left` and `right` are the other ways to the inputs. */
+enum sqlstate level_merge_join(struct level *level, const struct joining_request *request,
+                               const struct paths *left, const struct paths *right, double most,
+                               struct paths *found, struct error *error);
+
+/* ---- orders (order.c) ---- */
+
 bool path_has_order(const struct level *level, const struct path *path, const struct sort_key *wish,
                     uint32_t count);
+/* Whether a column stands for the slot: it is that or equal to it. */
+bool column_is_equal(const struct level *level, const struct expression *column, const struct slot *slot);
+/* Whether rows with equal keys are neighbours. */
+bool path_has_groups(struct level *level, const struct path *path, struct expression *const *key,
+                     uint32_t count);
+/* Keeps the path if its order is useful to somebody and no other one is as ordered and as cheap. */
+void paths_keep(struct level *level, struct paths *paths, struct path *path);
+/* What the query's first rows, or all of them, cost in this way. */
+double first_rows_cost(const struct level *level, const struct path *path);
+/* What is still to come for the level's rows: groups, sorting. */
+double finishing_cost(struct level *level, const struct path *path);
+double sorting_cost(const struct planner *planner, double rows, uint32_t columns);
+/* What it costs besides that a hash table of so many rows does not fit into memory. */
+double hash_spill_cost(const struct planner *planner, double table_rows, uint32_t columns,
+                       double probing_rows);
+/* The path under a SORT by expressions of the level. */
+enum sqlstate path_sorted(struct level *level, struct path **path, struct expression *const *key,
+                          const struct ordering *order, uint32_t count, struct error *error);
 
 double relation_rows(struct planner *planner, const struct relation *relation);
 /* A sample of a relation's rows, taken at first need and kept with the descriptor. NULL when there is none. */
@@ -252,6 +304,8 @@ enum sqlstate level_from(struct level *level, struct path **path, struct error *
 /* WITH over the finished path. */
 void level_commons(struct level *level, struct path **path);
 enum sqlstate level_upper(struct level *level, struct path **path, struct error *error);
+/* Finds out what rows will be grouped by (level->group_wish). */
+void level_group_wish(struct level *level);
 /* Makes a slot for each subquery in the expression. */
 enum sqlstate level_apply(struct level *level, struct path **path, struct expression *expression,
                           struct error *error);
@@ -293,6 +347,11 @@ enum sqlstate planner_common(struct level *level, const struct common *common, b
 #define COST_ROW_OUT    0.02
 #define COST_SORT       0.008 /* per row and doubling */
 #define COST_AGGREGATE  0.04
+#define COST_GROUP      0.08 /* a group of its own in a table */
+#define COST_NEIGHBOUR  0.02 /* comparing a row with the one before: sorted groups, merge joins */
+#define COST_SPILL      0.5  /* a row that goes to disk and comes back */
+/* What a table's own order costs where several cores could have read it side by side. */
+#define COST_ONE_CORE 1.5
 
 /* ---- spread.c ---- */
 

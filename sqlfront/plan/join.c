@@ -13,6 +13,8 @@
 /* Leaves up to which all orders are looked at, and pairs of sets after which it goes on greedily. */
 #define DYNAMIC_LEAVES_MAX 14
 #define DYNAMIC_PAIRS_MAX  60000
+/* Of a way that settings tell to do without. */
+#define COST_FORBIDDEN 1e10
 
 /* ---- conditions and special joins, from the tree ---- */
 
@@ -318,7 +320,8 @@ static void close_equalities(struct level *level)
 
 struct joined {
     uint64_t set;
-    struct path *best, *ordered;
+    struct path *best;
+    struct paths kept; /* in useful orders */
     double rows;
     struct joined *next; /* of the same size */
 };
@@ -470,21 +473,10 @@ static bool connected(struct level *level, uint64_t a, uint64_t b)
 
 /* ---- ways to join two paths ---- */
 
-struct joining_request {
-    struct path *left, *right; /* left is kept by an outer join, probes a hash join */
-    uint8_t join;
-    bool null_aware;
-    struct condition **conditions; /* of the join itself */
-    uint32_t count;
-    double rows;
-};
-
-static struct path *joined_path(struct level *level, enum plan_kind kind,
-                                const struct joining_request *request)
+struct path *joined_path(struct level *level, enum plan_kind kind, const struct joining_request *request)
 {
     struct planner *planner = level->planner;
     const struct plan *left = request->left->plan, *right = request->right->plan;
-    bool left_only = request->join == JOIN_SEMI || request->join == JOIN_ANTI;
     struct path *path = plan_alloc(planner, sizeof *path);
     struct plan *plan = plan_make(planner, kind, left->columns + right->columns);
     path->plan = plan;
@@ -498,7 +490,6 @@ static struct path *joined_path(struct level *level, enum plan_kind kind,
     plan->input[0] = request->left->plan;
     plan->input[1] = request->right->plan;
     plan->rows = request->rows;
-    (void)left_only;
     return path;
 }
 
@@ -517,6 +508,19 @@ static bool path_holds(const struct path *path, const struct condition *conditio
     return subset(refs, have);
 }
 
+bool condition_as_keys(const struct joining_request *request, const struct condition *c,
+                       struct expression **left, struct expression **right)
+{
+    if (!c->equality || !types_hash_alike(c->left->type, c->right->type))
+        return false;
+    bool forth = path_holds(request->left, c, true) && path_holds(request->right, c, false);
+    if (!forth && !(path_holds(request->left, c, false) && path_holds(request->right, c, true)))
+        return false;
+    *left = forth ? c->left : c->right;
+    *right = forth ? c->right : c->left;
+    return true;
+}
+
 static enum sqlstate hash_join(struct level *level, const struct joining_request *request,
                                struct path **result, struct error *error)
 {
@@ -528,17 +532,8 @@ static enum sqlstate hash_join(struct level *level, const struct joining_request
     *result = NULL;
     for (uint32_t i = 0; i < request->count; i++) {
         const struct condition *c = request->conditions[i];
-        struct expression *a = NULL, *b = NULL;
-        if (c->equality && types_hash_alike(c->left->type, c->right->type)) {
-            if (path_holds(request->left, c, true) && path_holds(request->right, c, false)) {
-                a = c->left;
-                b = c->right;
-            } else if (path_holds(request->left, c, false) && path_holds(request->right, c, true)) {
-                a = c->right;
-                b = c->left;
-            }
-        }
-        if (!a) {
+        struct expression *a, *b;
+        if (!condition_as_keys(request, c, &a, &b)) {
             rest = expression_and(planner->scope, rest, c->expression);
             continue;
         }
@@ -564,7 +559,8 @@ static enum sqlstate hash_join(struct level *level, const struct joining_request
     }
     left_slots_only(path, request);
     const struct plan *l = request->left->plan, *r = request->right->plan;
-    plan->startup_cost = r->cost + r->rows * COST_HASH_BUILD;
+    plan->startup_cost =
+        r->cost + r->rows * COST_HASH_BUILD + hash_spill_cost(planner, r->rows, r->columns, l->rows);
     plan->cost = plan->startup_cost + l->cost + l->rows * COST_HASH_PROBE + plan->rows * COST_ROW_OUT;
     *result = path;
     return SQLSTATE_OK;
@@ -592,16 +588,13 @@ static enum sqlstate nested_join(struct level *level, const struct joining_reque
     return SQLSTATE_OK;
 }
 
-static void consider(struct joined *joined, struct path *path)
+static void consider(struct level *level, struct joined *joined, struct path *path)
 {
-    if (path && (!joined->best || path->plan->cost < joined->best->plan->cost))
+    if (!path)
+        return;
+    if (!joined->best || path->plan->cost < joined->best->plan->cost)
         joined->best = path;
-}
-
-static void consider_ordered(struct joined *joined, struct path *path)
-{
-    if (path && (!joined->ordered || path->plan->cost < joined->ordered->plan->cost))
-        joined->ordered = path;
+    paths_keep(level, &joined->kept, path);
 }
 
 /* What the join itself leaves, before conditions that can only be asked of its result. */
@@ -692,6 +685,111 @@ static double key_correction(struct level *level, uint64_t a, uint64_t b, struct
     return most;
 }
 
+/* Two sets being joined. */
+struct ways {
+    struct joining *joining;
+    struct joined *a, *b, *joined;
+    struct joining_request request;
+    struct condition **after; /* asked of what was joined */
+    uint32_t afters;
+    bool hashed;
+};
+
+static enum sqlstate take_way(struct ways *ways, struct path *path, struct error *error)
+{
+    struct level *level = ways->joining->level;
+    enum sqlstate failed = filtered(level, &path, ways->after, ways->afters, error);
+    if (!failed)
+        consider(level, ways->joined, path);
+    return failed;
+}
+
+static bool does_without(const struct level *level, enum plan_without what)
+{
+    return level->planner->request->without & what;
+}
+
+static enum sqlstate by_hash(struct ways *ways, struct error *error)
+{
+    struct level *level = ways->joining->level;
+    struct path *path = NULL;
+    enum sqlstate failed = hash_join(level, &ways->request, &path, error);
+    ways->hashed = path != NULL;
+    if (failed || !path)
+        return failed;
+    /* Told to do without, it stays for where there is nothing else. */
+    double penalty = does_without(level, WITHOUT_HASH_JOIN) ? COST_FORBIDDEN : 0;
+    path->plan->cost += penalty;
+    failed = take_way(ways, path, error);
+    if (failed || ways->request.join != JOIN_LEFT || ways->a->rows >= ways->b->rows)
+        return failed;
+    /* The smaller side in the table: the same join, seen from the right. */
+    struct joining_request turned = ways->request;
+    turned.left = ways->request.right;
+    turned.right = ways->request.left;
+    turned.join = JOIN_RIGHT;
+    failed = hash_join(level, &turned, &path, error);
+    if (failed || !path)
+        return failed;
+    path->plan->cost += penalty;
+    return take_way(ways, path, error);
+}
+
+static enum sqlstate by_merge(struct ways *ways, struct error *error)
+{
+    struct level *level = ways->joining->level;
+    struct paths found = {0};
+    if (ways->request.null_aware || does_without(level, WITHOUT_MERGE_JOIN))
+        return SQLSTATE_OK;
+    double most = ways->joined->best ? ways->joined->best->plan->cost : INFINITY;
+    enum sqlstate failed =
+        level_merge_join(level, &ways->request, &ways->a->kept, &ways->b->kept, most, &found, error);
+    for (uint32_t i = 0; i < found.count && !failed; i++)
+        failed = take_way(ways, found.path[i], error);
+    return failed;
+}
+
+static enum sqlstate by_loop(struct ways *ways, struct error *error)
+{
+    struct level *level = ways->joining->level;
+    const struct joining_request *request = &ways->request;
+    bool small = ways->a->rows * ways->b->rows < 1e4;
+    struct path *path;
+    if ((ways->hashed && (!small || request->join == JOIN_FULL)) || request->null_aware)
+        return SQLSTATE_OK;
+    enum sqlstate failed = nested_join(level, request, &path, error);
+    if (failed)
+        return failed;
+    if (does_without(level, WITHOUT_NESTED_LOOP))
+        path->plan->cost += COST_FORBIDDEN;
+    return take_way(ways, path, error);
+}
+
+/* Looks the rows of `a` up in b's index, as they come in the cheapest order and in the others. */
+static enum sqlstate by_look_up(struct ways *ways, struct error *error)
+{
+    struct level *level = ways->joining->level;
+    const struct joining_request *request = &ways->request;
+    if (__builtin_popcountll(ways->b->set) != 1 || request->join == JOIN_FULL || request->null_aware)
+        return SQLSTATE_OK;
+    uint32_t range = (uint32_t)__builtin_ctzll(ways->b->set);
+    enum sqlstate failed = SQLSTATE_OK;
+    for (uint32_t i = 0; i <= ways->a->kept.count && !failed; i++) {
+        struct path *outer = i ? ways->a->kept.path[i - 1] : ways->a->best, *path;
+        if (i && outer == ways->a->best)
+            continue;
+        failed = level_lookup(level, outer, range, request->join, request->conditions, request->count,
+                              request->rows, &path, error);
+        if (failed || !path)
+            break;
+        path->plan->ordered = path->orders > 0;
+        if (does_without(level, WITHOUT_NESTED_LOOP))
+            path->plan->cost += COST_FORBIDDEN;
+        failed = take_way(ways, path, error);
+    }
+    return failed;
+}
+
 /* Joins `a` with `b` in this direction in all ways that are worth it. */
 static enum sqlstate join_pair(struct joining *joining, struct joined *a, struct joined *b, int special,
                                bool depends, struct error *error)
@@ -751,58 +849,22 @@ static enum sqlstate join_pair(struct joining *joining, struct joined *a, struct
         if (!failed)
             failed = filtered(level, &path, after, afters, error);
         if (!failed)
-            consider(joined, path);
+            consider(level, joined, path);
         return failed;
     }
-    failed = hash_join(level, &request, &path, error);
-    if (!failed && path)
-        failed = filtered(level, &path, after, afters, error);
-    if (failed)
-        return failed;
-    bool hashed = path != NULL;
-    consider(joined, path);
-    if (hashed && join == JOIN_LEFT && a->rows < b->rows) {
-        /* The smaller side in the table: the same join, seen from the right. */
-        struct joining_request turned = request;
-        turned.left = request.right;
-        turned.right = request.left;
-        turned.join = JOIN_RIGHT;
-        failed = hash_join(level, &turned, &path, error);
-        if (!failed && path)
-            failed = filtered(level, &path, after, afters, error);
-        if (failed)
-            return failed;
-        consider(joined, path);
-    }
-    bool small = a->rows * b->rows < 1e4;
-    if ((!hashed || small) && !null_aware && (join != JOIN_FULL || !hashed)) {
-        failed = nested_join(level, &request, &path, error);
-        if (!failed)
-            failed = filtered(level, &path, after, afters, error);
-        if (failed)
-            return failed;
-        consider(joined, path);
-    }
-    if (__builtin_popcountll(b->set) == 1 && join != JOIN_FULL && !null_aware) {
-        uint32_t range = (uint32_t)__builtin_ctzll(b->set);
-        failed = level_lookup(level, a->best, range, join, conditions, count, rows, &path, error);
-        if (!failed && path && path->plan->cost < 4 * joined->best->plan->cost + 1000)
-            failed = filtered(level, &path, after, afters, error);
-        if (failed)
-            return failed;
-        consider(joined, path);
-        if (a->ordered) {
-            failed = level_lookup(level, a->ordered, range, join, conditions, count, rows, &path, error);
-            if (!failed && path) {
-                path->plan->ordered = true;
-                failed = filtered(level, &path, after, afters, error);
-            }
-            if (failed)
-                return failed;
-            consider_ordered(joined, path);
-        }
-    }
-    return SQLSTATE_OK;
+    struct ways ways = {.joining = joining,
+                        .a = a,
+                        .b = b,
+                        .joined = joined,
+                        .request = request,
+                        .after = after,
+                        .afters = afters};
+    failed = by_hash(&ways, error);
+    if (!failed)
+        failed = by_merge(&ways, error);
+    if (!failed)
+        failed = by_loop(&ways, error);
+    return failed ? failed : by_look_up(&ways, error);
 }
 
 static enum sqlstate try_pair(struct joining *joining, struct joined *a, struct joined *b, bool *joined,
@@ -904,7 +966,7 @@ static enum sqlstate plan_leaves(struct joining *joining, uint64_t leaves, struc
             leaf->rows = 10;
             continue;
         }
-        enum sqlstate failed = level_leaf(level, range, &leaf->best, &leaf->ordered, error);
+        enum sqlstate failed = level_leaf(level, range, &leaf->best, &leaf->kept, error);
         if (failed)
             return failed;
         leaf->rows = leaf->best->plan->rows;
@@ -937,6 +999,7 @@ enum sqlstate level_join(struct level *level, struct path **path, struct error *
     if (failed)
         return failed;
     close_equalities(level);
+    level_group_wish(level);
     failed = plan_leaves(&joining, leaves, error);
     if (failed)
         return failed;
@@ -961,12 +1024,13 @@ enum sqlstate level_join(struct level *level, struct path **path, struct error *
     if (failed)
         return failed;
     *path = result->best;
-    if (result->ordered) {
-        double rows = result->best->plan->rows;
-        double sort = rows * COST_SORT * (rows > 2 ? log2(rows) : 1);
-        double part = level->wish_rows > 0 && level->wish_rows < rows ? level->wish_rows / rows : 1;
-        if (result->ordered->plan->cost * part < result->best->plan->cost + sort)
-            *path = result->ordered;
+    double least = finishing_cost(level, *path);
+    for (uint32_t i = 0; i < result->kept.count; i++) {
+        double cost = finishing_cost(level, result->kept.path[i]);
+        if (cost > least)
+            continue;
+        least = cost;
+        *path = result->kept.path[i];
     }
     return SQLSTATE_OK;
 }

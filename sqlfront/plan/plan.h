@@ -241,6 +241,14 @@ struct planned {
     double cost;
 };
 
+enum plan_without {
+    WITHOUT_HASH_JOIN = 1,
+    WITHOUT_MERGE_JOIN = 2,
+    WITHOUT_NESTED_LOOP = 4, /* look-up joins, too */
+    WITHOUT_HASH_AGGREGATE = 8,
+    WITHOUT_SORT = 16,
+};
+
 struct planner_request {
     struct world *world;
     struct scope *scope;   /* owns the plan */
@@ -249,7 +257,11 @@ struct planner_request {
     struct environment *environment; /* for folding constants */
     const struct value *parameters;  /* values for a custom plan; NULL = generic */
     uint32_t parameter_count;
-    bool gather;        /* parallel fragments are allowed */
+    bool gather; /* parallel fragments are allowed */
+    uint32_t
+        without; /* enum plan_without: what settings (enable_hashjoin ...) tell to do without, where there is another way */
+    size_t memory;      /* of a step before it puts rows aside (work_mem); 0 = not told */
+    size_t hash_memory; /* the same for hash tables */
     double rows_wanted; /* of a cursor: 0 = all */
 };
 

@@ -114,6 +114,10 @@ void plan_spread(struct planner *planner, struct plan **place, bool any_order)
         if (plan->once)
             plan_spread(planner, &plan->input[1], false);
         break;
+    case PLAN_MERGE_JOIN:
+        plan_spread(planner, &plan->input[0], false);
+        plan_spread(planner, &plan->input[1], false);
+        break;
     case PLAN_LIMIT:
     case PLAN_WINDOW:
     case PLAN_UNIQUE:

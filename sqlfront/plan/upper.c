@@ -224,6 +224,55 @@ static struct plan *gathered(struct planner *planner, struct plan *whole)
     return final;
 }
 
+/* Whether one group at a time will do. */
+static bool may_group_neighbours(const struct query *query, const struct calls *calls)
+{
+    for (uint32_t i = 0; i < calls->count; i++)
+        if (!calls->call[i]->aggregate || calls->call[i]->distinct || calls->call[i]->orders)
+            return false;
+    return query->groups > 0 && !query->grouping_sets;
+}
+
+void level_group_wish(struct level *level)
+{
+    struct query *query = level->query;
+    struct expression **key = plan_alloc(level->planner, (query->groups + query->targets + 1) * sizeof *key);
+    level->group_wish = key;
+    if (query->has_windows || query->has_set_calls || query->distinct_on)
+        return;
+    if (query->has_aggregates || query->groups) {
+        struct calls calls = calls_of(level->planner, EXPRESSION_AGGREGATE);
+        calls_in_level(&calls, query);
+        if (!may_group_neighbours(query, &calls))
+            return;
+        level->group_calls = calls.count;
+        for (uint32_t i = 0; i < query->groups; i++)
+            key[level->group_wishes++] = key_expression(query, &query->group[i]);
+        return;
+    }
+    for (uint32_t i = 0; i < query->targets && query->distinct; i++)
+        key[level->group_wishes++] = query->target[i].expression;
+}
+
+/* Sorted groups come in the order of their input, as far as it is by keys. */
+static void group_order(struct level *level, const struct path *input, struct expression *const *key,
+                        uint32_t keys, struct path *result)
+{
+    result->order = plan_alloc(level->planner, (input->orders + 1) * sizeof *result->order);
+    for (uint32_t o = 0; o < input->orders; o++) {
+        const struct slot *slot = &input->slot[input->order[o].slot];
+        uint32_t k = 0;
+        while (k < keys && !column_is_equal(level, key[k], slot))
+            k++;
+        if (k == keys && input->order[o].constant)
+            continue;
+        if (k == keys)
+            return;
+        result->order[result->orders] = input->order[o];
+        result->order[result->orders++].slot = k;
+    }
+}
+
 static enum sqlstate level_group(struct level *level, struct path **path, struct error *error)
 {
     struct planner *planner = level->planner;
@@ -304,9 +353,17 @@ static enum sqlstate level_group(struct level *level, struct path **path, struct
     plan->rows = keys == 0 ? 1 : groups > in ? in : groups;
     if (query->grouping_sets)
         plan->rows *= query->grouping_sets;
-    plan->startup_cost = plan->cost = (*path)->plan->cost + in * COST_AGGREGATE * (1 + 0.3 * calls.count);
-    if (may_gather((*path)->plan, plan, planner))
-        result->plan = gathered(planner, plan);
+    plan->sorted = may_group_neighbours(query, &calls) && path_has_groups(level, *path, key, query->groups);
+    if (plan->sorted) {
+        plan->startup_cost = (*path)->plan->startup_cost;
+        plan->cost = (*path)->plan->cost + in * (COST_NEIGHBOUR + COST_AGGREGATE * 0.3 * calls.count);
+        group_order(level, *path, key, keys, result);
+    } else {
+        plan->startup_cost = plan->cost =
+            (*path)->plan->cost + in * COST_AGGREGATE * (1 + 0.3 * calls.count) + plan->rows * COST_GROUP;
+        if (may_gather((*path)->plan, plan, planner))
+            result->plan = gathered(planner, plan);
+    }
     *path = result;
     struct expression **having = NULL;
     uint32_t count = 0;
@@ -352,8 +409,7 @@ static enum sqlstate sort_path(struct level *level, struct path **path, const st
         if (failed)
             return failed;
     }
-    plan->cost += plan->rows * COST_SORT * (plan->rows > 2 ? log2(plan->rows) : 1);
-    plan->startup_cost = plan->cost;
+    plan->startup_cost = plan->cost += sorting_cost(planner, plan->rows, plan->columns);
     *path = sorted;
     return SQLSTATE_OK;
 }
@@ -594,6 +650,38 @@ static enum sqlstate compute_targets(struct level *level, struct path **path, bo
 
 /* ---- DISTINCT ---- */
 
+/* Rows that come so that equal ones are neighbours: no table is needed. */
+static enum sqlstate distinct_neighbours(struct level *level, struct path **path, bool *done,
+                                         struct error *error)
+{
+    struct planner *planner = level->planner;
+    const struct query *query = level->query;
+    struct expression **target = plan_alloc(planner, (query->targets + 1) * sizeof *target);
+    uint32_t keys = 0;
+    for (uint32_t i = 0; i < query->targets; i++)
+        if (!query->target[i].hidden)
+            target[keys++] = query->target[i].expression;
+    *done = path_has_groups(level, *path, target, keys);
+    if (!*done)
+        return SQLSTATE_OK;
+    struct path *unique = path_over(planner, PLAN_UNIQUE, *path);
+    struct plan *plan = unique->plan;
+    double distinct = 1;
+    plan->keys = keys;
+    plan->key = plan_alloc(planner, keys * sizeof *plan->key);
+    for (uint32_t i = 0; i < keys; i++) {
+        plan->key[i].type = target[i]->type;
+        enum sqlstate failed = level_resolve(level, *path, target[i], &plan->key[i].expression, error);
+        if (failed)
+            return failed;
+        distinct *= expression_distinct(level, target[i], plan->rows);
+    }
+    plan->cost += plan->rows * COST_NEIGHBOUR;
+    plan->rows = distinct < plan->rows ? distinct : plan->rows;
+    *path = unique;
+    return SQLSTATE_OK;
+}
+
 static enum sqlstate level_distinct(struct level *level, struct path **path, struct error *error)
 {
     struct planner *planner = level->planner;
@@ -625,6 +713,10 @@ static enum sqlstate level_distinct(struct level *level, struct path **path, str
         query->orders = 0; /* is done */
         return failed;
     }
+    bool done;
+    enum sqlstate failed = distinct_neighbours(level, path, &done, error);
+    if (failed || done)
+        return failed;
     struct path *result = path_over(planner, PLAN_AGGREGATE, *path);
     struct plan *plan = result->plan;
     uint32_t keys = 0;
@@ -638,7 +730,7 @@ static enum sqlstate level_distinct(struct level *level, struct path **path, str
         struct expression *expression = query->target[i].expression;
         plan->column[keys] = plan->key[keys].type = expression->type;
         result->slot[keys] = identity_of(level, expression);
-        enum sqlstate failed = level_resolve(level, *path, expression, &plan->key[keys].expression, error);
+        failed = level_resolve(level, *path, expression, &plan->key[keys].expression, error);
         if (failed)
             return failed;
         keys++;

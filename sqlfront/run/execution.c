@@ -22,6 +22,7 @@ static const struct operation_ops *const operations[] = {
     [PLAN_PROJECT] = &project_ops,
     [PLAN_SET_PROJECT] = &set_project_ops,
     [PLAN_HASH_JOIN] = &hash_join_ops,
+    [PLAN_MERGE_JOIN] = &merge_join_ops,
     [PLAN_NESTED_JOIN] = &hash_join_ops, /* one without keys */
     [PLAN_LOOKUP_JOIN] = &lookup_join_ops,
     [PLAN_APPLY] = &apply_ops,
@@ -62,7 +63,8 @@ enum sqlstate operation_make(struct execution *execution, const struct plan *pla
     if (plan->kind >= OPERATIONS || operations[plan->kind] == NULL)
         return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "plan nodes of kind %u are not supported",
                          plan->kind);
-    const struct operation_ops *ops = operations[plan->kind];
+    const struct operation_ops *ops =
+        plan->kind == PLAN_AGGREGATE && plan->sorted ? &sorted_aggregate_ops : operations[plan->kind];
     struct operation *step = scope_alloc_zeroed(execution->scope, ops->bytes);
     step->ops = ops;
     step->plan = plan;
