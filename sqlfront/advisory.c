@@ -141,7 +141,7 @@ void advisory_release_all(struct session *session)
 
 void advisory_transaction_over(struct session *session)
 {
-    struct error error = {0};
+    struct error error;
     bool granted;
     /* Those of the transaction were forgotten before its scope went: see advisory_transaction_ends(). */
     list_each_safe (&session->advisory_locks, at) {
@@ -149,6 +149,7 @@ void advisory_transaction_over(struct session *session)
         if (!held->owed || held->of_transaction)
             continue;
         held->owed = false;
+        error_clear(&error);
         if (object_lock(held->transaction, &held->object, held->shared, ADVISORY_WAIT, &granted, &error))
             advisory_drop(session, held);
     }

@@ -191,7 +191,6 @@ struct choices {
     enum isolation isolation;
     uint64_t lock_timeout_ms, statement_timeout_ms, idle_session_timeout_ms, idle_in_transaction_timeout_ms;
 };
-const struct choices *session_choices(struct session *session);
 
 struct session {
     struct list_link link; /* in sessions.all */
@@ -259,6 +258,13 @@ struct session {
     uint32_t activity_bytes;
     int64_t backend_start, transaction_start, query_start, state_change;
 };
+
+/* What the settings come to now. */
+const struct choices *choices_renew(struct session *session);
+static inline const struct choices *session_choices(struct session *session)
+{
+    return session->choices.as_of == session->settings.changes ? &session->choices : choices_renew(session);
+}
 
 /* ---- session.c ---- */
 

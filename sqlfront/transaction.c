@@ -58,12 +58,10 @@ static uint32_t without(const struct settings *settings)
     return told;
 }
 
-const struct choices *session_choices(struct session *session)
+const struct choices *choices_renew(struct session *session)
 {
     const struct settings *settings = &session->settings;
     struct choices *choices = &session->choices;
-    if (choices->as_of == settings->changes)
-        return choices;
     const char *isolation = settings_get(settings, "default_transaction_isolation");
     const char *read_only = settings_get(settings, "default_transaction_read_only");
     const char *deferrable = settings_get(settings, "default_transaction_deferrable");

@@ -159,15 +159,6 @@ static void *room_for(struct reader *in, struct scope *scope, uint32_t count, si
     return scope_alloc(scope, count ? count * bytes : 1);
 }
 
-static const int16_t *read_formats(struct reader *in, struct scope *scope, uint32_t *count)
-{
-    *count = read_u16(in);
-    int16_t *formats = room_for(in, scope, *count, 2, sizeof *formats);
-    for (uint32_t i = 0; formats && i < *count; i++)
-        formats[i] = (int16_t)read_u16(in);
-    return formats;
-}
-
 bool message_read_parse(struct bytes body, struct scope *scope, struct message_parse *parse)
 {
     struct reader in = reader_of(body);
@@ -181,15 +172,37 @@ bool message_read_parse(struct bytes body, struct scope *scope, struct message_p
     return read_all(&in);
 }
 
-bool message_read_bind(struct bytes body, struct scope *scope, struct message_bind *bind)
+/* The scope of the long lists. */
+static struct scope *long_lists(struct scope *parent, struct message_bind *bind)
+{
+    if (!bind->scope)
+        bind->scope = scope_open(parent, "message");
+    return bind->scope;
+}
+
+static const int16_t *read_formats(struct reader *in, struct scope *parent, struct message_bind *bind,
+                                   int16_t few[static MESSAGE_FEW], uint32_t *count)
+{
+    *count = read_u16(in);
+    int16_t *formats =
+        *count <= MESSAGE_FEW ? few : room_for(in, long_lists(parent, bind), *count, 2, sizeof *formats);
+    for (uint32_t i = 0; formats && i < *count; i++)
+        formats[i] = (int16_t)read_u16(in);
+    return formats;
+}
+
+bool message_read_bind(struct bytes body, struct scope *parent, struct message_bind *bind)
 {
     struct reader in = reader_of(body);
+    bind->scope = NULL;
     bind->portal = read_text(&in);
     bind->statement = read_text(&in);
-    bind->format = read_formats(&in, scope, &bind->formats);
+    bind->format = read_formats(&in, parent, bind, bind->few_formats, &bind->formats);
     bind->values = read_u16(&in);
     /* Not more than 65,535 of 16 bytes: a small allocation. */
-    struct bytes *values = room_for(&in, scope, bind->values, 4, sizeof *values);
+    struct bytes *values = bind->values <= MESSAGE_FEW
+                               ? bind->few_values
+                               : room_for(&in, long_lists(parent, bind), bind->values, 4, sizeof *values);
     for (uint32_t i = 0; values && i < bind->values; i++) {
         uint32_t size = read_u32(&in);
         if (size == UINT32_MAX) {
@@ -199,7 +212,7 @@ bool message_read_bind(struct bytes body, struct scope *scope, struct message_bi
         values[i] = bytes_of(read_raw(&in, size), size);
     }
     bind->value = values;
-    bind->result_format = read_formats(&in, scope, &bind->result_formats);
+    bind->result_format = read_formats(&in, parent, bind, bind->few_result_formats, &bind->result_formats);
     return read_all(&in);
 }
 

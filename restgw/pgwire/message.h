@@ -46,7 +46,12 @@ struct message_parse {
 };
 bool message_read_parse(struct bytes body, struct scope *scope, struct message_parse *parse);
 
+/* Lists of so many things lie in the message itself; longer ones in a scope, which is opened for them. */
+#define MESSAGE_FEW 8
+
 struct message_bind {
+    /* Of long lists; NULL = there are none. Who had the message read closes it, malformed or not. */
+    struct scope *scope;
     const char *portal, *statement;
     uint32_t formats;
     const int16_t *format;
@@ -54,8 +59,10 @@ struct message_bind {
     const struct bytes *value; /* data NULL = null */
     uint32_t result_formats;
     const int16_t *result_format;
+    struct bytes few_values[MESSAGE_FEW];
+    int16_t few_formats[MESSAGE_FEW], few_result_formats[MESSAGE_FEW];
 };
-bool message_read_bind(struct bytes body, struct scope *scope, struct message_bind *bind);
+bool message_read_bind(struct bytes body, struct scope *parent, struct message_bind *bind);
 
 /* Describe and Close. */
 bool message_read_name(struct bytes body, char *thing, const char **name);

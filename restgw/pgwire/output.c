@@ -42,12 +42,9 @@ static void pieces_send(struct output *output, const struct bytes *pieces, size_
         return;
     output->sending = true;
     fiber_shield_begin(world->scheduler);
-    struct error error = {0};
     if (stream_send(output->stream, pieces, count, world->now_ns + output->send_timeout_ms * NS_PER_MS,
-                    &error)) {
-        *output->error = error;
+                    output->error))
         output->broken = true;
-    }
     fiber_shield_end(world->scheduler);
     output->sending = false;
 }
@@ -90,6 +87,8 @@ void output_bytes_otherwise(struct output *output, struct bytes bytes)
 
 void output_begin(struct output *output, char type, size_t body)
 {
-    output_u8(output, (uint8_t)type);
-    output_u32(output, (uint32_t)body + 4);
+    const uint32_t length = __builtin_bswap32((uint32_t)body + 4);
+    uint8_t head[5] = {(uint8_t)type};
+    memcpy(head + 1, &length, sizeof length);
+    output_bytes(output, bytes_of(head, sizeof head));
 }

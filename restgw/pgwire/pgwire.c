@@ -333,8 +333,10 @@ enum sqlstate message_receive(struct connection *connection, struct message *mes
     size_t whole = 0;
     enum sqlstate failed = SQLSTATE_OK;
     *end = false;
-    gathered_drop(connection);
-    failed = copy_skip(connection, end);
+    if (connection->gathered)
+        gathered_drop(connection);
+    if (connection->copy_left)
+        failed = copy_skip(connection, end);
     while (!failed && !*end) {
         bool carried = connection->gathered_bytes > 0;
         const uint8_t *head = carried ? connection->gathered : connection->view.data;

@@ -39,36 +39,44 @@ static enum sqlstate query_take(struct connection *connection, struct bytes body
 
 /* ---- extended ---- */
 
-static enum sqlstate parse_take(struct connection *connection, struct scope *work, struct bytes body)
+static enum sqlstate parse_take(struct connection *connection, struct bytes body)
 {
     struct message_parse parse;
-    if (!message_read_parse(body, work, &parse))
-        return malformed(connection);
-    enum sqlstate failed = session_prepare(connection->session, parse.name, parse.text, parse.type,
-                                           parse.types, &connection->error);
+    struct scope *work = scope_open(connection->scope, "message");
+    enum sqlstate failed = message_read_parse(body, work, &parse)
+                               ? session_prepare(connection->session, parse.name, parse.text, parse.type,
+                                                 parse.types, &connection->error)
+                               : malformed(connection);
     if (!failed)
         output_begin(&connection->output, '1', 0);
+    scope_close(work);
     return failed;
 }
 
-static enum sqlstate bind_take(struct connection *connection, struct scope *work, struct bytes body)
+static enum sqlstate bind_serve(struct connection *connection, const struct message_bind *bind)
+{
+    const struct session_bind request = {
+        .portal = bind->portal,
+        .statement = bind->statement,
+        .parameters = bind->values,
+        .values = bind->value,
+        .parameter_formats = bind->formats,
+        .parameter_format = bind->format,
+        .result_formats = bind->result_formats,
+        .result_format = bind->result_format,
+    };
+    return session_bind(connection->session, &request, &connection->error);
+}
+
+static enum sqlstate bind_take(struct connection *connection, struct bytes body)
 {
     struct message_bind bind;
-    if (!message_read_bind(body, work, &bind))
-        return malformed(connection);
-    const struct session_bind request = {
-        .portal = bind.portal,
-        .statement = bind.statement,
-        .parameters = bind.values,
-        .values = bind.value,
-        .parameter_formats = bind.formats,
-        .parameter_format = bind.format,
-        .result_formats = bind.result_formats,
-        .result_format = bind.result_format,
-    };
-    enum sqlstate failed = session_bind(connection->session, &request, &connection->error);
+    enum sqlstate failed = message_read_bind(body, connection->scope, &bind) ? bind_serve(connection, &bind)
+                                                                             : malformed(connection);
     if (!failed)
         output_begin(&connection->output, '2', 0);
+    if (bind.scope)
+        scope_close(bind.scope);
     return failed;
 }
 
@@ -130,7 +138,6 @@ static enum sqlstate execute_take(struct connection *connection, struct bytes bo
 /* Serves one message; *ready: a ReadyForQuery is due. */
 static enum sqlstate message_take(struct connection *connection, const struct message *message, bool *ready)
 {
-    struct scope *work;
     enum sqlstate failed;
     *ready = false;
     switch (message->type) {
@@ -144,12 +151,9 @@ static enum sqlstate message_take(struct connection *connection, const struct me
         (void)session_sync(connection->session, true, &(struct error){0});
         return failed;
     case 'P':
+        return parse_take(connection, message->body);
     case 'B':
-        work = scope_open(connection->scope, "message");
-        failed = message->type == 'P' ? parse_take(connection, work, message->body)
-                                      : bind_take(connection, work, message->body);
-        scope_close(work);
-        return failed;
+        return bind_take(connection, message->body);
     case 'D':
         return describe_take(connection, message->body);
     case 'C':

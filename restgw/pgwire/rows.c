@@ -8,6 +8,8 @@
 #define ROW_FAST_BYTES (WIRE_BUFFER_BYTES / 2)
 /* Header of a DataRow: type, length, number of columns. */
 #define ROW_HEAD_BYTES 7
+/* What a RowDescription says of a column behind its name. */
+#define FIELD_BYTES 18
 
 static void put_u16(uint8_t *at, uint16_t number)
 {
@@ -78,21 +80,30 @@ static bool value_plain(const struct session_column *column, const struct value 
     }
 }
 
-static enum sqlstate value_form(struct scope *scope, struct environment *environment,
-                                const struct session_column *column, const struct value *value,
-                                uint8_t room[static 20], struct bytes *form, struct error *error)
+/* What forms are made with. Those that need memory get a scope, opened for the first of them. */
+struct forming {
+    struct environment *environment;
+    struct scope *parent, *scope;
+};
+
+static enum sqlstate value_form(struct forming *forming, const struct session_column *column,
+                                const struct value *value, uint8_t room[static 20], struct bytes *form,
+                                struct error *error)
 {
     if (value_plain(column, value, room, form))
         return SQLSTATE_OK;
+    if (!forming->scope)
+        forming->scope = scope_open(forming->parent, "rows");
     const struct type_ops *ops = column->type->ops;
-    return (column->format == 1 ? ops->send : ops->out)(environment, scope, column->type, value, form, error);
+    return (column->format == 1 ? ops->send : ops->out)(forming->environment, forming->scope, column->type,
+                                                        value, form, error);
 }
 
-/* Encodes the row into memory of the scope, measures it, writes it. */
-static enum sqlstate row_write_long(struct output *output, struct scope *scope,
-                                    struct environment *environment, const struct session_rows *rows,
-                                    uint32_t at, struct error *error)
+/* Encodes the row into memory of the forming's scope, which is there, measures it, writes it. */
+static enum sqlstate row_write_long(struct output *output, struct forming *forming,
+                                    const struct session_rows *rows, uint32_t at, struct error *error)
 {
+    struct scope *scope = forming->scope;
     uint32_t count = rows->shape->count;
     struct bytes *forms = scope_alloc(scope, count * sizeof *forms);
     size_t size = 2;
@@ -103,8 +114,7 @@ static enum sqlstate row_write_long(struct output *output, struct scope *scope,
         if (value->null)
             continue;
         uint8_t *room = scope_alloc(scope, 20);
-        enum sqlstate failed =
-            value_form(scope, environment, &rows->shape->columns[c], value, room, &forms[c], error);
+        enum sqlstate failed = value_form(forming, &rows->shape->columns[c], value, room, &forms[c], error);
         if (failed)
             return failed;
         size += forms[c].size;
@@ -122,9 +132,9 @@ static enum sqlstate row_write_long(struct output *output, struct scope *scope,
 }
 
 /* Writes the row into the buffer; *fits is false, and nothing written, when it is too long for that. */
-static enum sqlstate row_write_short(struct output *output, struct scope *scope,
-                                     struct environment *environment, const struct session_rows *rows,
-                                     uint32_t at, bool *fits, struct error *error)
+static enum sqlstate row_write_short(struct output *output, struct forming *forming,
+                                     const struct session_rows *rows, uint32_t at, bool *fits,
+                                     struct error *error)
 {
     uint32_t count = rows->shape->count;
     uint8_t *start = output_room(output, ROW_FAST_BYTES);
@@ -137,8 +147,7 @@ static enum sqlstate row_write_short(struct output *output, struct scope *scope,
         const struct value *value = &rows->columns[c][at];
         struct bytes form = {0};
         if (!value->null) {
-            enum sqlstate failed =
-                value_form(scope, environment, &rows->shape->columns[c], value, room, &form, error);
+            enum sqlstate failed = value_form(forming, &rows->shape->columns[c], value, room, &form, error);
             if (failed)
                 return failed;
         }
@@ -158,20 +167,24 @@ static enum sqlstate row_write_short(struct output *output, struct scope *scope,
     return SQLSTATE_OK;
 }
 
-enum sqlstate rows_write(struct output *output, struct scope *scope, struct environment *environment,
+enum sqlstate rows_write(struct output *output, struct scope *parent, struct environment *environment,
                          const struct session_rows *rows, struct error *error)
 {
+    struct forming forming = {.environment = environment, .parent = parent};
     enum sqlstate failed = SQLSTATE_OK;
     for (uint32_t r = 0; r < rows->rows && !failed && !output->broken; r++) {
         uint32_t at = rows->selection ? rows->selection[r] : r;
         bool fits;
-        failed = row_write_short(output, scope, environment, rows, at, &fits, error);
+        failed = row_write_short(output, &forming, rows, at, &fits, error);
         if (failed || fits)
             continue;
-        struct scope *row = scope_open(scope, "row");
-        failed = row_write_long(output, row, environment, rows, at, error);
-        scope_close(row);
+        struct forming alone = {.environment = environment, .parent = parent};
+        alone.scope = scope_open(parent, "row");
+        failed = row_write_long(output, &alone, rows, at, error);
+        scope_close(alone.scope);
     }
+    if (forming.scope)
+        scope_close(forming.scope);
     if (!failed && output->broken) {
         *error = *output->error;
         return error->state;
@@ -187,17 +200,19 @@ void shape_write(struct output *output, const struct session_shape *shape, bool 
     }
     size_t size = 2;
     for (uint32_t c = 0; c < shape->count; c++)
-        size += strlen(shape->columns[c].name) + 1 + 18;
+        size += strlen(shape->columns[c].name) + 1 + FIELD_BYTES;
     output_begin(output, 'T', size);
     output_u16(output, (uint16_t)shape->count);
     for (uint32_t c = 0; c < shape->count; c++) {
         const struct session_column *column = &shape->columns[c];
+        uint8_t field[FIELD_BYTES];
+        put_u32(field, column->relation);
+        put_u16(field + 4, (uint16_t)column->number);
+        put_u32(field + 6, column->type->oid);
+        put_u16(field + 10, (uint16_t)column->type->length);
+        put_u32(field + 12, (uint32_t)column->modifier);
+        put_u16(field + 16, plain ? 0 : (uint16_t)column->format);
         output_text(output, column->name);
-        output_u32(output, column->relation);
-        output_u16(output, (uint16_t)column->number);
-        output_u32(output, column->type->oid);
-        output_u16(output, (uint16_t)column->type->length);
-        output_u32(output, (uint32_t)column->modifier);
-        output_u16(output, plain ? 0 : (uint16_t)column->format);
+        output_bytes(output, bytes_of(field, sizeof field));
     }
 }

@@ -5,9 +5,9 @@
 #include "restgw/pgwire/output.h"
 #include "sqlfront/session.h"
 
-/* Writes the rows; values become text or binary by their types. Errors are those of the types, and the output's. May
- * yield. */
-enum sqlstate rows_write(struct output *output, struct scope *scope, struct environment *environment,
+/* Writes the rows; values become text or binary by their types, in scopes below `parent` where that takes memory. Errors are
+ * those of the types, and the output's. May yield. */
+enum sqlstate rows_write(struct output *output, struct scope *parent, struct environment *environment,
                          const struct session_rows *rows, struct error *error);
 
 /* RowDescription, or NoData when `shape` is NULL. `plain`: formats are not known yet and said to be text. May yield. */

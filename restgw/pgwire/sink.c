@@ -28,11 +28,8 @@ static enum sqlstate sink_rows(struct session_sink *sink, const struct session_r
                                struct error *error)
 {
     struct connection *connection = connection_of(sink);
-    struct scope *work = scope_open(connection->scope, "rows");
-    enum sqlstate failed =
-        rows_write(&connection->output, work, session_environment(connection->session), rows, error);
-    scope_close(work);
-    return failed;
+    return rows_write(&connection->output, connection->scope, session_environment(connection->session), rows,
+                      error);
 }
 
 static enum sqlstate sink_complete(struct session_sink *sink, const char *tag, struct error *error)

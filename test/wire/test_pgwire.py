@@ -191,6 +191,24 @@ class Statements(PgwireTest):
             pass
         self.assertEqual(client.rows("select 2"), [["2"]])
 
+    def test_a_bind_may_have_any_number_of_values_and_formats(self):
+        client = self.client(self.serve())
+        for count in 1, 8, 9, 40:
+            numbers = list(range(count))
+            sql = "select " + ", ".join(f"${i + 1}::int4" for i in numbers)
+            given = f"B |s|{','.join(map(str, numbers))}|{','.join('0' for _ in numbers)}|{','.join('1' for _ in numbers)}"
+            for words in f"P s|{sql}|", given, "E |0", "CS s", "S":
+                client.socket.sendall(transcript.message(words))
+            answers = {}
+            while (kind := client.receive())[0] != b"Z":
+                answers[kind[0]] = kind[1]
+            values = b"".join(struct.pack("!ii", 4, number) for number in numbers)
+            self.assertEqual(answers[b"D"], struct.pack("!H", count) + values)
+            cut = transcript.message(given)[5:-1]
+            client.socket.sendall(transcript.frame(b"B", cut) + transcript.frame(b"S"))
+            self.assertEqual(fields_of(client.receive()[1])["C"], "08P01")
+            self.assertEqual(client.receive(), (b"Z", b"I"))
+
     def test_cancel_requests_with_a_wrong_key_do_nothing(self):
         server = self.serve()
         client = self.client(server)
