@@ -133,30 +133,59 @@ static enum sqlstate lock_one(struct branch *branch, struct scope *scope, void *
     return lock_at(branch, scope, argument, 0, error);
 }
 
+/* On the core of the first row; the first row that lies on another ends it. A second visit, for rows that had no room, changes
+ * nothing in what the first has found. */
+static enum sqlstate lock_enough(struct branch *branch, struct scope *scope, void *argument,
+                                 struct error *error)
+{
+    struct locks *locks = argument;
+    uint32_t got = 0;
+    for (uint32_t at = 0; at < locks->request->count && got < locks->request->enough; at++) {
+        const struct locked_row *locked = &locks->locked[at];
+        enum sqlstate failed = SQLSTATE_OK;
+        if (locked->result == ROW_UNTRIED || locked->result == ROW_CHANGED)
+            failed = lock_at(branch, scope, locks, at, error);
+        if (failed == (enum sqlstate)SQLSTATE_SHARD_MOVED && at > 0)
+            return SQLSTATE_OK;
+        if (failed)
+            return failed;
+        got += locked->result == ROW_SAME || locked->result == ROW_CHANGED;
+    }
+    return SQLSTATE_OK;
+}
+
+/* Where the rows are, once. */
+static enum sqlstate visit_rows(struct transaction *transaction, struct locks *locks, struct error *error)
+{
+    const struct lock_request_rows *request = locks->request;
+    const struct key_run run = {.table = request->table,
+                                .key = request->key,
+                                .count = request->count,
+                                .run = lock_share,
+                                .argument = locks};
+    if (request->enough || request->count == 1)
+        return transaction_run(transaction, request->table, request->key[0],
+                               request->enough ? lock_enough : lock_one, locks, error);
+    return transaction_run_keys(transaction, &run, error);
+}
+
 enum sqlstate lock_rows(struct execution *execution, struct scope *scope,
                         const struct lock_request_rows *request, struct locked_row *locked,
                         struct error *error)
 {
     struct transaction *transaction = execution->request.transaction;
     struct locks locks = {.request = request, .locked = locked};
-    struct key_run run = {.table = request->table,
-                          .key = request->key,
-                          .count = request->count,
-                          .run = lock_share,
-                          .argument = &locks};
     if (request->count == 0)
         return SQLSTATE_OK;
-    if (request->always) {
-        locks.arena_size = 1024 + 256UL * request->count;
+    if (request->always || request->enough) {
+        locks.arena_size = 1024 + 256UL * (request->always ? request->count : request->enough);
         enum sqlstate failed = scope_alloc_large(scope, locks.arena_size, 16, (void **)&locks.arena, error);
         if (failed)
             return failed;
     }
     for (;;) {
         locks.used = locks.wanted = 0;
-        enum sqlstate failed = request->count == 1 ? transaction_run(transaction, request->table,
-                                                                     request->key[0], lock_one, &locks, error)
-                                                   : transaction_run_keys(transaction, &run, error);
+        enum sqlstate failed = visit_rows(transaction, &locks, error);
         if (failed || locks.wanted == 0)
             return failed;
         /* The locks are held now, so the rows stay as they are. */

@@ -27,13 +27,16 @@ struct lock_request_rows {
     const struct relation *relation;
     struct value *const *old;
     bool always; /* all rows come back */
+    /* LOCK_SKIP: one row after the other in the order of the list, until so many are locked; 0 = all. What is behind the last
+     * of them, or behind rows that one core has, may be left untried. */
+    uint32_t enough;
 };
-enum lock_result { ROW_SAME = 1, ROW_CHANGED, ROW_GONE, ROW_SKIPPED };
+enum lock_result { ROW_UNTRIED, ROW_SAME, ROW_CHANGED, ROW_GONE, ROW_SKIPPED };
 struct locked_row {
     uint8_t result; /* enum lock_result */
     struct bytes row;
 };
-/* Memory of `scope`. 55P03, 40P01, 40001. Yields. */
+/* `locked` is zeroed. Memory of `scope`. 55P03, 40P01, 40001. Yields. */
 enum sqlstate lock_rows(struct execution *execution, struct scope *scope,
                         const struct lock_request_rows *request, struct locked_row *locked,
                         struct error *error);

@@ -111,6 +111,40 @@ class Locks(unittest.TestCase):
         self.b.query("COMMIT")
         self.assertEqual(second.end(), [])
 
+    def test_rows_that_others_have_are_skipped(self):
+        take = "SELECT id FROM held ORDER BY id LIMIT {} FOR UPDATE SKIP LOCKED"
+        self.a.query("BEGIN; SELECT id FROM held WHERE id <= 60 OR id = 63 FOR UPDATE")
+        self.b.query("BEGIN")
+        self.assertEqual(self.b.rows(take.format(2)), [["61"], ["62"]])
+        self.assertEqual(self.b.rows(take.format(1)), [["61"]])  # its own are nobody else's
+        # Nothing behind the rows that were given is locked, however many were looked at.
+        self.c.query("BEGIN")
+        self.assertEqual(self.c.rows(take.format(3)), [["64"], ["65"], ["66"]])
+        self.assertEqual(len(self.watch.rows(take.format(100))), 34)
+        self.assertEqual(self.watch.rows("SELECT id FROM held WHERE id < 61 LIMIT 1 FOR UPDATE SKIP LOCKED"), [])
+        for session in (self.a, self.b, self.c):
+            session.query("ROLLBACK")
+        self.assertEqual(self.watch.rows(take.format(1)), [["1"]])
+
+    def test_a_queue_gives_every_row_once(self):
+        self.watch.query("UPDATE held SET n = 0; CREATE INDEX ready ON held (id) WHERE n = 0")
+
+        def take(session):
+            for _ in range(10):
+                session.query("BEGIN")
+                [[key]] = session.rows("SELECT id FROM held WHERE n = 0 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED")
+                session.query(f"UPDATE held SET n = n + 1 WHERE id = {key}; COMMIT")
+                taken.append(key)
+
+        taken = []
+        takers = [threading.Thread(target=take, args=(self.session(),), daemon=True) for _ in range(8)]
+        for taker in takers:
+            taker.start()
+        for taker in takers:
+            taker.join(PATIENCE_S)
+        self.assertEqual((len(taken), len(set(taken))), (80, 80))
+        self.assertEqual(self.watch.rows("SELECT max(n), sum(n) FROM held"), [["1", "80"]])
+
     def test_relations_and_advisory_keys(self):
         self.a.query("BEGIN; LOCK TABLE held IN SHARE MODE; SELECT pg_advisory_lock(5, 6), pg_advisory_xact_lock_shared(7)")
         self.assertEqual(self.locks(self.a, "relation"), [["held", "ShareLock", "t"]])
