@@ -58,7 +58,7 @@ struct connection {
     struct bytes view;
     uint8_t *gathered; /* NULL = none */
     size_t gathered_room, gathered_bytes;
-    size_t copy_left; /* bytes of a CopyData message that are still to come */
+    size_t left; /* bytes of a message that are still to come: of CopyData, or of one that is refused */
 
     /* Why the session is to end; set by its terminate(), acted on between messages. */
     enum sqlstate ending;
@@ -71,13 +71,16 @@ struct connection {
 /* A message: its body is valid until the next is received. */
 struct message {
     uint8_t type;
+    bool
+        refused; /* it is too long, or there is no memory for it: it is skipped, and connection->error says why */
     struct bytes body;
 };
 
 /* Receives bytes into `view`; sends first what is to be sent. An empty view = the client has closed. Yields. */
 enum sqlstate connection_receive(struct connection *connection, uint64_t deadline_ns);
 
-/* The next message. *end: the client has closed, or said goodbye. 08P01 when it is none. Yields. */
+/* The next message. *end: the client has closed, or said goodbye. 08P01 when it is none. Within a session one that cannot be held
+ * is given as refused. Yields. */
 enum sqlstate message_receive(struct connection *connection, struct message *message, bool *end);
 
 /* Gives memory of gathered messages back. */

@@ -142,6 +142,11 @@ uint32_t message_bytes_max(uint8_t type)
     }
 }
 
+bool message_is_text(uint8_t type)
+{
+    return message_bytes_max(type) == WIRE_TEXT_BYTES_MAX;
+}
+
 bool message_read_text(struct bytes body, const char **text)
 {
     struct reader in = reader_of(body);

@@ -36,6 +36,9 @@ bool startup_read(struct bytes packet, struct startup *startup);
 /* The longest body a message of this type may have; 0 = there is no such message. */
 uint32_t message_bytes_max(uint8_t type);
 
+/* Whether it holds a statement's text: if that is too long, the statement is refused, not the client. */
+bool message_is_text(uint8_t type);
+
 /* A body that is one text: Query, CopyFail. */
 bool message_read_text(struct bytes body, const char **text);
 

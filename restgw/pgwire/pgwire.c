@@ -303,7 +303,8 @@ static enum sqlstate head_read(struct connection *connection, const uint8_t *hea
     if (most == 0)
         return error_set(&connection->error, SQLSTATE_PROTOCOL_VIOLATION, "invalid frontend message type %u",
                          head[0]);
-    if (length < 4 || length - 4 > most)
+    if (length < 4 ||
+        length - 4 > (connection->session && message_is_text(head[0]) ? WIRE_LARGE_BYTES_MAX : most))
         return error_set(&connection->error, SQLSTATE_PROTOCOL_VIOLATION, "invalid message length");
     *whole = (size_t)length + 1;
     return SQLSTATE_OK;
@@ -311,21 +312,39 @@ static enum sqlstate head_read(struct connection *connection, const uint8_t *hea
 
 enum { HEAD_BYTES = 5 };
 
-/* Skips what is left of a CopyData message nobody wants any more. */
-static enum sqlstate copy_skip(struct connection *connection, bool *end)
+/* Skips what is left of a message nobody wants any more. */
+static enum sqlstate skip_left(struct connection *connection, bool *end)
 {
     enum sqlstate failed = SQLSTATE_OK;
-    while (connection->copy_left > 0 && !failed && !*end) {
-        size_t skip =
-            connection->view.size < connection->copy_left ? connection->view.size : connection->copy_left;
+    while (connection->left > 0 && !failed && !*end) {
+        size_t skip = connection->view.size < connection->left ? connection->view.size : connection->left;
         view_skip(connection, skip);
-        connection->copy_left -= skip;
-        if (connection->copy_left == 0)
+        connection->left -= skip;
+        if (connection->left == 0)
             break;
         failed = connection_receive(connection, FIBER_NO_DEADLINE);
         *end = !failed && connection->view.size == 0;
     }
     return failed;
+}
+
+/* Gives a message that cannot be held: it is answered at once, and what is left of it skipped. */
+static enum sqlstate refuse(struct connection *connection, uint8_t type, size_t left, struct message *message)
+{
+    *message = (struct message){.type = type, .refused = true};
+    gathered_drop(connection);
+    connection->left = left;
+    connection->state = CONNECTION_BUSY;
+    return SQLSTATE_OK;
+}
+
+static enum sqlstate refuse_text(struct connection *connection, uint8_t type, size_t left,
+                                 struct message *message)
+{
+    (void)!error_set(&connection->error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED,
+                     "a statement of %zu bytes is too long", left);
+    error_add(&connection->error, ERROR_HINT, "Large values can be given as parameters, or by COPY.");
+    return refuse(connection, type, left, message);
 }
 
 enum sqlstate message_receive(struct connection *connection, struct message *message, bool *end)
@@ -335,8 +354,8 @@ enum sqlstate message_receive(struct connection *connection, struct message *mes
     *end = false;
     if (connection->gathered)
         gathered_drop(connection);
-    if (connection->copy_left)
-        failed = copy_skip(connection, end);
+    if (connection->left)
+        failed = skip_left(connection, end);
     while (!failed && !*end) {
         bool carried = connection->gathered_bytes > 0;
         const uint8_t *head = carried ? connection->gathered : connection->view.data;
@@ -355,13 +374,20 @@ enum sqlstate message_receive(struct connection *connection, struct message *mes
         /* COPY's data is given in pieces, or skipped when its COPY has failed: no need to gather it. */
         if (whole && head[0] == 'd') {
             *message = (struct message){.type = 'd', .body = bytes_of(head + HEAD_BYTES, have - HEAD_BYTES)};
-            connection->copy_left = whole - have;
+            connection->left = whole - have;
             if (!carried)
                 connection->view = (struct bytes){0};
             return SQLSTATE_OK;
         }
-        size_t wanted = whole ? whole : HEAD_BYTES;
-        if ((failed = gather(connection, wanted)))
+        size_t wanted = whole ? whole : HEAD_BYTES, gathered = connection->gathered_bytes;
+        uint8_t type = whole ? head[0] : 0;
+        if (whole && connection->session && message_is_text(type) &&
+            whole - HEAD_BYTES > message_bytes_max(type))
+            return refuse_text(connection, type, whole - gathered, message);
+        failed = gather(connection, wanted);
+        if (failed == SQLSTATE_OUT_OF_MEMORY && whole && connection->session)
+            return refuse(connection, type, whole - gathered, message);
+        if (failed)
             return failed;
         if (connection->gathered_bytes == wanted)
             continue;

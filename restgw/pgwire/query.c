@@ -135,11 +135,22 @@ static enum sqlstate execute_take(struct connection *connection, struct bytes bo
 
 /* ---- all ---- */
 
+/* A message that cannot be taken. What does not belong to the extended protocol ends the transaction at once. */
+static enum sqlstate refused(struct connection *connection, uint8_t type, bool *ready)
+{
+    *ready = type == 'Q' || type == 'F' || type == 'S';
+    if (*ready)
+        (void)session_sync(connection->session, true, &(struct error){0});
+    return connection->error.state;
+}
+
 /* Serves one message; *ready: a ReadyForQuery is due. */
 static enum sqlstate message_take(struct connection *connection, const struct message *message, bool *ready)
 {
     enum sqlstate failed;
     *ready = false;
+    if (message->refused)
+        return refused(connection, message->type, ready);
     switch (message->type) {
     case 'Q':
         *ready = true;

@@ -118,11 +118,10 @@ static enum sqlstate copy_rest(struct connection *connection, struct bytes *data
             return failed;
         }
     }
-    size_t take =
-        connection->view.size < connection->copy_left ? connection->view.size : connection->copy_left;
+    size_t take = connection->view.size < connection->left ? connection->view.size : connection->left;
     *data = bytes_of(connection->view.data, take);
     connection->view = bytes_of(connection->view.data + take, connection->view.size - take);
-    connection->copy_left -= take;
+    connection->left -= take;
     return SQLSTATE_OK;
 }
 
@@ -162,7 +161,7 @@ static enum sqlstate sink_copy_in(struct session_sink *sink, struct bytes *data,
     for (;;) {
         struct message message;
         bool end, more;
-        if (connection->copy_left > 0)
+        if (connection->left > 0)
             return copy_rest(connection, data, error);
         enum sqlstate failed = message_receive(connection, &message, &end);
         if (!failed && end)

@@ -157,6 +157,32 @@ class Misuse(PgwireTest):
             client.socket.sendall(b"B" + struct.pack("!I", (1 << 30) - 1) + b"a little")
         self.assertEqual(self.client(server).rows("select 1"), [["1"]])
 
+    def test_a_statement_longer_than_64_mb_is_refused_and_the_session_lives(self):
+        client = self.client(self.serve())
+        text = b"select '" + b"x" * (65 << 20) + b"'\0"
+        client.query("begin")
+        client.send(b"Q", text)
+        kind, body = client.receive()
+        self.assertEqual((kind, fields_of(body)["S"], fields_of(body)["C"]), (b"E", "ERROR", "54000"))
+        self.assertEqual(client.receive(), (b"Z", b"E"))
+        client.query("rollback")
+        client.send(b"P", b"\0" + text + b"\0\0")
+        client.socket.sendall(transcript.frame(b"S"))
+        self.assertEqual(fields_of(client.receive()[1])["C"], "54000")
+        self.assertEqual(client.receive(), (b"Z", b"I"))
+        self.assertEqual(client.rows("select 1"), [["1"]])
+
+    def test_a_parameter_that_memory_does_not_hold_is_refused_and_the_session_lives(self):
+        client = self.client(self.serve("--memory", "128MB"))
+        client.send(b"P", b"\0select length($1::text)\0\0\0")
+        value = b"x" * (300 << 20)
+        client.send(b"B", b"\0\0\0\0\0\1" + struct.pack("!I", len(value)) + value + b"\0\0")
+        client.socket.sendall(transcript.frame(b"S"))
+        self.assertEqual(client.receive()[0], b"1")
+        self.assertEqual(fields_of(client.receive()[1])["C"], "53200")
+        self.assertEqual(client.receive(), (b"Z", b"I"))
+        self.assertEqual(client.rows("select 1"), [["1"]])
+
     def test_clients_that_vanish_leave_nothing_behind(self):
         server = self.serve()
         watcher = self.client(server)
