@@ -338,8 +338,8 @@ static enum sqlstate prepared_next(struct call *call, struct value *results, boo
     struct text text = text_in(call->scope);
     const char *whole;
     text_append(&text, "{");
-    for (uint32_t i = 0; i < prepared->parameters; i++)
-        text_format(&text, "%s%u", i ? "," : "", prepared->parameter_types[i]);
+    for (uint32_t i = 0; i < prepared_types(prepared)->count; i++)
+        text_format(&text, "%s%u", i ? "," : "", prepared_types(prepared)->oid[i]);
     text_append(&text, "}");
     enum sqlstate failed = text_end(&text, &whole, call->error);
     results[0] = value_text(prepared->name);

@@ -304,7 +304,7 @@ static enum sqlstate to_table(struct copy *copy, const CopyStmt *statement, stru
     text_append(&text, ".");
     text_identifier(&text, relation->name);
     failed = text_end(&text, &sql, error);
-    return failed ? failed : statement_find(copy->session, sql, NULL, 0, NULL, source, error);
+    return failed ? failed : statement_find(copy->session, sql, NULL, false, NULL, source, error);
 }
 
 static enum sqlstate to_run(struct copy *copy, struct portal *portal, const CopyStmt *statement,

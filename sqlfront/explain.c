@@ -596,6 +596,8 @@ enum sqlstate explain_run(struct session *session, struct portal *portal, const 
     inner->values = portal->values;
     inner->parameters = portal->parameters;
     if (prepared)
+        inner->types = *prepared_types(prepared);
+    if (prepared)
         failed = execute_arguments(session, portal, inner, (const ExecuteStmt *)node, prepared, error);
     explanation.scope = scope_open(inner->scope, "explain");
     explanation.text = text_in(explanation.scope);

@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/map.h"
+#include "base/metric.h"
 #include "base/scope.h"
+#include "base/slab.h"
 #include "base/text.h"
 #include "sqlfront/bind/bind.h"
 #include "sqlfront/catalog/catalog.h"
@@ -18,13 +20,17 @@
 #include "sqlfront/session.h"
 #include "sqlfront/settings.h"
 
-/* Statements a session keeps for the case that the same text comes again; beyond that the longest unused one goes. Each is some
- * ten kilobytes; an application has a few dozen that count. */
-#define STATEMENTS_KEPT_MAX 128
+/* What a core keeps of statements and recipes for whoever sends the same text again: the longest unused go first. Each is some
+ * ten to thirty kilobytes; an application has some hundred that count. */
+#define PLANS_BYTES_MAX (32UL * 1024 * 1024)
+/* ... and of the node's memory for that core no more than this part. */
+#define PLANS_SHARE(limit) ((limit) / 16)
 /* Longer texts (bulk INSERTs) are hardly ever the same twice. */
 #define STATEMENT_KEPT_BYTES_MAX (16 * 1024)
-/* Texts remembered by their checksums, for the second time they come: 256 bytes a session. */
-#define STATEMENTS_SEEN 64
+/* Texts remembered by their checksums, for the second time they come: 16 KiB a core. */
+#define STATEMENTS_SEEN 4096
+/* Recipes of one statement, for sessions of different roles, search paths or settings: they are looked through one by one. */
+#define RECIPES_OF_STATEMENT_MAX 64
 /* What pg_stat_activity shows of a statement: PostgreSQL's track_activity_query_size. */
 #define ACTIVITY_BYTES 1024
 /* Parameters of a statement: the protocol's bound. */
@@ -53,6 +59,7 @@ struct sessions {
     struct map_seed seed;
     int64_t started;   /* us since 2000 */
     uint64_t commands; /* of all sessions so far */
+    struct plans *plans;
     /* tend.c */
     struct map watched;
     struct fiber *tending; /* NULL = it has ended */
@@ -65,58 +72,104 @@ struct sessions {
 struct Node;
 struct RawStmt;
 
-/* A plan that can be run, as long as somebody holds it. */
+/* What a recipe depends on beside its text, its parameters' types and the catalog's version, as bytes that are the same for all
+ * who have the same: database, roles, schemas of the search path, settings that binding and planning look at. */
+struct footing {
+    uint32_t holders; /* sessions and recipes */
+    uint32_t bytes;
+    uint8_t key[];
+};
+
+/* Types of a statement's parameters; `oid` NULL = as the client has given them, the others inferred. */
+struct parameter_types {
+    uint32_t count;
+    const uint32_t *oid;
+};
+
+/* A plan that can be run, as long as somebody holds it. Nothing in it changes but the last two, so all sessions of a core use the
+ * same. Who holds it holds its statement, whose tree it points into. */
 struct recipe {
     struct scope *scope;
+    struct list_link link;    /* in statement.recipes, the latest used first */
+    struct list_link of_core; /* in plans.recipes, when it is of a kept statement */
     uint32_t holders;
-    struct catalog_view *view; /* holds the descriptors; its transaction may be long over */
+    struct footing *footing;   /* held */
+    struct catalog_view *view; /* holds the descriptors, and does nothing else */
     struct query *query;
     struct planned *planned;
     const struct point *point;  /* of `planned`; NULL = it is no such plan */
     struct session_shape shape; /* count 0 and columns NULL = gives no rows */
-    uint32_t parameters;
-    const uint32_t *parameter_types;
+    struct parameter_types parameters;
     uint64_t catalog_version;
-    uint64_t settings_generation;
+    size_t bytes;
     bool through_views;
-    bool own; /* made while this transaction had changed the catalog: not to be used again */
+    bool own;    /* made while this transaction had changed the catalog: not to be used again */
+    bool forced; /* for types that were inferred when the catalog was another */
+    bool again;  /* can be used again at all */
     /* Plans made for one execution's parameters, and what they cost together by their own estimates, planning included. */
     uint32_t customs;
     double customs_cost;
 };
 
-/* A statement's text, parsed; with the latest recipe. */
+/* What the client of a prepared statement was told, and stays true; shared by those that were told the same. */
+struct told {
+    struct scope *scope;
+    struct list_link link; /* in statement.told */
+    uint32_t holders;
+    struct parameter_types parameters;
+    struct session_shape shape;
+    const char *kind;
+    bool reads_only;
+};
+
+/* A statement's text, parsed, with its recipes. Kept ones are the core's: any session may hold them. */
 struct statement {
     struct scope *scope;
     struct statement *source; /* whose text and tree these are, held; NULL = own */
-    struct list_link link;    /* in session.kept, newest last, when `kept` */
+    struct list_link link;    /* in plans.recent, when `kept` */
     uint32_t holders;
-    bool kept;       /* in the cache */
+    bool kept;       /* in the core's cache */
     const char *key; /* text, then the given parameter types: what the cache finds it by */
     size_t key_bytes;
+    size_t bytes;     /* of a kept one, its recipes not counted */
     const char *text; /* the whole source; positions are in it */
     const struct parsed *parsed;
     struct bytes own_text;
     const struct Node *node; /* NULL = empty */
     uint32_t given;          /* parameter types given by the client */
     const uint32_t *given_types;
-    bool plannable; /* SELECT, INSERT, UPDATE, DELETE, MERGE */
-    bool timeless;  /* its text has no 'now' or the like: a recipe may be used again */
-    struct recipe *recipe;
-    const struct type **first_types; /* of the result, when it was first bound: must not change */
-    uint32_t first_count;
+    bool plannable;      /* SELECT, INSERT, UPDATE, DELETE, MERGE */
+    bool timeless;       /* its text has no 'now' or the like: a recipe may be used again */
+    struct list recipes; /* recipe.link */
+    struct list told;    /* told.link */
 };
 
-/* A prepared statement by name. */
-struct prepared {
-    const char *name;
+/* Statements and recipes that all sessions of a core use (plans.c). */
+struct plans {
     struct scope *scope;
+    struct slab_pool *pool; /* footings, prepared statements */
+    struct map footings;    /* by key */
+    struct map statements;  /* by key: those that are kept */
+    struct list recent;     /* statement.link, longest unused first */
+    struct list recipes;    /* recipe.of_core */
+    uint64_t version;       /* of the catalog, which all of them are of */
+    size_t bytes, bytes_max;
+    uint32_t seen[STATEMENTS_SEEN]; /* checksums of texts that came lately, at their places */
+    struct {
+        struct metric_counter *parsed, *found; /* statements */
+        struct metric_counter *made, *used;    /* recipes; used again */
+        struct metric_counter *bytes;
+    } metrics;
+};
+
+/* A prepared statement by name; a piece of plans.pool. */
+struct prepared {
     struct statement *statement;
-    bool from_sql;
+    struct told *told; /* NULL = nothing: prepared in a failed transaction, or empty */
     int64_t time;
-    struct session_shape shape; /* of utilities that give rows */
-    uint32_t parameters;
-    uint32_t *parameter_types;
+    uint32_t bytes;
+    bool from_sql;
+    char name[];
 };
 
 /* ---- portals ---- */
@@ -132,9 +185,10 @@ struct portal {
     struct session *session;
     struct scope *scope;
     struct statement *statement;
-    struct recipe *recipe; /* NULL of utilities */
-    bool nameless;         /* cannot be found: of EXECUTE and the like */
-    char tag[64];          /* how it went */
+    struct recipe *recipe;        /* NULL of utilities */
+    struct parameter_types types; /* those the client knows; `oid` NULL = as given */
+    bool nameless;                /* cannot be found: of EXECUTE and the like */
+    char tag[64];                 /* how it went */
     uint8_t state;
     bool is_cursor, scroll, no_scroll, hold, binary;
     bool analyze, keep; /* EXPLAIN ANALYZE: figures are taken; the execution is kept after its end */
@@ -219,6 +273,9 @@ struct session {
     } grants;
     uint32_t *path; /* identity.search_path */
     uint64_t path_version, path_generation;
+    struct footing *footing; /* held; NULL = not asked for yet. For these: */
+    uint64_t footing_generation, footing_path;
+    uint64_t path_changes; /* how often other schemas were found */
 
     /* transaction.c */
     uint8_t state; /* enum transaction_state */
@@ -238,13 +295,10 @@ struct session {
     struct list advisory_locks;
 
     /* statement.c */
-    struct map prepared, portals, kept_statements; /* by name, by name, by text */
-    uint32_t prepared_from_sql;                    /* of the prepared ones, those of PREPARE */
-    struct list kept;                              /* statement.link, longest unused first */
-    uint32_t kept_count;
-    uint32_t seen[STATEMENTS_SEEN]; /* checksums of texts that came lately, at their places */
-    struct portal *unnamed;         /* the one called ""; NULL = there is none */
-    struct list portals_made;       /* portal.link */
+    struct map prepared, portals; /* by name */
+    uint32_t prepared_from_sql;   /* of the prepared ones, those of PREPARE */
+    struct portal *unnamed;       /* the one called ""; NULL = there is none */
+    struct list portals_made;     /* portal.link */
 
     /* the statement under way */
     struct fiber *fiber; /* NULL = idle */
@@ -333,12 +387,36 @@ static inline bool transaction_is_block(const struct session *session)
 /* Whether `statement` may be run in a failed transaction. */
 bool transaction_is_exit(const struct Node *statement);
 
+/* ---- plans.c ---- */
+
+void plans_open(struct sessions *sessions);
+
+/* What the session's recipes stand on now: valid until its settings, roles or search path change. */
+struct footing *session_footing(struct session *session);
+void footing_release(struct plans *plans, struct footing *footing);
+
+/* Whether a text that was parsed now is worth keeping: it came before, not long ago. Clients that write values into their statements
+ * never send one twice, and what is thrown away at once was never cold. */
+bool plans_seen_before(struct plans *plans, struct bytes key);
+/* The statement kept for the text and types, held for the caller; NULL = none. */
+struct statement *plans_find(struct plans *plans, struct bytes key);
+/* Keeps one, whose scope is the core's; others may go for it. */
+void plans_keep(struct plans *plans, struct statement *statement, struct bytes key);
+/* The recipe for that, of that version; NULL = none. Of a statement that is kept or not. */
+struct recipe *plans_recipe(struct plans *plans, struct statement *statement, const struct footing *footing,
+                            uint64_t version, const struct parameter_types *types);
+/* Puts one among the statement's, in front; the caller's hold stays the caller's. */
+void plans_add(struct plans *plans, struct statement *statement, struct recipe *recipe);
+/* Drops all recipes of a statement; of all kept statements (DISCARD PLANS). Those that run live on. */
+void plans_drop(struct plans *plans, struct statement *statement);
+void plans_forget(struct plans *plans);
+
 /* ---- statement.c ---- */
 
-/* Parses a text of one statement, or finds it among the kept ones. 42601 when it holds several (*several, may be NULL). Held
- * once for the caller. Does not yield. */
-enum sqlstate statement_find(struct session *session, const char *text, const uint32_t *types, uint32_t given,
-                             bool *several, struct statement **statement, struct error *error);
+/* Parses a text of one statement, or finds it among the kept ones. 42601 when it holds several (*several, may be NULL).
+ * `repeats`: it is likely to come again, and kept at its first time. Held once for the caller. Does not yield. */
+enum sqlstate statement_find(struct session *session, const char *text, const struct parameter_types *given,
+                             bool repeats, bool *several, struct statement **statement, struct error *error);
 /* A whole text of several statements; they are had by statement_of_text(). Held once for the caller. Does not yield. */
 enum sqlstate statements_parse(struct session *session, const char *text, struct statement **source,
                                uint32_t *count, struct error *error);
@@ -349,32 +427,39 @@ struct statement *statement_within(struct session *session, struct statement *ou
 void statement_hold(struct statement *statement);
 void statement_release(struct session *session, struct statement *statement);
 
-/* The statement's recipe, held for the caller, if there is one that still holds. */
-bool statement_recipe_held(struct session *session, struct statement *statement, struct recipe **recipe);
+/* The statement's recipe for these types (NULL = as given), held for the caller, if there is one that still holds. */
+bool statement_recipe_held(struct session *session, struct statement *statement,
+                           const struct parameter_types *types, struct recipe **recipe);
 
-/* The statement's recipe, made if there is none that still holds. `view` is one of now. The recipe is held for the caller.
- * Yields. */
+/* The statement's recipe for these types (NULL = as given), made if there is none that still holds. `view` is one of now. The
+ * recipe is held for the caller. Yields. */
 enum sqlstate statement_recipe(struct session *session, struct statement *statement,
-                               struct catalog_view *view, struct recipe **recipe, struct error *error);
-void recipe_release(struct recipe *recipe);
+                               const struct parameter_types *types, struct catalog_view *view,
+                               struct recipe **recipe, struct error *error);
+void recipe_release(struct plans *plans, struct recipe *recipe);
 
 /* The plan for an execution with these parameters: the recipe's, or one made for them alone in the scope. Yields. */
 enum sqlstate recipe_plan(struct session *session, struct recipe *recipe, struct scope *scope,
                           const struct value *values, uint32_t count, struct planned **planned,
                           struct error *error);
 
+/* "select", "insert", ... of what recipes are made for. */
+const char *recipe_kind(const struct recipe *recipe);
+
+/* ---- check.c ---- */
+
 /* Privileges, read only: what must hold each time a recipe is run. Yields. */
 enum sqlstate recipe_check(struct session *session, const struct recipe *recipe, struct catalog_view *view,
                            struct error *error);
 
-/* Forgets the kept statements (DISCARD PLANS), and recipes that were made of this transaction's own catalog. */
-void statements_forget(struct session *session);
-void statements_forget_own(struct session *session);
+/* ---- prepared.c: prepared statements by name ---- */
 
-/* Prepared statements by name. */
 struct prepared *prepared_find(struct session *session, const char *name);
 enum sqlstate prepared_make(struct session *session, const char *name, struct statement *statement,
                             bool from_sql, struct error *error);
+/* Types of its parameters, and the shape of its rows (columns NULL = gives none), as the client knows them. */
+const struct parameter_types *prepared_types(const struct prepared *prepared);
+const struct session_shape *prepared_shape(const struct prepared *prepared);
 /* 0A000 when the statement gives other columns now than the client was told of. */
 enum sqlstate prepared_check(const struct prepared *prepared, const struct recipe *recipe,
                              struct error *error);

@@ -78,7 +78,7 @@ void portal_drop(struct portal *portal)
     list_remove(&portal->link);
     execution_end(portal);
     if (portal->recipe)
-        recipe_release(portal->recipe);
+        recipe_release(session->sessions->plans, portal->recipe);
     struct statement *statement = portal->statement;
     fiber_close_scope(session->world->scheduler, portal->scope);
     statement_release(session, statement);
@@ -126,7 +126,7 @@ enum sqlstate portal_start(struct portal *portal, struct error *error)
     struct scope *work = scope_open(portal->scope, "describe");
     enum sqlstate failed = session_view(session, work, &view, error);
     if (!failed)
-        failed = statement_recipe(session, statement, view, &portal->recipe, error);
+        failed = statement_recipe(session, statement, &portal->types, view, &portal->recipe, error);
     if (!failed)
         portal->shape = portal->recipe->shape;
     fiber_close_scope(session->world->scheduler, work);
@@ -177,13 +177,10 @@ static enum sqlstate recipe_settle(struct portal *portal, struct transaction *tr
         failed = session_view(session, portal->running, view, error);
         if (failed)
             return failed;
-        if (statement->recipe)
-            recipe_release(statement->recipe);
-        statement->recipe = NULL;
-        failed = statement_recipe(session, statement, *view, &portal->recipe, error);
+        failed = statement_recipe(session, statement, &recipe->parameters, *view, &portal->recipe, error);
         if (failed)
             return failed;
-        recipe_release(recipe);
+        recipe_release(session->sessions->plans, recipe);
         portal->shape = portal->recipe->shape;
     }
 }
@@ -222,7 +219,7 @@ static enum sqlstate execution_start(struct portal *portal, struct error *error)
         failed = recipe_check(session, portal->recipe, view, error);
     if (failed)
         return failed;
-    if (portal->parameters < portal->recipe->parameters)
+    if (portal->parameters < portal->recipe->parameters.count)
         return error_set(error, SQLSTATE_PACK('4', '2', 'P', '0', '2'), "there is no parameter $%u",
                          portal->parameters + 1);
     session->statements_run = true;
@@ -479,11 +476,11 @@ enum sqlstate portal_declare(struct session *session, struct statement *outer,
     if (by->parameters) {
         portal->values = scope_alloc(portal->scope, by->parameters * sizeof *portal->values);
         for (uint32_t i = 0; i < by->parameters && !failed; i++)
-            failed = value_copy(
-                portal->scope,
-                session->environment.type_find(&session->environment,
-                                               by->recipe ? by->recipe->parameter_types[i] : TYPE_TEXT),
-                &by->values[i], &portal->values[i], error);
+            failed =
+                value_copy(portal->scope,
+                           session->environment.type_find(
+                               &session->environment, by->recipe ? by->recipe->parameters.oid[i] : TYPE_TEXT),
+                           &by->values[i], &portal->values[i], error);
     }
     if (!failed)
         failed = portal_start(portal, error);

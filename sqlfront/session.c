@@ -38,6 +38,7 @@ enum sqlstate sessions_open(struct world *world, struct scope *scope, const stru
     made->started = world_wall(world) - US_FROM_1970_TO_2000;
     list_init(&made->all);
     world_random(world, &made->seed, sizeof made->seed);
+    plans_open(made);
     __atomic_store_n(&made->shared->core[world->core], made, __ATOMIC_RELEASE);
     *sessions = made;
     return tending_open(made, error);
@@ -239,6 +240,8 @@ static enum sqlstate path_resolve(struct session *session, struct catalog_view *
     }
     if (!session->path)
         session->path = scope_alloc(session->scope, sizeof found);
+    if (identity->search_path_count != count || memcmp(session->path, found, count * sizeof found[0]) != 0)
+        session->path_changes++;
     memcpy(session->path, found, count * sizeof found[0]);
     identity->search_path = session->path;
     identity->search_path_count = count;
@@ -477,6 +480,8 @@ static void session_gone(void *argument)
     fiber_timer_clear(session->world->scheduler, &session->idle_timer);
     list_remove(&session->link);
     session->sessions->count--;
+    if (session->footing)
+        footing_release(session->sessions->plans, session->footing);
 }
 
 static void environment_open(struct session *session)
@@ -514,12 +519,10 @@ enum sqlstate session_open(struct sessions *sessions, struct scope *scope,
     session->role = session->session_role = session->login_role = session->options.role;
     session->process = process_draw(sessions);
     world_random(session->world, &session->key, sizeof session->key);
-    list_init(&session->kept);
     list_init(&session->portals_made);
     list_init(&session->advisory_locks);
     map_init(&session->prepared, MAP_OF_BYTES, own, sessions->seed);
     map_init(&session->portals, MAP_OF_BYTES, own, sessions->seed);
-    map_init(&session->kept_statements, MAP_OF_BYTES, own, sessions->seed);
     environment_open(session);
     session->isolation = READ_COMMITTED;
     session->backend_start = session->state_change = session_now(session);
@@ -554,7 +557,6 @@ void session_trim(struct session *session)
     struct prepared *unnamed = prepared_find(session, "");
     if (unnamed)
         prepared_drop(session, unnamed);
-    statements_forget(session);
 }
 
 void session_close(struct session *session)
@@ -566,7 +568,6 @@ void session_close(struct session *session)
     while (!list_empty(&session->portals_made))
         portal_drop(container_of(list_first(&session->portals_made), struct portal, link));
     advisory_release_all(session);
-    statements_forget(session);
     prepared_drop_all(session);
     (void)temporary_drop(session, &error);
     if (session->options.in_scope)
@@ -814,7 +815,7 @@ static enum sqlstate query_text(struct session *session, const char *text, struc
     bool several = false;
     enum sqlstate failed = encoding_check(bytes_of_text(text), error);
     if (!failed)
-        failed = statement_find(session, text, NULL, 0, &several, &statement, error);
+        failed = statement_find(session, text, NULL, false, &several, &statement, error);
     if (several) {
         error_clear(error);
         return query_many(session, text, error);
@@ -846,13 +847,14 @@ enum sqlstate session_query(struct session *session, const char *text, struct er
 static enum sqlstate prepare(struct session *session, const char *name, const char *text,
                              const uint32_t *parameter_types, uint32_t parameters, struct error *error)
 {
+    const struct parameter_types given = {parameters, parameter_types};
     struct statement *statement;
     struct prepared *unnamed = *name ? NULL : prepared_find(session, "");
     enum sqlstate failed = encoding_check(bytes_of_text(text), error);
     if (unnamed)
         prepared_drop(session, unnamed);
     if (!failed)
-        failed = statement_find(session, text, parameter_types, parameters, NULL, &statement, error);
+        failed = statement_find(session, text, &given, *name || strchr(text, '$'), NULL, &statement, error);
     if (failed)
         return failed;
     failed = statement->node ? failed_transaction(session, statement->node, error) : SQLSTATE_OK;
@@ -874,18 +876,6 @@ enum sqlstate session_prepare(struct session *session, const char *name, const c
     return command_end(session, prepare(session, name, text, parameter_types, parameters, error), false);
 }
 
-static void statement_describe(const struct statement *statement, struct session_description *description)
-{
-    static const char *const kinds[] = {[QUERY_SELECT] = "select",
-                                        [QUERY_INSERT] = "insert",
-                                        [QUERY_UPDATE] = "update",
-                                        [QUERY_DELETE] = "delete",
-                                        [QUERY_MERGE] = "merge"};
-    const struct recipe *recipe = statement->recipe;
-    description->kind = recipe ? kinds[recipe->query->kind] : "utility";
-    description->reads_only = recipe && recipe->planned->reads_only;
-}
-
 static enum sqlstate describe(struct session *session, enum session_thing thing, const char *name,
                               struct session_description *description, struct error *error)
 {
@@ -896,7 +886,8 @@ static enum sqlstate describe(struct session *session, enum session_thing thing,
             return error_set(error, SQLSTATE_PACK('3', '4', '0', '0', '0'), "portal \"%s\" does not exist",
                              name);
         description->shape = portal->shape.columns ? &portal->shape : NULL;
-        statement_describe(portal->statement, description);
+        description->kind = portal->recipe ? recipe_kind(portal->recipe) : "utility";
+        description->reads_only = portal->recipe && portal->recipe->planned->reads_only;
         return SQLSTATE_OK;
     }
     struct prepared *prepared = prepared_find(session, name);
@@ -905,10 +896,11 @@ static enum sqlstate describe(struct session *session, enum session_thing thing,
                                  "prepared statement \"%s\" does not exist", name)
                      : error_set(error, SQLSTATE_PACK('2', '6', '0', '0', '0'),
                                  "unnamed prepared statement does not exist");
-    description->parameters = prepared->parameters;
-    description->parameter_types = prepared->parameter_types;
-    description->shape = prepared->shape.columns ? &prepared->shape : NULL;
-    statement_describe(prepared->statement, description);
+    description->parameters = prepared_types(prepared)->count;
+    description->parameter_types = prepared_types(prepared)->oid;
+    description->shape = prepared_shape(prepared)->columns ? prepared_shape(prepared) : NULL;
+    description->kind = prepared->told ? prepared->told->kind : "utility";
+    description->reads_only = prepared->told && prepared->told->reads_only;
     return SQLSTATE_OK;
 }
 
@@ -923,7 +915,7 @@ enum sqlstate session_describe(struct session *session, enum session_thing thing
 static enum sqlstate parameter_read(struct session *session, struct portal *portal, uint32_t number,
                                     struct bytes bytes, int16_t format, struct error *error)
 {
-    uint32_t oid = portal->recipe ? portal->recipe->parameter_types[number] : TYPE_TEXT;
+    uint32_t oid = portal->recipe ? portal->recipe->parameters.oid[number] : TYPE_TEXT;
     const struct type *type = session->environment.type_find(&session->environment, oid);
     struct value *value = &portal->values[number];
     if (!type)
@@ -972,10 +964,10 @@ static enum sqlstate bind_check(const struct session_bind *bind, const struct pr
         return error_set(error, SQLSTATE_PROTOCOL_VIOLATION,
                          "bind message has %u parameter formats but %u parameters", bind->parameter_formats,
                          bind->parameters);
-    if (bind->parameters != prepared->parameters)
+    if (bind->parameters != prepared_types(prepared)->count)
         return error_set(error, SQLSTATE_PROTOCOL_VIOLATION,
                          "bind message supplies %u parameters, but prepared statement \"%s\" requires %u",
-                         bind->parameters, bind->statement, prepared->parameters);
+                         bind->parameters, bind->statement, prepared_types(prepared)->count);
     return SQLSTATE_OK;
 }
 
@@ -999,8 +991,9 @@ static enum sqlstate formats_take(struct portal *portal, const struct session_bi
 /* Whether the values of all parameters can be read without looking into the catalog. */
 static bool types_are_plain(const struct prepared *prepared)
 {
-    for (uint32_t i = 0; i < prepared->parameters; i++)
-        switch (prepared->parameter_types[i]) {
+    const struct parameter_types *types = prepared_types(prepared);
+    for (uint32_t i = 0; i < types->count; i++)
+        switch (types->oid[i]) {
         case TYPE_BOOL:
         case TYPE_INT2:
         case TYPE_INT4:
@@ -1042,12 +1035,13 @@ static enum sqlstate bind_portal(struct session *session, const struct session_b
     if (failed)
         return failed;
     struct catalog_view *view = NULL;
-    bool known =
-        statement_recipe_held(session, portal->statement, &portal->recipe) && types_are_plain(prepared);
+    portal->types = *prepared_types(prepared);
+    bool known = statement_recipe_held(session, portal->statement, &portal->types, &portal->recipe) &&
+                 types_are_plain(prepared);
     if (!known && (portal->statement->plannable || bind->parameters))
         failed = session_view(session, portal->scope, &view, error);
     if (!failed && portal->statement->plannable && !portal->recipe)
-        failed = statement_recipe(session, portal->statement, view, &portal->recipe, error);
+        failed = statement_recipe(session, portal->statement, &portal->types, view, &portal->recipe, error);
     if (!failed && portal->recipe)
         failed = prepared_check(prepared, portal->recipe, error);
     size_t bytes = bind->parameters * sizeof *portal->values;

@@ -253,8 +253,11 @@ bool setting_binds(const struct setting *setting)
 {
     static const char *const categories[] = {"Query Tuning", "Version and Platform Compatibility",
                                              "Client Connection Defaults / Locale and Formatting"};
-    if (strcmp(setting->name, "search_path") == 0)
-        return true;
+    static const char *const names[] = {"search_path", "max_parallel_workers_per_gather", "work_mem",
+                                        "hash_mem_multiplier"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(setting->name, names[i]) == 0)
+            return true;
     for (size_t i = 0; i < sizeof categories / sizeof categories[0]; i++)
         if (strncmp(setting->category, categories[i], strlen(categories[i])) == 0)
             return strcmp(setting->name, "client_encoding") != 0;

@@ -1,14 +1,13 @@
-/* Statements: texts parsed once, their recipes (bound and planned) used as long as they hold, and prepared statements.
+/* Statements: texts parsed once, their recipes (bound and planned) used as long as they hold.
  *
- *     text --parse--> statement --bind, plan--> recipe        both counted by who holds them: the cache by text, prepared
+ *     text --parse--> statement --bind, plan--> recipe        both counted by who holds them: the core (plans.c), prepared
  *                     (one text)                (one version   statements, portals that run
  *                                                of the catalog)
  *
- * A recipe holds while the catalog has its version and no setting changed that binding depends on. Those made while the
- * transaction had changed the catalog itself are used once. */
+ * A recipe holds while the catalog has its version, for sessions on its footing. Those made while the transaction had changed the
+ * catalog itself are used once. */
 #include "sqlfront/inside.h"
 
-#include "base/crc32c.h"
 #include "sqlfront/algebra/walk.h"
 #include "sqlfront/define/define.h"
 #include "sqlfront/parse/tree.h"
@@ -67,61 +66,65 @@ static struct bytes key_make(struct scope *scope, const char *text, size_t size,
     return bytes_of(key, size + 1 + given * sizeof *types);
 }
 
-/* Makes room in the cache. */
-static void kept_trim(struct session *session)
+/* Statements that all sessions may run from one tree, at the same time: those that only read it. */
+static bool node_shareable(const struct Node *node)
 {
-    while (session->kept_count >= STATEMENTS_KEPT_MAX) {
-        struct statement *oldest = container_of(list_take_first(&session->kept), struct statement, link);
-        map_remove(&session->kept_statements, bytes_of(oldest->key, oldest->key_bytes));
-        session->kept_count--;
-        oldest->kept = false;
-        statement_release(session, oldest);
+    switch (nodeTag(node)) {
+    case T_TransactionStmt:
+    case T_VariableSetStmt:
+    case T_VariableShowStmt:
+    case T_DeclareCursorStmt:
+    case T_FetchStmt:
+    case T_ClosePortalStmt:
+    case T_ExecuteStmt:
+    case T_DiscardStmt:
+        return true;
+    default:
+        return node_plannable(node);
     }
 }
 
-/* Whether the text came before, not long ago. Only such a one is worth keeping: clients that write values into their
- * statements never send one twice, and what is thrown away at once was never cold. */
-static bool seen_before(struct session *session, struct bytes key)
+static struct statement *statement_make(struct scope *scope, const char *text,
+                                        const struct parameter_types *given)
 {
-    uint32_t hash = crc32c(key) | 1;
-    uint32_t *place = &session->seen[hash / 2 % STATEMENTS_SEEN];
-    bool seen = *place == hash;
-    *place = hash;
-    return seen;
+    struct statement *statement = scope_alloc_zeroed(scope, sizeof *statement);
+    statement->scope = scope;
+    statement->holders = 1;
+    statement->text = text;
+    statement->timeless = text_timeless(text);
+    if (given && given->count) {
+        statement->given = given->count;
+        statement->given_types = scope_copy(scope, given->oid, given->count * sizeof *given->oid);
+    }
+    list_link_init(&statement->link);
+    list_init(&statement->recipes);
+    list_init(&statement->told);
+    return statement;
 }
 
-static void statement_keep(struct session *session, struct statement *statement, struct bytes key)
+enum sqlstate statement_find(struct session *session, const char *text, const struct parameter_types *given,
+                             bool repeats, bool *several, struct statement **found, struct error *error)
 {
-    struct error error = {0};
-    kept_trim(session);
-    statement->key = (const char *)key.data;
-    statement->key_bytes = key.size;
-    if (map_put(&session->kept_statements, key, statement, NULL, &error))
-        return;
-    list_append(&session->kept, &statement->link);
-    session->kept_count++;
-    statement->kept = true;
-    statement_hold(statement);
-}
-
-enum sqlstate statement_find(struct session *session, const char *text, const uint32_t *types, uint32_t given,
-                             bool *several, struct statement **found, struct error *error)
-{
+    struct plans *plans = session->sessions->plans;
     size_t size = strlen(text);
-    bool small = size <= STATEMENT_KEPT_BYTES_MAX && given <= 256;
+    uint32_t types = given ? given->count : 0;
+    bool small = size <= STATEMENT_KEPT_BYTES_MAX && types <= 256, keep = false;
     struct scope *scope = scope_open(session->scope, "statement");
     struct bytes key = {0};
     if (small) {
-        key = key_make(scope, text, size, types, given);
-        struct statement *kept = map_find(&session->kept_statements, key);
-        if (kept) {
+        key = key_make(scope, text, size, types ? given->oid : NULL, types);
+        *found = plans_find(plans, key);
+        if (*found) {
             scope_close(scope);
-            list_remove(&kept->link);
-            list_append(&session->kept, &kept->link);
-            statement_hold(kept);
-            *found = kept;
             return SQLSTATE_OK;
         }
+        keep = plans_seen_before(plans, key) || repeats;
+    }
+    if (keep) { /* it is to outlive the session */
+        struct scope *lasting = scope_open(plans->scope, "statement");
+        key.data = scope_copy(lasting, key.data, key.size);
+        scope_close(scope);
+        scope = lasting;
     }
     struct parsed *parsed;
     const char *copy = (const char *)key.data;
@@ -132,6 +135,7 @@ enum sqlstate statement_find(struct session *session, const char *text, const ui
         if (!failed)
             copy = memcpy(memory, text, size + 1);
     }
+    metric_add(plans->metrics.parsed, 1);
     if (!failed)
         failed = parse_text(session->world, scope, copy, &parsed, error);
     if (!failed && several)
@@ -143,35 +147,21 @@ enum sqlstate statement_find(struct session *session, const char *text, const ui
         scope_close(scope);
         return failed;
     }
-    struct statement *statement = scope_alloc_zeroed(scope, sizeof *statement);
-    statement->scope = scope;
-    statement->holders = 1;
-    statement->text = copy;
-    statement->timeless = text_timeless(copy);
-    statement->given = given;
-    if (given)
-        statement->given_types = scope_copy(scope, types, given * sizeof *types);
-    list_link_init(&statement->link);
+    struct statement *statement = *found = statement_make(scope, copy, given);
     if (parsed->count)
         statement_fill(statement, parsed, 0);
-    if (small && parsed->count && seen_before(session, key))
-        statement_keep(session, statement, key);
-    *found = statement;
+    if (keep && statement->node && node_shareable(statement->node))
+        plans_keep(plans, statement, key);
     return SQLSTATE_OK;
 }
 
 static struct statement *statement_under(struct session *session, struct statement *source)
 {
     struct scope *scope = scope_open(session->scope, "statement");
-    struct statement *statement = scope_alloc_zeroed(scope, sizeof *statement);
-    *statement = (struct statement){.scope = scope,
-                                    .source = source,
-                                    .holders = 1,
-                                    .text = source->text,
-                                    .timeless = source->timeless,
-                                    .given = source->given,
-                                    .given_types = source->given_types};
-    list_link_init(&statement->link);
+    struct statement *statement = statement_make(scope, source->text, NULL);
+    statement->source = source;
+    statement->given = source->given;
+    statement->given_types = source->given_types;
     statement_hold(source);
     return statement;
 }
@@ -190,9 +180,8 @@ enum sqlstate statements_parse(struct session *session, const char *text, struct
         scope_close(scope);
         return failed;
     }
-    *source = scope_alloc_zeroed(scope, sizeof **source);
-    **source = (struct statement){.scope = scope, .holders = 1, .text = memory, .parsed = parsed};
-    list_link_init(&(*source)->link);
+    *source = statement_make(scope, memory, NULL);
+    (*source)->parsed = parsed;
     *count = parsed->count;
     return SQLSTATE_OK;
 }
@@ -223,8 +212,7 @@ void statement_release(struct session *session, struct statement *statement)
     if (--statement->holders > 0)
         return;
     struct statement *source = statement->source;
-    if (statement->recipe)
-        recipe_release(statement->recipe);
+    plans_drop(session->sessions->plans, statement);
     scope_close(statement->scope);
     if (source)
         statement_release(session, source);
@@ -232,15 +220,25 @@ void statement_release(struct session *session, struct statement *statement)
 
 /* ---- recipes ---- */
 
-void recipe_release(struct recipe *recipe)
+void recipe_release(struct plans *plans, struct recipe *recipe)
 {
-    if (--recipe->holders == 0)
-        scope_close(recipe->scope);
+    if (--recipe->holders > 0)
+        return;
+    footing_release(plans, recipe->footing);
+    scope_close(recipe->scope);
 }
+
+/* Who is told notices of binding, which go to whoever binds and to nobody who only uses what was bound. */
+struct bind_listener {
+    struct session *session;
+    bool told;
+};
 
 static void bind_notice(void *argument, const struct error *notice)
 {
-    session_notice_error(argument, SESSION_NOTICE, notice);
+    struct bind_listener *listener = argument;
+    listener->told = true;
+    session_notice_error(listener->session, SESSION_NOTICE, notice);
 }
 
 static void recipe_describe(struct recipe *recipe)
@@ -291,8 +289,14 @@ static bool has_views(struct query *query)
     return views.found;
 }
 
+static bool may_gather(const struct session *session)
+{
+    return strcmp(settings_get(&session->settings, "max_parallel_workers_per_gather"), "0") != 0;
+}
+
 static enum sqlstate recipe_fill(struct session *session, const struct statement *statement,
-                                 struct recipe *recipe, struct error *error)
+                                 const struct parameter_types *types, struct recipe *recipe,
+                                 struct error *error)
 {
     struct transaction *transaction;
     struct scope *scope = recipe->scope;
@@ -303,44 +307,44 @@ static enum sqlstate recipe_fill(struct session *session, const struct statement
     if (failed)
         return failed;
     session->environment.catalog = recipe->view;
-    const struct recipe *before = statement->recipe;
-    uint32_t given = before ? before->parameters : statement->given;
-    const uint32_t *types = before ? before->parameter_types : statement->given_types;
+    struct bind_listener listener = {.session = session};
     struct binder_request bind = {
         .world = session->world,
         .scope = scope,
         .view = recipe->view,
         .environment = &session->environment,
         .text = statement->text,
-        .parameters = given,
-        .parameter_types = given ? scope_copy(scope, types, given * sizeof *types) : NULL,
+        .parameters = types->count,
+        .parameter_types =
+            types->count ? scope_copy(scope, types->oid, types->count * sizeof *types->oid) : NULL,
         .notice = bind_notice,
-        .notice_argument = session,
+        .notice_argument = &listener,
     };
     failed = bind_statement(&bind, statement->node, &recipe->query, error);
     if (failed)
         return failed;
-    recipe->parameters = bind.parameters;
-    recipe->parameter_types = bind.parameter_types;
+    recipe->parameters = (struct parameter_types){bind.parameters, bind.parameter_types};
     struct planner_request plan = {
         .world = session->world,
         .scope = scope,
         .view = recipe->view,
         .environment = &session->environment,
         .engine = session->sessions->options.engine,
-        .gather = strcmp(settings_get(&session->settings, "max_parallel_workers_per_gather"), "0") != 0,
+        .gather = may_gather(session),
         .without = session_choices(session)->without,
         .memory = session->grants.memory,
         .hash_memory = session->grants.hash,
     };
     failed = plan_query(&plan, recipe->query, &recipe->planned, error);
-    if (!failed) {
-        recipe->point = point_make(scope, recipe->planned);
-        recipe_describe(recipe);
-        recipe->through_views = has_views(recipe->query);
-        tending_note(session, recipe->planned->plan);
-    }
-    return failed;
+    if (failed)
+        return failed;
+    recipe->point = point_make(scope, recipe->planned);
+    recipe_describe(recipe);
+    recipe->through_views = has_views(recipe->query);
+    recipe->again = statement->timeless && !recipe->own && !listener.told;
+    tending_note(session, recipe->planned->plan);
+    metric_add(session->sessions->plans->metrics.made, 1);
+    return SQLSTATE_OK;
 }
 
 /* Planning for one execution costs about so much of what plans cost (microseconds), for each table. */
@@ -370,7 +374,7 @@ enum sqlstate recipe_plan(struct session *session, struct recipe *recipe, struct
 {
     double planning = CUSTOM_PLANNING_COST * query_tables(recipe->query);
     *planned = recipe->planned;
-    if (recipe->parameters == 0 || recipe->planned->point || count < recipe->parameters ||
+    if (recipe->parameters.count == 0 || recipe->planned->point || count < recipe->parameters.count ||
         !custom_is_worth(session, recipe, planning))
         return SQLSTATE_OK;
     struct planner_request plan = {
@@ -381,7 +385,7 @@ enum sqlstate recipe_plan(struct session *session, struct recipe *recipe, struct
         .engine = session->sessions->options.engine,
         .parameters = values,
         .parameter_count = count,
-        .gather = strcmp(settings_get(&session->settings, "max_parallel_workers_per_gather"), "0") != 0,
+        .gather = may_gather(session),
         .without = session_choices(session)->without,
         .memory = session->grants.memory,
         .hash_memory = session->grants.hash,
@@ -394,346 +398,94 @@ enum sqlstate recipe_plan(struct session *session, struct recipe *recipe, struct
     return failed;
 }
 
-static bool recipe_holds(const struct session *session, const struct statement *statement, uint64_t version)
+/* Whether the session reads a catalog that nobody else does: with changes of its own, or as of an old snapshot. */
+static bool is_alone(const struct session *session)
 {
-    const struct recipe *recipe = statement->recipe;
-    return recipe && !recipe->own && !session->catalog_changed && !transaction_is_older(session) &&
-           statement->timeless && recipe->catalog_version == version &&
-           recipe->settings_generation == session->settings.generation;
+    return session->catalog_changed || session->identity.older || transaction_is_older(session);
 }
 
-bool statement_recipe_held(struct session *session, struct statement *statement, struct recipe **recipe)
+bool statement_recipe_held(struct session *session, struct statement *statement,
+                           const struct parameter_types *types, struct recipe **recipe)
 {
-    if (!recipe_holds(session, statement, catalog_version(session->sessions->options.catalog)))
+    uint64_t version = catalog_version(session->sessions->options.catalog);
+    /* The search path must be known as of this version. */
+    if (is_alone(session) || session->path_version != version ||
+        session->path_generation != session->settings.generation)
         return false;
-    *recipe = statement->recipe;
-    (*recipe)->holders++;
+    struct recipe *found =
+        plans_recipe(session->sessions->plans, statement, session_footing(session), version, types);
+    if (!found)
+        return false;
+    found->holders++;
+    *recipe = found;
     return true;
 }
 
-enum sqlstate statement_recipe(struct session *session, struct statement *statement,
-                               struct catalog_view *view, struct recipe **recipe, struct error *error)
+/* A new one, held once, alone in the world. */
+static enum sqlstate recipe_make(struct session *session, struct statement *statement,
+                                 const struct parameter_types *types, uint64_t version, struct recipe **made,
+                                 struct error *error)
 {
-    if (!recipe_holds(session, statement, catalog_view_version(view))) {
-        struct scope *scope = scope_open(session->scope, "recipe");
-        struct recipe *made = scope_alloc_zeroed(scope, sizeof *made);
-        *made = (struct recipe){
-            .scope = scope,
-            .holders = 1,
-            .own = session->catalog_changed || session->identity.older,
-            .catalog_version = catalog_view_version(view),
-            .settings_generation = session->settings.generation,
-        };
-        enum sqlstate failed = recipe_fill(session, statement, made, error);
-        session->environment.catalog = view;
-        if (failed) {
-            recipe_release(made);
-            return failed;
-        }
-        if (statement->recipe)
-            recipe_release(statement->recipe);
-        statement->recipe = made;
-    }
-    *recipe = statement->recipe;
-    (*recipe)->holders++;
-    return SQLSTATE_OK;
-}
-
-/* The words PostgreSQL calls a statement by when it may not run. */
-static const char *query_words(const struct query *query)
-{
-    switch (query->kind) {
-    case QUERY_INSERT:
-        return "INSERT";
-    case QUERY_UPDATE:
-        return "UPDATE";
-    case QUERY_DELETE:
-        return "DELETE";
-    case QUERY_MERGE:
-        return "MERGE";
-    default:
-        break;
-    }
-    if (query->locks == 0)
-        return "SELECT";
-    switch (query->lock[0].strength) {
-    case LOCK_KEY_SHARE:
-        return "SELECT FOR KEY SHARE";
-    case LOCK_SHARE:
-        return "SELECT FOR SHARE";
-    case LOCK_NO_KEY_UPDATE:
-        return "SELECT FOR NO KEY UPDATE";
-    default:
-        return "SELECT FOR UPDATE";
-    }
-}
-
-/* Column privileges: the numbers whose bits are set. */
-static uint32_t columns_list(const struct range *range, const uint64_t *bits, int16_t *numbers)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 1; bits && i <= range->columns; i++)
-        if (bits[i / 64] >> (i % 64) & 1)
-            numbers[count++] = (int16_t)i;
-    return count;
-}
-
-/* Schemas of the search path were looked at when it was put together. */
-static enum sqlstate schema_check(struct catalog_view *view, const struct relation *relation,
-                                  struct error *error)
-{
-    const struct catalog_session *session = catalog_view_session(view);
-    for (uint32_t i = 0; i < session->search_path_count; i++)
-        if (session->search_path[i] == relation->schema)
-            return SQLSTATE_OK;
-    return catalog_check_schema(view, relation->schema, PRIVILEGE_USAGE, error);
-}
-
-/* `role` 0: the session's. In a view nobody looks at schemas. */
-static enum sqlstate range_check(struct catalog_view *view, struct scope *work, const struct range *range,
-                                 uint32_t role, struct error *error)
-{
-    const uint32_t written = PRIVILEGE_INSERT | PRIVILEGE_UPDATE | PRIVILEGE_REFERENCES;
-    int16_t *numbers = scope_alloc(work, (range->columns + 1) * sizeof *numbers);
-    uint32_t reads = range->privileges & PRIVILEGE_SELECT, writes = range->privileges & written;
-    uint32_t others = range->privileges & ~(reads | writes), count;
-    enum sqlstate failed = role ? SQLSTATE_OK : schema_check(view, range->relation, error);
-    if (!failed && others)
-        failed = catalog_check_relation(view, role, range->relation, others, NULL, 0, error);
-    if (!failed && writes) {
-        count = columns_list(range, range->columns_written, numbers);
-        failed =
-            catalog_check_relation(view, role, range->relation, writes, count ? numbers : NULL, count, error);
-    }
-    if (!failed && reads) {
-        count = columns_list(range, range->columns_read, numbers);
-        failed =
-            catalog_check_relation(view, role, range->relation, reads, count ? numbers : NULL, count, error);
-    }
-    return failed;
-}
-
-/* Everything a query reads and writes, subqueries wherever they stand; what stands in a view is asked of its owner. */
-struct privileges_walk {
-    struct walk walk;
-    struct catalog_view *view;
-    struct scope *work;
-    const struct query *query;
-    uint32_t role; /* whose privileges count; 0 = the session's */
-    enum sqlstate failed;
-    struct error *error;
-};
-
-static void query_check(struct privileges_walk *check, const struct query *query)
-{
-    const struct query *above = check->query;
-    uint32_t of_target = check->role;
-    check->query = query;
-    for (uint32_t i = 0; i < query->throughs && !check->failed; i++) {
-        check->failed = range_check(check->view, check->work, &query->through[i], of_target, check->error);
-        of_target = query->through[i].relation->owner;
-    }
-    for (uint32_t i = 0; i < query->ranges && !check->failed; i++) {
-        const struct range *range = &query->range[i];
-        bool target = query->kind != QUERY_SELECT && i == query->result;
-        if (range->relation && range->privileges)
-            check->failed =
-                range_check(check->view, check->work, range, target ? of_target : check->role, check->error);
-    }
-    if (!check->failed)
-        walk_query(&check->walk, (struct query *)query);
-    check->query = above;
-}
-
-static void check_query(struct walk *walk, struct query **place)
-{
-    struct privileges_walk *check = (struct privileges_walk *)walk;
-    uint32_t role = check->role;
-    for (uint32_t i = 0; i < check->query->ranges; i++)
-        if (check->query->range[i].query == *place && check->query->range[i].from_view)
-            check->role = check->query->range[i].relation->owner;
-    if (!check->failed)
-        query_check(check, *place);
-    check->role = role;
-}
-
-enum sqlstate recipe_check(struct session *session, const struct recipe *recipe, struct catalog_view *view,
-                           struct error *error)
-{
-    if (session->read_only && !recipe->planned->reads_only)
-        return error_set(error, SQLSTATE_READ_ONLY_SQL_TRANSACTION,
-                         "cannot execute %s in a read-only transaction", query_words(recipe->query));
-    if (session->superuser && !recipe->through_views)
-        return SQLSTATE_OK;
-    struct scope *work = scope_open(session->scope, "privileges");
-    struct privileges_walk check = {.walk = {.expression = check_expression, .query = check_query},
-                                    .view = view,
-                                    .work = work,
-                                    .error = error};
-    query_check(&check, recipe->query);
-    scope_close(work);
-    return check.failed;
-}
-
-void statements_forget(struct session *session)
-{
-    struct list_link *at;
-    map_clear(&session->kept_statements);
-    while ((at = list_take_first(&session->kept))) {
-        struct statement *statement = container_of(at, struct statement, link);
-        statement->kept = false;
-        statement_release(session, statement);
-    }
-    session->kept_count = 0;
-}
-
-static void recipe_forget_own(struct statement *statement)
-{
-    if (!statement->recipe || !statement->recipe->own)
-        return;
-    recipe_release(statement->recipe);
-    statement->recipe = NULL;
-}
-
-void statements_forget_own(struct session *session)
-{
-    size_t at = 0;
-    const struct map_entry *entry;
-    list_each (&session->kept, link)
-        recipe_forget_own(container_of(link, struct statement, link));
-    while ((entry = map_next(&session->prepared, &at)))
-        recipe_forget_own(((struct prepared *)entry->value)->statement);
-}
-
-/* ---- prepared statements ---- */
-
-struct prepared *prepared_find(struct session *session, const char *name)
-{
-    return map_find(&session->prepared, bytes_of_text(name));
-}
-
-enum sqlstate prepared_check(const struct prepared *prepared, const struct recipe *recipe,
-                             struct error *error)
-{
-    const struct session_shape *told = &prepared->shape, *now = &recipe->shape;
-    bool same = !told->columns == !now->columns && told->count == now->count;
-    for (uint32_t c = 0; c < told->count && same; c++)
-        same = told->columns[c].type->oid == now->columns[c].type->oid &&
-               told->columns[c].modifier == now->columns[c].modifier &&
-               strcmp(told->columns[c].name, now->columns[c].name) == 0;
-    return same ? SQLSTATE_OK
-                : error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
-}
-
-void prepared_drop(struct session *session, struct prepared *prepared)
-{
-    map_remove(&session->prepared, bytes_of_text(prepared->name));
-    session->prepared_from_sql -= prepared->from_sql;
-    statement_release(session, prepared->statement);
-    scope_close(prepared->scope);
-}
-
-void prepared_drop_all(struct session *session)
-{
-    for (;;) {
-        size_t at = 0;
-        const struct map_entry *entry = map_next(&session->prepared, &at);
-        if (!entry)
-            return;
-        prepared_drop(session, entry->value);
-    }
-}
-
-/* A type that outlives the recipe it was found for: types of the catalog go with their generation, those of rows without a
- * name with the recipe. */
-static const struct type *type_keep(struct scope *scope, const struct type *type)
-{
-    if (type_builtin(type->oid) == type)
-        return type;
-    struct type *kept = scope_copy(scope, type, sizeof *kept);
-    kept->name = scope_copy_text(scope, type->name);
-    if (type->labels) {
-        struct enum_label *labels = scope_alloc(scope, (type->label_count + 1) * sizeof *labels);
-        for (uint32_t i = 0; i < type->label_count; i++)
-            labels[i] = (struct enum_label){type->labels[i].oid, type->labels[i].position,
-                                            scope_copy_text(scope, type->labels[i].label)};
-        kept->labels = labels;
-    }
-    if (type->fields) {
-        struct row_field *fields = scope_alloc(scope, (type->field_count + 1) * sizeof *fields);
-        for (uint32_t i = 0; i < type->field_count; i++) {
-            fields[i] = type->fields[i];
-            fields[i].name = scope_copy_text(scope, fields[i].name);
-        }
-        kept->fields = fields;
-    }
-    return kept;
-}
-
-/* Parameters and the shape of its rows; what the client is told must stay true. */
-static enum sqlstate prepared_describe(struct session *session, struct prepared *prepared,
-                                       struct error *error)
-{
-    struct statement *statement = prepared->statement;
-    struct scope *work = scope_open(session->scope, "describe");
-    const struct session_shape *shape = NULL;
-    struct recipe *recipe = NULL;
-    struct catalog_view *view;
-    enum sqlstate failed = SQLSTATE_OK;
-    uint32_t parameters = statement->given;
-    const uint32_t *types = statement->given_types;
-    if (statement->plannable) {
-        failed = session_view(session, work, &view, error);
-        if (!failed)
-            failed = statement_recipe(session, statement, view, &recipe, error);
-        if (!failed) {
-            shape = recipe->shape.columns ? &recipe->shape : NULL;
-            parameters = recipe->parameters;
-            types = recipe->parameter_types;
-        }
-    } else
-        failed = utility_shape(session, prepared->scope, statement, &shape, error);
-    if (!failed && shape) {
-        struct session_column *columns =
-            scope_copy(prepared->scope, shape->columns, (shape->count ? shape->count : 1) * sizeof *columns);
-        for (uint32_t c = 0; c < shape->count; c++) {
-            columns[c].name = scope_copy_text(prepared->scope, columns[c].name);
-            columns[c].type = type_keep(prepared->scope, columns[c].type);
-        }
-        prepared->shape = (struct session_shape){.count = shape->count, .columns = columns};
-    }
-    if (!failed && parameters) {
-        prepared->parameters = parameters;
-        prepared->parameter_types = scope_copy(prepared->scope, types, parameters * sizeof *types);
-    }
-    if (recipe)
-        recipe_release(recipe);
-    fiber_close_scope(session->world->scheduler, work);
-    return failed;
-}
-
-enum sqlstate prepared_make(struct session *session, const char *name, struct statement *statement,
-                            bool from_sql, struct error *error)
-{
-    struct scope *scope = scope_open(session->scope, "prepared");
-    struct prepared *prepared = scope_alloc_zeroed(scope, sizeof *prepared);
-    *prepared = (struct prepared){
-        .name = scope_copy_text(scope, name),
-        .scope = scope,
-        .statement = statement,
-        .from_sql = from_sql,
-        .time = session->environment.statement_time,
-    };
-    enum sqlstate failed = statement->node && session->state != TRANSACTION_FAILED
-                               ? prepared_describe(session, prepared, error)
-                               : SQLSTATE_OK;
-    if (!failed)
-        failed = map_put(&session->prepared, bytes_of_text(prepared->name), prepared, NULL, error);
+    struct plans *plans = session->sessions->plans;
+    const struct parameter_types given = {statement->given, statement->given_types};
+    bool alone = is_alone(session), shared = statement->kept && !alone;
+    struct scope *scope = scope_open(shared ? plans->scope : session->scope, "recipe");
+    struct recipe *recipe = scope_alloc_zeroed(scope, sizeof *recipe);
+    *recipe = (struct recipe){.scope = scope,
+                              .holders = 1,
+                              .footing = session_footing(session),
+                              .own = alone,
+                              .forced = types && types->oid,
+                              .catalog_version = version};
+    recipe->footing->holders++;
+    list_link_init(&recipe->link);
+    list_link_init(&recipe->of_core);
+    enum sqlstate failed = recipe_fill(session, statement, recipe->forced ? types : &given, recipe, error);
     if (failed) {
-        scope_close(scope);
+        recipe_release(plans, recipe);
         return failed;
     }
-    session->prepared_from_sql += from_sql;
-    statement_hold(statement);
+    catalog_view_rest(recipe->view);
+    *made = recipe;
     return SQLSTATE_OK;
+}
+
+enum sqlstate statement_recipe(struct session *session, struct statement *statement,
+                               const struct parameter_types *types, struct catalog_view *view,
+                               struct recipe **recipe, struct error *error)
+{
+    struct plans *plans = session->sessions->plans;
+    uint64_t version = catalog_view_version(view);
+    struct footing *footing = session_footing(session);
+    struct recipe *made = NULL,
+                  *found = is_alone(session) ? NULL : plans_recipe(plans, statement, footing, version, types);
+    if (!found) {
+        enum sqlstate failed = recipe_make(session, statement, types, version, &made, error);
+        session->environment.catalog = view;
+        if (failed)
+            return failed;
+        /* Somebody may have been faster. */
+        found = made->again ? plans_recipe(plans, statement, footing, version, types) : NULL;
+    }
+    if (found) {
+        found->holders++;
+        if (made)
+            recipe_release(plans, made);
+    } else {
+        found = made;
+        if (made->again)
+            plans_add(plans, statement, made);
+    }
+    *recipe = found;
+    return SQLSTATE_OK;
+}
+
+const char *recipe_kind(const struct recipe *recipe)
+{
+    static const char *const kinds[] = {[QUERY_SELECT] = "select",
+                                        [QUERY_INSERT] = "insert",
+                                        [QUERY_UPDATE] = "update",
+                                        [QUERY_DELETE] = "delete",
+                                        [QUERY_MERGE] = "merge"};
+    return kinds[recipe->query->kind];
 }

@@ -199,4 +199,5 @@ void sessions_close(struct sessions *sessions)
     while (sessions->tending)
         (void)fiber_wait(scheduler, &sessions->tended, FIBER_NO_DEADLINE);
     fiber_shield_end(scheduler);
+    plans_forget(sessions->plans);
 }

@@ -163,8 +163,6 @@ void transaction_renew(struct session *session)
 static void transaction_over(struct session *session, bool committed)
 {
     *(committed ? &session->figures->commits : &session->figures->rollbacks) += 1;
-    if (session->catalog_changed)
-        statements_forget_own(session);
     advisory_transaction_ends(session);
     if (session->transaction_scope)
         fiber_close_scope(session->world->scheduler, session->transaction_scope);
@@ -201,8 +199,6 @@ static enum sqlstate savepoint_restore(struct session *session, const struct sav
                                        struct error *error)
 {
     portals_drop(session, savepoint->depth, false);
-    if (session->catalog_changed)
-        statements_forget_own(session);
     enum sqlstate failed = SQLSTATE_OK;
     fiber_shield_begin(session->world->scheduler);
     if (savepoint->begun)
@@ -241,8 +237,6 @@ void transaction_fail(struct session *session)
     portals_drop(session, 0, false);
     if (!session->transaction)
         return;
-    if (session->catalog_changed)
-        statements_forget_own(session);
     fiber_shield_begin(session->world->scheduler);
     transaction_rollback(session->transaction);
     fiber_shield_end(session->world->scheduler);

@@ -93,8 +93,8 @@ enum sqlstate utility_shape(struct session *session, struct scope *scope, const 
     }
     case T_ExecuteStmt: {
         const struct prepared *prepared = prepared_find(session, ((const ExecuteStmt *)node)->name);
-        if (prepared && prepared->shape.columns)
-            *shape = &prepared->shape;
+        if (prepared && prepared_shape(prepared)->columns)
+            *shape = prepared_shape(prepared);
         return SQLSTATE_OK;
     }
     default:
@@ -175,11 +175,12 @@ enum sqlstate execute_arguments(struct session *session, const struct portal *ou
     const List *arguments = execute->params;
     uint32_t count = (uint32_t)list_length(arguments);
     struct catalog_view *view;
-    if (count != prepared->parameters) {
+    const struct parameter_types *types = prepared_types(prepared);
+    if (count != types->count) {
         enum sqlstate failed =
             error_set(error, SQLSTATE_SYNTAX_ERROR,
                       "wrong number of parameters for prepared statement \"%s\"", prepared->name);
-        error_add(error, ERROR_DETAIL, "Expected %u parameters but got %u.", prepared->parameters, count);
+        error_add(error, ERROR_DETAIL, "Expected %u parameters but got %u.", types->count, count);
         return failed;
     }
     if (count == 0)
@@ -195,8 +196,7 @@ enum sqlstate execute_arguments(struct session *session, const struct portal *ou
     inner->values = scope_alloc(inner->scope, count * sizeof *inner->values);
     inner->parameters = count;
     for (uint32_t i = 0; i < count && !failed; i++) {
-        const struct type *type =
-            session->environment.type_find(&session->environment, prepared->parameter_types[i]);
+        const struct type *type = session->environment.type_find(&session->environment, types->oid[i]);
         struct expression *expression;
         struct value value;
         failed = bind_expression(&bind, list_nth(arguments, (int)i), NULL, type, -1, &expression, error);
@@ -223,6 +223,7 @@ static enum sqlstate execute_run(struct session *session, struct portal *portal,
     enum sqlstate failed = portal_make(session, NULL, prepared->statement, &inner, error);
     if (failed)
         return failed;
+    inner->types = *prepared_types(prepared);
     failed = execute_arguments(session, portal, inner, execute, prepared, error);
     if (!failed)
         failed = portal_start(inner, error);
@@ -297,7 +298,7 @@ static enum sqlstate discard_run(struct session *session, const DiscardStmt *dis
     switch (discard->target) {
     case DISCARD_PLANS:
         *tag = "DISCARD PLANS";
-        statements_forget(session);
+        plans_forget(session->sessions->plans);
         return SQLSTATE_OK;
     case DISCARD_SEQUENCES:
         *tag = "DISCARD SEQUENCES";
@@ -321,7 +322,6 @@ static enum sqlstate discard_run(struct session *session, const DiscardStmt *dis
     prepared_drop_all(session);
     sequences_forget(session);
     advisory_release_all(session);
-    statements_forget(session);
     return failed ? failed : temporary_drop(session, error);
 }
 
@@ -479,7 +479,7 @@ enum sqlstate internal_row(struct session *session, struct scope *scope, const c
     struct portal *portal;
     struct session_rows rows;
     *found = false;
-    enum sqlstate failed = statement_find(session, sql, NULL, 0, NULL, &statement, error);
+    enum sqlstate failed = statement_find(session, sql, NULL, false, NULL, &statement, error);
     if (failed)
         return failed;
     failed = portal_make(session, NULL, statement, &portal, error);

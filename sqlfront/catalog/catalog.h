@@ -283,6 +283,9 @@ enum sqlstate catalog_view_open(struct catalog *catalog, struct scope *scope, st
                                 const struct catalog_session *session, bool changed,
                                 struct catalog_view **view, struct error *error);
 
+/* From now on the view does nothing but hold its descriptors, and may outlive transaction and session. */
+void catalog_view_rest(struct catalog_view *view);
+
 /* The version the view reads: plans remember it and are thrown away when it has grown. */
 uint64_t catalog_view_version(const struct catalog_view *view);
 uint64_t catalog_version(const struct catalog *catalog);

@@ -116,6 +116,13 @@ enum sqlstate catalog_view_renew(const struct catalog_view *view, struct scope *
                              error);
 }
 
+void catalog_view_rest(struct catalog_view *view)
+{
+    view->transaction = NULL;
+    view->session = NULL;
+    view->changed = false;
+}
+
 uint64_t catalog_view_version(const struct catalog_view *view)
 {
     return view->generation->version;
