@@ -426,6 +426,8 @@ static uint32_t leaf_conditions(struct level *level, uint32_t range, bool above,
 static double all_selectivity(struct level *level, struct condition **conditions, uint32_t count)
 {
     struct expression *all = NULL;
+    if (count == 1 && conditions[0]->selectivity > 0)
+        return conditions[0]->selectivity;
     for (uint32_t i = 0; i < count; i++)
         all = expression_and(level->planner->scope, all, conditions[i]->expression);
     return all ? condition_selectivity(level, all) : 1;

@@ -292,6 +292,9 @@ bool known_selectivity(struct planner *planner, const struct relation *relation,
 double column_distinct(struct level *level, uint32_t range, int32_t number);
 double expression_distinct(struct level *level, const struct expression *expression, double rows);
 double condition_selectivity(struct level *level, const struct expression *expression);
+/* The share of `groups` groups of `rows` rows that the condition on aggregates leaves (having.c). */
+double having_selectivity(struct level *level, const struct expression *condition, double rows,
+                          double groups);
 
 /* ---- levels (level.c, upper.c, apply.c, modify.c) ---- */
 
@@ -351,7 +354,7 @@ enum sqlstate planner_common(struct level *level, const struct common *common, b
 #define COST_NEIGHBOUR  0.02 /* comparing a row with the one before: sorted groups, merge joins */
 #define COST_SPILL      0.5  /* a row that goes to disk and comes back */
 /* What a table's own order costs where several cores could have read it side by side. */
-#define COST_ONE_CORE 1.5
+#define COST_ONE_CORE 2
 
 /* ---- spread.c ---- */
 

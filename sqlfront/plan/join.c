@@ -426,9 +426,14 @@ static bool complete(const struct level *level, uint64_t set)
 static double join_selectivity(struct level *level, uint32_t at)
 {
     double selectivity = condition_selectivity(level, level->condition[at].expression);
-    for (uint32_t i = 0; i < level->conditions; i++)
-        if (level->condition[i].restricts == (int)at)
-            selectivity /= condition_selectivity(level, level->condition[i].expression);
+    for (uint32_t i = 0; i < level->conditions; i++) {
+        struct condition *part = &level->condition[i];
+        if (part->restricts != (int)at)
+            continue;
+        if (part->selectivity == 0)
+            part->selectivity = condition_selectivity(level, part->expression);
+        selectivity /= part->selectivity;
+    }
     return selectivity < 1 ? selectivity : 1;
 }
 

@@ -121,6 +121,49 @@ static void join_over(struct level *level, struct join_tree *tree, struct join_t
     tree->left = node;
 }
 
+static bool is_fixed(struct expression *const *conditions, uint32_t count, uint32_t range, int16_t number)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct expression *c = conditions[i];
+        if (c->kind != EXPRESSION_CALL || !c->operator|| c->operator->strategy != 3 || c->arguments != 2)
+            continue;
+        for (uint32_t side = 0; side < 2; side++) {
+            const struct expression *column = c->argument[side];
+            if (column->kind == EXPRESSION_COLUMN && column->level == 0 && column->range == range &&
+                column->number == number && !(expression_ranges(c->argument[1 - side]) & set_of(range)))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool all_fixed(struct expression *const *conditions, uint32_t count, uint32_t range,
+                      const int16_t *columns, uint32_t keys)
+{
+    uint32_t k = 0;
+    while (k < keys && columns[k] > 0 && is_fixed(conditions, count, range, columns[k]))
+        k++;
+    return keys > 0 && k == keys;
+}
+
+/* Whether the conditions find one row of the table at most: a semi join with it is a plain join, which may be done in any order. */
+static bool finds_one(const struct range *range, uint32_t at, struct expression *const *conditions,
+                      uint32_t count)
+{
+    const struct relation *relation = range->relation;
+    if (range->kind != RANGE_RELATION || !relation || relation->kind != RELATION_TABLE)
+        return false;
+    if (all_fixed(conditions, count, at, relation->key_column, relation->key_columns))
+        return true;
+    for (uint32_t i = 0; i < relation->indexes; i++) {
+        const struct index *index = relation->index[i];
+        if (index->unique && index->immediate && index->valid && !index->predicate_text &&
+            all_fixed(conditions, count, at, index->column, index->key_columns))
+            return true;
+    }
+    return false;
+}
+
 static bool holds_subquery(const struct expression *expression)
 {
     return expression_facts(expression) & FACT_SUBQUERY;
@@ -176,9 +219,39 @@ static enum sqlstate join_flat(struct level *level, struct join_tree *tree, cons
                                                  place_column, &placing, false);
         conjuncts_split(planner, test, &both, &boths);
     }
-    join_over(level, tree, right, disguise->anti ? JOIN_ANTI : JOIN_SEMI, false, both, boths);
+    bool one = child->ranges == 1 && finds_one(&level->query->range[first], first, both, boths);
+    join_over(level, tree, right,
+              disguise->anti ? JOIN_ANTI
+              : one          ? JOIN_INNER
+                             : JOIN_SEMI,
+              false, both, boths);
     *done = true;
     return SQLSTATE_OK;
+}
+
+/* Whether the conditions find one row at most of a subquery's leaf: they give all it is grouped by a value. */
+static bool finds_one_group(const struct query *query, uint32_t at, struct expression *const *conditions,
+                            uint32_t count)
+{
+    bool whole = query->grouping_sets == 0 ||
+                 (query->grouping_sets == 1 && query->grouping_set[0].keys == query->groups);
+    if (query->groups == 0 || !whole || query->has_set_calls || query->set)
+        return false;
+    for (uint32_t g = 0; g < query->groups; g++) {
+        const struct sort_key *group = &query->group[g];
+        const struct expression *key =
+            group->expression ? group->expression : query->target[group->target].expression;
+        int16_t number = 0;
+        bool fixed = false;
+        for (uint32_t t = 0; t < query->targets && !fixed; t++) {
+            number += !query->target[t].hidden;
+            fixed = !query->target[t].hidden && expression_equal(query->target[t].expression, key) &&
+                    is_fixed(conditions, count, at, number);
+        }
+        if (!fixed)
+            return false;
+    }
+    return true;
 }
 
 /* Any other subquery that does not depend on the row: a leaf of its own. */
@@ -214,7 +287,12 @@ static enum sqlstate join_leaf(struct level *level, struct join_tree *tree, cons
     struct join_tree *leaf = plan_alloc(planner, sizeof *leaf);
     leaf->leaf = true;
     leaf->range = first;
-    join_over(level, tree, leaf, disguise->anti ? JOIN_ANTI : JOIN_SEMI, disguise->anti, conditions, count);
+    bool one = !disguise->anti && finds_one_group(query, first, conditions, count);
+    join_over(level, tree, leaf,
+              disguise->anti ? JOIN_ANTI
+              : one          ? JOIN_INNER
+                             : JOIN_SEMI,
+              disguise->anti, conditions, count);
     *done = true;
     return SQLSTATE_OK;
 }

@@ -368,7 +368,13 @@ static enum sqlstate level_group(struct level *level, struct path **path, struct
     struct expression **having = NULL;
     uint32_t count = 0;
     conjuncts_split(planner, query->having, &having, &count);
-    return level_filter(level, path, having, count, error);
+    double left = plan->rows;
+    for (uint32_t i = 0; i < count; i++)
+        left *= having_selectivity(level, having[i], in, plan->rows);
+    failed = level_filter(level, path, having, count, error);
+    if (!failed && count)
+        (*path)->plan->rows = left < 1 ? 1 : left;
+    return failed;
 }
 
 /* ---- sorting ---- */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Which order a plan's rows come in is known and used: merge joins and sorted groups where the order is there for nothing, no sort
-where something below has sorted already, and what settings tell to do without is not done."""
+where something below has sorted already, and what settings tell to do without is not done. Semi joins by a key are plain joins."""
 
 import os
 import sys
@@ -88,6 +88,11 @@ class Orders(unittest.TestCase):
 
     def test_groups_in_no_order_are_hashed(self):
         self.assertIn("HashAggregate", self.plan("SELECT twin, count(*) FROM many GROUP BY twin"))
+
+    def test_a_semi_join_that_finds_one_row_at_most_is_a_plain_join(self):
+        self.assertNotIn("Semi", self.plan("SELECT count(*) FROM many WHERE twin IN (SELECT id FROM one WHERE word LIKE 'w1%')"))
+        self.assertNotIn("Semi", self.plan("SELECT count(*) FROM one WHERE id IN (SELECT twin FROM many GROUP BY twin)"))
+        self.assertIn("Semi", self.plan("SELECT count(*) FROM many WHERE twin IN (SELECT twin FROM one WHERE word LIKE 'w1%')"))
 
     def test_what_is_told_to_be_done_without_is_not_done(self):
         sql = "SELECT count(word) FROM one JOIN many ON one.id = many.twin"

@@ -99,4 +99,19 @@ SELECT a.id, b.id, b.t FROM a LEFT JOIN b ON b.k = a.k AND b.j <> a.j WHERE a.id
 SELECT a.id, b.id, b.t FROM a JOIN b ON b.k = a.k WHERE a.id BETWEEN 100 AND 104 ORDER BY a.id, b.id;
 SELECT count(*), sum(b.n), count(b.id) FROM a LEFT JOIN b ON b.k = a.k AND b.n > 9 WHERE a.id < 100;
 SELECT l.v, count(r.v), sum(r.v) FROM (VALUES (7, 1), (8, 2), (NULL, 3)) AS l(k, v) LEFT JOIN lots r ON r.k = l.k GROUP BY l.v ORDER BY l.v;
+-- semi joins that find one row at most are plain joins; others are not
+SELECT count(*), sum(k) FROM a WHERE k IN (SELECT id FROM b WHERE j = 3);
+SELECT count(*), sum(l.v) FROM lots l WHERE EXISTS (SELECT 1 FROM a WHERE a.id = l.k AND a.j < 3);
+SELECT count(*), sum(l.v) FROM lots l WHERE EXISTS (SELECT 1 FROM a WHERE a.k = l.k AND a.j < 3);
+SELECT count(*), sum(l.v) FROM lots l WHERE l.k IN (SELECT k FROM a GROUP BY k HAVING count(*) > 2);
+SELECT count(*), sum(l.v) FROM lots l WHERE l.k IN (SELECT k FROM a GROUP BY k, j HAVING count(*) >= 1);
+SELECT count(*), sum(l.v) FROM lots l WHERE (l.k, l.v % 5) IN (SELECT k, j FROM a GROUP BY k, j);
+SELECT count(*), sum(l.v) FROM lots l WHERE l.k IN (SELECT max(k) FROM a GROUP BY j);
+SELECT count(*), sum(l.v) FROM lots l WHERE l.k NOT IN (SELECT id FROM a WHERE j = 1);
+UPDATE lots SET v = v + 1 WHERE k IN (SELECT id FROM b WHERE j = 2);
+SELECT count(*), sum(v) FROM lots;
+DELETE FROM lots WHERE EXISTS (SELECT 1 FROM a WHERE a.id = lots.k AND a.t IS NULL);
+SELECT count(*), sum(v) FROM lots;
+SELECT count(*), sum(s) FROM (SELECT j, sum(n) AS s FROM a GROUP BY j HAVING sum(n) > 3900) g;
+SELECT count(*) FROM (SELECT k, avg(n) FROM a GROUP BY k HAVING 4 < avg(n) AND count(*) <= 3) g;
 DROP TABLE a, b, lots, empty;
