@@ -310,7 +310,7 @@ double finishing_cost(struct level *level, const struct path *path)
         return cost;
     if (!path_has_order(level, path, level->wish, level->wish_orders))
         return cost + sorting_cost(level->planner, rows, path->plan->columns);
-    return level->wish_rows > 0 && level->wish_rows < rows ? cost * level->wish_rows / rows : cost;
+    return first_rows_cost(level, path);
 }
 
 /* ---- sorting ---- */

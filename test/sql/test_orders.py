@@ -16,6 +16,9 @@ CREATE TABLE many (id int, line int, twin int, PRIMARY KEY (id, line));
 INSERT INTO one SELECT n, n / 2, 'w' || n FROM generate_series(1, 20000) n;
 INSERT INTO many SELECT n / 4, n % 4, n % 100 FROM generate_series(1, 60000) n;
 CREATE INDEX ON one (twin);
+CREATE TABLE job (id int PRIMARY KEY, state text, taken int);
+INSERT INTO job SELECT n, 'ready', 0 FROM generate_series(1, 5000) n;
+CREATE INDEX job_ready ON job (id) WHERE state = 'ready';
 ANALYZE"""
 
 
@@ -66,6 +69,15 @@ class Orders(unittest.TestCase):
             plan = self.plan(f"SELECT count(word) FROM one WHERE {no}EXISTS (SELECT 1 FROM many WHERE many.id = one.id)",
                              "enable_hashjoin", "enable_nestloop")
             self.assertIn(name, plan)
+
+    def test_a_queue_is_read_by_the_index_that_has_only_what_waits(self):
+        # When the plan is made no row fails the condition; when it has been used for a while all in front do.
+        first = "SELECT id FROM job WHERE state = 'ready' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+        self.assertIn("job_ready", self.plan(first))
+        self.client.query("BEGIN; UPDATE job SET state = 'done' WHERE id <= 2500; ANALYZE job")
+        self.assertIn("job_ready", self.plan(first))
+        self.assertNotIn("job_ready", self.plan("SELECT taken FROM job WHERE state = 'ready' ORDER BY id"))
+        self.client.query("ROLLBACK; ANALYZE job")
 
     def test_groups_by_key_below_a_limit_are_sorted_ones(self):
         for key in ("id", "id, line"):
