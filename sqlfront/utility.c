@@ -407,11 +407,9 @@ static enum sqlstate constraints_run(struct session *session, const ConstraintsS
                                      struct error *error)
 {
     struct catalog_view *view;
-    if (!transaction_is_block(session)) {
+    if (!transaction_is_block(session))
         session_notice(session, SESSION_WARNING, SQLSTATE_PACK('2', '5', 'P', '0', '1'),
                        "SET CONSTRAINTS can only be used in transaction blocks");
-        return SQLSTATE_OK;
-    }
     struct scope *work = scope_open(session->scope, "constraints");
     enum sqlstate failed = session_view(session, work, &view, error);
     const struct execution_request request = {

@@ -115,6 +115,13 @@ static bool expressions_match(const struct index *index, const struct index_boun
     return true;
 }
 
+static bool fail_deferrable(struct level *level)
+{
+    fail(level->binder, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE, -1,
+         "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters");
+    return false;
+}
+
 static bool arbiter_by_columns(struct level *level, const InferClause *infer)
 {
     struct query *query = level->query;
@@ -125,9 +132,11 @@ static bool arbiter_by_columns(struct level *level, const InferClause *infer)
     for (uint32_t i = 0; i < relation->indexes; i++) {
         const struct index *index = relation->index[i];
         const struct index_bound *bound = query->bound->index[i];
-        if (!index->unique || !index->immediate || !columns_match(index, &wanted) ||
+        if (!index->unique || !index->valid || !columns_match(index, &wanted) ||
             !expressions_match(index, bound, &wanted) || !implied(bound->predicate, wanted.where))
             continue;
+        if (!index->immediate)
+            return fail_deferrable(level);
         query->conflict_index = index;
         return true;
     }
@@ -144,12 +153,8 @@ static bool arbiter_by_name(struct level *level, const char *name)
         const struct constraint *constraint = &relation->constraint[i];
         if (strcmp(constraint->name, name) != 0)
             continue;
-        if (constraint->deferrable) {
-            fail(level->binder, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE, -1,
-                 "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as "
-                 "arbiters");
-            return false;
-        }
+        if (constraint->deferrable)
+            return fail_deferrable(level);
         for (uint32_t k = 0; k < relation->indexes; k++)
             if ((constraint->kind == CONSTRAINT_PRIMARY || constraint->kind == CONSTRAINT_UNIQUE) &&
                 relation->index[k]->oid == constraint->index) {

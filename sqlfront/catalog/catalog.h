@@ -125,7 +125,7 @@ struct relation {
     struct scope *scope; /* owns the descriptor: what `bound` and `learned` may use, never freed singly */
 };
 
-/* An index. Its entries: key = its columns' key parts, followed by the row's key unless `unique` and no column is null;
+/* An index. Its entries: key = its columns' key parts, followed by the row's key unless `unique`, `immediate` and no column is null;
  * row = the row's key as bytea, then the included columns (row_layout of `layout`). The primary key of a table that is keyed by it
  * is an index with `clustered`: no entries, the table's rows are the index. */
 struct index {
@@ -151,6 +151,12 @@ struct index {
     void *bound;               /* the binder's: expressions and predicate */
     struct activity *activity; /* as a relation's */
 };
+
+/* Whether two rows never have the same key, but for nulls. A deferrable constraint's index has both until that is checked. */
+static inline bool index_is_key(const struct index *index)
+{
+    return index->unique && index->immediate;
+}
 
 /* ---- procedures, operators, casts ---- */
 

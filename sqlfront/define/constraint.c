@@ -327,6 +327,10 @@ static enum sqlstate referenced_primary(struct foreign *foreign, struct error *e
         const struct index *index = foreign->referenced->index[i];
         if (!index->primary)
             continue;
+        if (!index->immediate)
+            return error_set(error, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                             "cannot use a deferrable primary key for referenced table \"%s\"",
+                             foreign->referenced->name);
         foreign->constraint.index = index->oid;
         foreign->referenced_count = index->key_columns;
         memcpy(foreign->theirs, index->column, index->key_columns * sizeof *foreign->theirs);
@@ -352,14 +356,22 @@ static bool same_set(const struct index *index, const int16_t *columns, uint32_t
 
 static enum sqlstate referenced_unique(struct foreign *foreign, struct error *error)
 {
+    bool deferrable = false;
     for (uint32_t i = 0; i < foreign->referenced->indexes; i++) {
         const struct index *index = foreign->referenced->index[i];
         if (index->unique && index->valid && !index->predicate_text && !index->expressions &&
             same_set(index, foreign->theirs, foreign->referenced_count)) {
+            deferrable |= !index->immediate;
+            if (!index->immediate)
+                continue;
             foreign->constraint.index = index->oid;
             return SQLSTATE_OK;
         }
     }
+    if (deferrable)
+        return error_set(error, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                         "cannot use a deferrable unique constraint for referenced table \"%s\"",
+                         foreign->referenced->name);
     return error_set(error, SQLSTATE_INVALID_FOREIGN_KEY,
                      "there is no unique constraint matching given keys for referenced table \"%s\"",
                      foreign->referenced->name);

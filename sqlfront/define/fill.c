@@ -94,7 +94,7 @@ enum sqlstate entry_make(struct filler *filler, struct scope *scope, struct byte
     }
     if (failed)
         return failed;
-    if (!(index->unique && whole)) {
+    if (!(index_is_key(index) && whole)) {
         if (key->size + row_key.size > STORE_KEY_BYTES_MAX)
             return error_set(error, SQLSTATE_PROGRAM_LIMIT_EXCEEDED,
                              "index row size %zu exceeds maximum %d for index \"%s\"",
@@ -109,11 +109,74 @@ enum sqlstate entry_make(struct filler *filler, struct scope *scope, struct byte
     return row_encode(index->layout, scope, entry, row, error);
 }
 
+/* ---- a deferrable unique constraint's index: keys are told apart by their rows, so neighbours are compared ---- */
+
+struct neighbours {
+    struct filler *filler;
+    struct scope *scope;
+    uint8_t last[STORE_KEY_BYTES_MAX]; /* what the key before begins with */
+    size_t last_size;
+    bool any, twice;
+    enum sqlstate failed;
+    struct error *error;
+};
+
+static bool key_holds_null(struct neighbours *neighbours, struct bytes key)
+{
+    const struct index *index = neighbours->filler->index;
+    struct value *parts = neighbours->filler->parts;
+    bool any_null = false;
+    for (uint32_t i = 0; i < index->key_columns && !neighbours->failed; i++) {
+        neighbours->failed =
+            key_decode(neighbours->scope, &index->key_part[i], &key, &parts[i], neighbours->error);
+        any_null |= parts[i].null;
+    }
+    return any_null;
+}
+
+static bool compare_neighbours(void *argument, const struct store_row *row)
+{
+    struct neighbours *neighbours = argument;
+    const struct index *index = neighbours->filler->index;
+    struct value of;
+    neighbours->failed = row_decode(index->layout, row->row, (uint16_t[]){0}, 1, &of, neighbours->error);
+    if (neighbours->failed)
+        return false;
+    size_t size = row->key.size - value_view(&of).size;
+    bool same = neighbours->any && size == neighbours->last_size &&
+                memcmp(neighbours->last, row->key.data, size) == 0;
+    neighbours->twice = same && !(key_holds_null(neighbours, row->key) && index->nulls_distinct);
+    memcpy(neighbours->last, row->key.data, size);
+    neighbours->last_size = size;
+    neighbours->any = true;
+    return !neighbours->twice && !neighbours->failed;
+}
+
+static enum sqlstate check_neighbours(struct filler *filler, struct error *error)
+{
+    struct work *work = filler->work;
+    struct neighbours *neighbours = scope_alloc(work->scope, sizeof *neighbours);
+    *neighbours =
+        (struct neighbours){.filler = filler, .scope = scope_open(work->scope, "neighbours"), .error = error};
+    const struct row_scan scan = {.table = filler->index->store, .range = {.to_open = true}};
+    const struct store_sink sink = {.take = compare_neighbours, .argument = neighbours};
+    transaction_statement(work->access.transaction);
+    enum sqlstate failed = row_scan(work->access.transaction, &scan, &sink, error);
+    if (!failed)
+        failed = neighbours->failed;
+    if (!failed && neighbours->twice)
+        failed = duplicate_found(filler, error);
+    scope_close(neighbours->scope);
+    return failed;
+}
+
 enum sqlstate finish_pile(struct pile *pile, struct filler *filler, struct error *error)
 {
     const struct index *index = filler->index; /* NULL: keyed by hidden row ids */
     struct bytes duplicate;
     enum sqlstate failed = pile_finish(pile, &duplicate, error);
+    if (!failed && index && index->unique && !index->immediate)
+        failed = check_neighbours(filler, error);
     if (failed || duplicate.size == 0)
         return failed;
     check(index, "hidden row ids are all different");

@@ -504,7 +504,7 @@ static enum sqlstate relation_leaf(struct level *level, uint32_t range, struct c
                                                 .share = 1};
     for (uint32_t i = 0; i < candidates; i++) {
         struct candidate *c = &list[i];
-        bool is_unique = !c->index || (c->index->unique && !c->index->predicate_text);
+        bool is_unique = !c->index || (index_is_key(c->index) && !c->index->predicate_text);
         c->matches = match_key(level, range, c->columns, c->parts, c->keys, is_unique, conditions, count, 0,
                                &c->match);
         unique |= c->matches && c->match.unique;
@@ -613,7 +613,7 @@ enum sqlstate level_lookup(struct level *level, struct path *outer, uint32_t ran
         uint32_t keys = index ? index->key_columns : relation->key_columns;
         struct match match;
         if (!match_key(level, range, columns, parts, keys,
-                       !index || (index->unique && !index->predicate_text), all, alls, outer_ranges,
+                       !index || (index_is_key(index) && !index->predicate_text), all, alls, outer_ranges,
                        &match) ||
             match.bounds.equals == 0 || match.bounds.any)
             continue;

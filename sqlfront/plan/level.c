@@ -369,7 +369,7 @@ static bool is_point(const struct plan *plan)
         return false;
     if (!plan->index || plan->index->clustered)
         return plan->relation->key_columns > 0 && plan->bounds.equals == plan->relation->key_columns;
-    return plan->index->unique && plan->bounds.equals == plan->index->key_columns;
+    return index_is_key(plan->index) && plan->bounds.equals == plan->index->key_columns;
 }
 
 static bool changes_something(const struct plan *plan)

@@ -19,7 +19,7 @@ struct bound_key bound_key_of(const struct relation *relation, const struct inde
 {
     if (index && !index->clustered)
         return (struct bound_key){
-            .part = index->key_part, .columns = index->key_columns, .unique = index->unique};
+            .part = index->key_part, .columns = index->key_columns, .unique = index_is_key(index)};
     if (relation->key_columns == 0)
         return (struct bound_key){.part = &row_id_part, .columns = 0};
     return (struct bound_key){.part = relation->key_part, .columns = relation->key_columns, .unique = true};

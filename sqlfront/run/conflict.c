@@ -119,6 +119,10 @@ static enum sqlstate find_any(struct modify *modify, struct change *one, struct 
     for (uint32_t i = 0; i < relation->indexes; i++) {
         if (!relation->index[i]->unique)
             continue;
+        if (!relation->index[i]->immediate)
+            return error_set(error, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                             "ON CONFLICT does not support deferrable unique constraints/exclusion "
+                             "constraints as arbiters");
         enum sqlstate failed = find_existing(modify, relation->index[i], one, existing, error);
         if (failed || existing->found)
             return failed;

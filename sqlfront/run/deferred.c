@@ -1,4 +1,4 @@
-/* Foreign keys that wait for the end of the transaction (SET CONSTRAINTS, INITIALLY DEFERRED).
+/* Foreign keys and unique constraints that wait for the end of the transaction (SET CONSTRAINTS, INITIALLY DEFERRED).
  *
  * They outlive the statements that noted them, and with those the descriptors: what is kept of constraints and types are
  * copies. */
@@ -40,7 +40,8 @@ static const struct constraint *copy_constraint(struct scope *scope, const struc
     size_t bytes = constraint->columns * sizeof constraint->column[0];
     copy->name = scope_copy_text(scope, constraint->name);
     copy->column = scope_copy(scope, constraint->column, bytes);
-    copy->referenced_column = scope_copy(scope, constraint->referenced_column, bytes);
+    if (constraint->kind == CONSTRAINT_FOREIGN)
+        copy->referenced_column = scope_copy(scope, constraint->referenced_column, bytes);
     copy->check_text = NULL;
     copy->equality = NULL;
     return copy;

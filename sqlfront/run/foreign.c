@@ -49,9 +49,9 @@ enum sqlstate foreign_add(struct environment *environment, struct foreign_list *
     return tuple_table_add(&work->seen, added, error);
 }
 
-static enum sqlstate add(struct execution *execution, const struct constraint *constraint, bool parent_side,
-                         bool updated, const struct type *const *types, const struct value *values,
-                         uint32_t count, struct error *error)
+enum sqlstate foreign_note_key(struct execution *execution, const struct constraint *constraint,
+                               bool parent_side, bool updated, const struct type *const *types,
+                               const struct value *values, uint32_t count, struct error *error)
 {
     bool waits = !parent_side || (updated ? constraint->on_update : constraint->on_delete) == 'a';
     if (waits && execution->request.deferred && deferred_waits(execution->request.deferred, constraint))
@@ -69,8 +69,8 @@ static bool values_equal(struct environment *environment, const struct type *typ
     return value_equal(environment, type, a, b);
 }
 
-static bool columns_changed(struct row_writer *writer, const struct change *change, const int16_t *column,
-                            uint32_t count, uint32_t row)
+bool columns_changed(struct row_writer *writer, const struct change *change, const int16_t *column,
+                     uint32_t count, uint32_t row)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t c = (uint32_t)column[i] - 1;
@@ -119,8 +119,8 @@ static enum sqlstate note_child(struct row_writer *writer, const struct change *
         if (lasting == NULL)
             lasting =
                 scope_copy(writer->execution->foreign->scope, types, constraint->columns * sizeof types[0]);
-        enum sqlstate failed =
-            add(writer->execution, constraint, false, false, lasting, values, constraint->columns, error);
+        enum sqlstate failed = foreign_note_key(writer->execution, constraint, false, false, lasting, values,
+                                                constraint->columns, error);
         if (failed)
             return failed;
     }
@@ -161,8 +161,8 @@ static enum sqlstate note_parent(struct row_writer *writer, const struct change 
                 types[k] = types[constraint->columns + k] =
                     relation->types[constraint->referenced_column[k] - 1];
         }
-        enum sqlstate failed =
-            add(writer->execution, constraint, true, updated, types, values, 2 * constraint->columns, error);
+        enum sqlstate failed = foreign_note_key(writer->execution, constraint, true, updated, types, values,
+                                                2 * constraint->columns, error);
         if (failed)
             return failed;
     }
@@ -178,6 +178,9 @@ enum sqlstate foreign_note(struct row_writer *writer, const struct change *chang
             failed = note_child(writer, change, &relation->constraint[i], error);
     for (uint32_t i = 0; i < relation->referencing && change->kind != QUERY_INSERT && !failed; i++)
         failed = note_parent(writer, change, &relation->referenced_by[i], error);
+    for (uint32_t i = 0; i < writer->indexes && change->kind != QUERY_DELETE && !failed; i++)
+        if (writer->index[i].index->unique && !writer->index[i].index->immediate)
+            failed = duplicate_note(writer, change, writer->index[i].index, error);
     return failed;
 }
 
@@ -216,7 +219,7 @@ enum sqlstate raise_foreign(struct execution *execution, const struct foreign_wo
 
 /* ---- the parent's keys ---- */
 
-static const struct index *index_of(const struct relation *relation, uint32_t oid)
+const struct index *index_of(const struct relation *relation, uint32_t oid)
 {
     for (uint32_t i = 0; i < relation->indexes; i++)
         if (relation->index[i]->oid == oid)
@@ -688,6 +691,8 @@ static enum sqlstate lock_child(struct execution *execution, const struct foreig
 
 enum sqlstate foreign_work_run(struct execution *execution, struct foreign_work *work, struct error *error)
 {
+    if (work->constraint->kind != CONSTRAINT_FOREIGN)
+        return duplicate_work_run(execution, work, error);
     struct catalog_view *view = execution->request.view;
     struct children children = {.execution = execution, .work = work};
     enum sqlstate failed = lock_child(execution, work, &view, error);

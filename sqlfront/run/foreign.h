@@ -1,4 +1,4 @@
-/* Foreign keys that wait: for the end of the statement, or of the transaction. Private to sqlfront/run. */
+/* Keys of constraints that wait: for the end of the statement, or of the transaction. Private to sqlfront/run. */
 #ifndef SYNOD_SQLFRONT_RUN_FOREIGN_H
 #define SYNOD_SQLFRONT_RUN_FOREIGN_H
 
@@ -25,6 +25,21 @@ enum sqlstate foreign_add(struct environment *environment, struct foreign_list *
                           const struct constraint *constraint, bool parent_side, bool updated,
                           const struct type *const *types, uint32_t columns, const struct value *values,
                           uint32_t count, struct error *error);
+
+/* Notes a key for the end of the statement, or of the transaction where the constraint waits. */
+enum sqlstate foreign_note_key(struct execution *execution, const struct constraint *constraint,
+                               bool parent_side, bool updated, const struct type *const *types,
+                               const struct value *values, uint32_t count, struct error *error);
+/* Whether an UPDATE changes any of the columns of row `row`. */
+bool columns_changed(struct row_writer *writer, const struct change *change, const int16_t *column,
+                     uint32_t count, uint32_t row);
+/* NULL = there is none. */
+const struct index *index_of(const struct relation *relation, uint32_t oid);
+
+/* duplicate.c: keys of a deferrable unique constraint; 23505 when two rows have one. */
+enum sqlstate duplicate_note(struct row_writer *writer, const struct change *change,
+                             const struct index *index, struct error *error);
+enum sqlstate duplicate_work_run(struct execution *execution, struct foreign_work *work, struct error *error);
 
 /* Does what one piece of work asks for. */
 enum sqlstate foreign_work_run(struct execution *execution, struct foreign_work *work, struct error *error);

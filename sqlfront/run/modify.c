@@ -25,7 +25,7 @@ static bool in_key(const struct relation *relation, int16_t attnum)
         if (relation->key_column[i] == attnum)
             return true;
     for (uint32_t i = 0; i < relation->indexes; i++)
-        for (uint32_t k = 0; relation->index[i]->unique && k < relation->index[i]->key_columns; k++)
+        for (uint32_t k = 0; index_is_key(relation->index[i]) && k < relation->index[i]->key_columns; k++)
             if (relation->index[i]->column[k] == attnum)
                 return true;
     return false;

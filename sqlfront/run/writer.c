@@ -11,7 +11,7 @@ static enum sqlstate make_index(struct row_writer *writer, const struct index *i
 {
     struct operation *step = writer->step;
     struct index_writer *made = &writer->index[writer->indexes++];
-    *made = (struct index_writer){.index = index, .unique = index->unique};
+    *made = (struct index_writer){.index = index, .unique = index_is_key(index)};
     made->expression = scope_alloc_zeroed(step->scope, (index->expressions + 1) * sizeof made->expression[0]);
     made->include = scope_alloc(step->scope, (index->columns + 1) * sizeof made->include[0]);
     for (uint32_t i = index->key_columns; i < index->columns; i++)

@@ -274,6 +274,56 @@ class Concurrent(unittest.TestCase):
         self.assertEqual(self.a.rows("SELECT count(*) FROM child WHERE p > 1000"), [["100"]])
         self.a.query("RESET lock_timeout")
 
+    def test_a_view_is_there_for_all_once_it_was_made(self):
+        """Whatever synchronous_commit says: other cores keep what they have read of the catalog."""
+        others = [self.session() for _ in range(4)]
+        others[0].query("SET synchronous_commit = off")
+        others[1].query("SET synchronous_commit = off")
+        for i in range(60):
+            others[i % 2].query(f"CREATE OR REPLACE VIEW seen AS SELECT {i} AS n; CREATE VIEW seen{i} AS SELECT {i} AS n")
+            for session in others:
+                self.assertEqual(session.rows(f"SELECT a.n, b.n FROM seen a, seen{i} b"), [[str(i), str(i)]])
+        for i in range(60):
+            others[i % 4].query(f"CREATE TABLE made{i} AS SELECT {i} AS n")
+            for session in others:
+                self.assertEqual(session.rows(f"SELECT n FROM made{i}"), [[str(i)]])
+
+    def test_deferred_keys_of_two_transactions(self):
+        self.a.query("CREATE TABLE late (id int, n int, CONSTRAINT once UNIQUE (id) DEFERRABLE INITIALLY DEFERRED);"
+                     "INSERT INTO late VALUES (1, 1), (2, 2)")
+        self.addCleanup(lambda: self.session().query("DROP TABLE late"))
+        b, c = self.session(), self.session()
+        for level in ("READ COMMITTED", "REPEATABLE READ"):
+            # Both bring a key: the second to commit has it twice.
+            b.query(f"BEGIN ISOLATION LEVEL {level}; INSERT INTO late VALUES (10, 1)")
+            c.query(f"BEGIN ISOLATION LEVEL {level}; INSERT INTO late VALUES (10, 2)")
+            b.query("COMMIT")
+            self.fails("23505", c, "COMMIT")
+            # The row that has the key is being deleted: who brings the key waits for what becomes of it.
+            for end, state in (("COMMIT", None), ("ROLLBACK", "23505")):
+                b.query("BEGIN; DELETE FROM late WHERE id = 10")
+                c.query(f"BEGIN ISOLATION LEVEL {level}; INSERT INTO late VALUES (10, 3)")
+                outcome = []
+
+                def commit():
+                    try:
+                        c.query("COMMIT")
+                        outcome.append(None)
+                    except client.ServerError as error:
+                        outcome.append(error.state)
+
+                thread = threading.Thread(target=commit, daemon=True)
+                thread.start()
+                patience = time.monotonic() + PATIENCE_S
+                while not self.a.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                    self.assertLess(time.monotonic(), patience)
+                    time.sleep(0.01)
+                b.query(end)
+                thread.join(PATIENCE_S)
+                self.assertEqual(outcome, [state])
+                self.assertEqual(self.a.rows("SELECT n FROM late WHERE id = 10"), [["3"]])
+            self.a.query("DELETE FROM late WHERE id = 10")
+
     def test_dropping_an_index_waits_for_writers(self):
         self.a.query("CREATE INDEX plain ON t (v)")
         b = self.session()
