@@ -252,6 +252,33 @@ static enum sqlstate parent_key(const struct constraint *constraint, const struc
     return SQLSTATE_OK;
 }
 
+/* REPEATABLE READ: what came after the snapshot cannot be locked (40001), but as PostgreSQL has it such a key is not there. Gives 40001
+ * when the snapshot sees all of them. */
+static enum sqlstate see_parents(struct execution *execution, struct scope *scope,
+                                 const struct lock_request_rows *request, struct locked_row *locked,
+                                 struct error *error)
+{
+    struct transaction *transaction = execution->request.transaction;
+    struct error unseen = *error;
+    bool any_missing = false;
+    for (uint32_t i = 0; i < request->count; i++) {
+        struct bytes row;
+        bool found;
+        enum sqlstate failed =
+            row_get(transaction, scope, request->table, request->key[i], &row, &found, error);
+        if (failed)
+            return failed;
+        locked[i].result = found ? ROW_SAME : ROW_GONE;
+        any_missing |= !found;
+    }
+    if (any_missing) {
+        error_clear(error);
+        return SQLSTATE_OK;
+    }
+    *error = unseen;
+    return SQLSTATE_SERIALIZATION_FAILURE;
+}
+
 /* Which of the keys from `from` on exist now; they are locked. At most BATCH_ROWS. */
 static enum sqlstate lock_parents(struct execution *execution, struct scope *scope,
                                   const struct foreign_work *work, const struct relation *parent, size_t from,
@@ -284,6 +311,8 @@ static enum sqlstate lock_parents(struct execution *execution, struct scope *sco
                                         .policy = LOCK_WAIT,
                                         .relation = parent};
     enum sqlstate failed = lock_rows(execution, scope, &request, locked, error);
+    if (failed == SQLSTATE_SERIALIZATION_FAILURE && !work->parent_side)
+        failed = see_parents(execution, scope, &request, locked, error);
     for (uint32_t i = 0; i < asked && !failed; i++)
         exists[number[i]] = locked[i].result == ROW_SAME;
     return failed;

@@ -259,6 +259,16 @@ class Concurrent(unittest.TestCase):
         self.a.query("DROP INDEX again")
         self.agree("plain")
 
+    def test_a_key_that_came_after_the_snapshot_is_not_there(self):
+        self.a.query("CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (p int REFERENCES parent);"
+                     "INSERT INTO parent VALUES (1), (2)")
+        b = self.session()
+        b.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM parent")
+        self.a.query("INSERT INTO parent VALUES (3)")
+        error = self.fails("23503", b, "INSERT INTO child VALUES (1), (3)")
+        self.assertEqual(error.fields["D"], 'Key (p)=(3) is not present in table "parent".')
+        b.query("ROLLBACK; INSERT INTO child VALUES (3)")
+
     def test_actions_of_foreign_keys_wait_for_an_index(self):
         self.a.query("CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent "
                      "ON DELETE CASCADE ON UPDATE CASCADE); INSERT INTO parent SELECT generate_series(1, 50);"
