@@ -14,6 +14,8 @@
 #define SAMPLE_PLACES   16
 #define SAMPLE_STRETCH  60
 #define SAMPLE_ROWS_MAX (SAMPLE_PLACES * SAMPLE_STRETCH)
+/* A sample stays with its table: of wide rows fewer are taken, of very wide ones none. */
+#define SAMPLE_BYTES_MAX (1024 * 1024)
 /* Below this a table is read whole whatever the estimates say. */
 #define SAMPLE_TABLE_MIN 50
 
@@ -37,13 +39,15 @@ struct sampling {
     const struct relation *relation;
     struct bytes row[SAMPLE_ROWS_MAX];
     uint32_t count, until;
+    size_t bytes, bytes_until; /* of rows; up to the stretch at hand */
 };
 
 static bool take_row(void *argument, const struct store_row *row)
 {
     struct sampling *sampling = argument;
-    if (sampling->count >= sampling->until)
+    if (sampling->count >= sampling->until || sampling->bytes + row->row.size > sampling->bytes_until)
         return false;
+    sampling->bytes += row->row.size;
     sampling->row[sampling->count++] =
         bytes_of(scope_copy(sampling->scope, row->row.data, row->row.size), row->row.size);
     return sampling->count < sampling->until;
@@ -89,6 +93,7 @@ static enum sqlstate take_sample(struct transaction *transaction, struct samplin
         for (int i = 7; i >= 0; i--, at >>= 8)
             from[i] = (uint8_t)at;
         sampling->until = sampling->count + SAMPLE_STRETCH;
+        sampling->bytes_until = SAMPLE_BYTES_MAX / SAMPLE_PLACES * (place + 1);
         struct row_scan scan = {.table = table,
                                 .range = {.from = bytes_of(from, sizeof from), .to_open = true},
                                 .rows_max = SAMPLE_STRETCH};

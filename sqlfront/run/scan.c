@@ -24,6 +24,8 @@
 #define PLACES_MIN  128
 #define ARENA_FIRST (16 * 1024)
 #define ARENA_MAX   (1024 * 1024)
+/* A piece of wide rows ends when it has taken so much beside its room: a thousand of them may be more than there is. */
+#define WIDE_BYTES (4 * 1024 * 1024)
 
 struct scan {
     struct operation step;
@@ -68,6 +70,7 @@ struct visit {
     struct row_room *room;
     struct scope
         *local; /* memory for bytes that do not fit, while the owner is the coordinator's core; else NULL */
+    size_t widened;  /* bytes taken there */
     uint32_t places; /* rows the room takes */
     uint32_t count;  /* rows in it */
     uint32_t passed; /* of them have passed the condition */
@@ -119,6 +122,7 @@ static enum sqlstate widen(struct visit *visit, struct error *error)
     room->arena = memory;
     room->arena_size = size * 2;
     room->used = 0;
+    visit->widened += size * 2;
     return SQLSTATE_OK;
 }
 
@@ -163,7 +167,7 @@ static bool take(void *argument, const struct store_row *row)
             return false;
     }
     visit->count++;
-    return visit->count < visit->places;
+    return visit->count < visit->places && visit->widened < WIDE_BYTES;
 }
 
 /* Moves the rows that pass to the front. */
@@ -195,7 +199,8 @@ static enum sqlstate drop_failing(struct visit_part *part, size_t used)
 static bool is_full(const struct visit *visit)
 {
     uint32_t least = visit->places > 2 * PLACES_MIN ? PLACES_MIN : 1;
-    return visit->overflow || visit->looked >= VISIT_ROWS || visit->places - visit->count < least;
+    return visit->overflow || visit->looked >= VISIT_ROWS || visit->widened >= WIDE_BYTES ||
+           visit->places - visit->count < least;
 }
 
 /* What to ask rows with on this core: on the step's core what the step has, else made for the visit. No condition though
@@ -335,9 +340,10 @@ static enum sqlstate read_piece(struct scan *scan, struct visit *visit, struct e
         return failed;
     note_rest(scan, visit);
     /* The rows that came lie in the arena: it grows when they are done with. */
-    if (room.wanted && scan->first.arena_size < ARENA_MAX)
-        scan->arena_wanted = 2 * (scan->first.arena_size + room.wanted);
-    else if (visit->overflow && visit->count == 0)
+    if (room.wanted && scan->first.arena_size < ARENA_MAX) {
+        size_t wanted = 2 * (scan->first.arena_size + room.wanted);
+        scan->arena_wanted = wanted < ARENA_MAX ? wanted : ARENA_MAX;
+    } else if (visit->overflow && visit->count == 0 && !visit->local)
         scan->arena_wanted = 2 * room.wanted;
     return SQLSTATE_OK;
 }

@@ -54,6 +54,19 @@ class Statistics(unittest.TestCase):
         self.client.query("RESET plan_cache_mode; PREPARE point AS SELECT * FROM skewed WHERE id = $1")
         self.assertIn("(id = $1)", self.rows("EXPLAIN EXECUTE point(1)")[1][0])
 
+    def test_wide_rows_do_not_stay_in_memory_for_the_planner(self):
+        narrow = servers.Synod(os.environ["SYNODD"], "--cores", "1", "--memory", "128MB")
+        self.addCleanup(narrow.stop)
+        client = narrow.client()
+        self.addCleanup(client.close)
+        client.query("CREATE TABLE wide (id int PRIMARY KEY, text text)")
+        for first in range(0, 1000, 20):
+            client.query(f"INSERT INTO wide SELECT n, repeat(chr(97 + n % 26), 100000) FROM generate_series({first}, {first + 19}) n")
+        for _ in range(3):
+            self.assertEqual(client.rows("SELECT count(*) FROM wide WHERE text LIKE 'b%'"), [["39"]])
+        client.query("UPDATE wide SET text = text || 'x' WHERE id BETWEEN 500 AND 520")
+        self.assertEqual(client.rows("SELECT sum(length(text)) FROM wide"), [["100000021"]])
+
     def figures(self, columns, name="counted"):
         return tuple(int(value) for value in self.rows(f"SELECT {columns} FROM pg_stat_user_tables WHERE relname = '{name}'")[0])
 
