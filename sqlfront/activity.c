@@ -24,6 +24,7 @@ struct sight {
     bool own; /* the node's own work */
     char application[64], address[NET_ADDRESS_TEXT_BYTES], query[ACTIVITY_BYTES + 1];
     const char *state;
+    uint64_t transaction; /* the engine's; 0 = none has begun */
     int64_t transaction_start, query_start, backend_start, state_change;
     const char *work; /* what it makes progress with: COPY, QUERY ...; NULL = nothing that is told */
     uint32_t work_relation;
@@ -93,6 +94,7 @@ static void sight_take(const struct session *session, struct sight *sight)
                  : session->state == TRANSACTION_FAILED ? "idle in transaction (aborted)"
                  : session->state != TRANSACTION_NONE   ? "idle in transaction"
                                                         : "idle",
+        .transaction = session->transaction ? transaction_id(session->transaction) : 0,
         .transaction_start = session->transaction_start,
         .query_start = session->query_start,
         .backend_start = session->backend_start,
@@ -147,7 +149,8 @@ struct sights {
     struct sight_mail *core[CORES_MAX];
     uint32_t cores, at_core, at;
     int64_t only;              /* 0 = all */
-    struct lock_sights *waits; /* for activity_open() */
+    struct lock_sights *waits; /* for activity_open(), as the next two */
+    uint64_t oldest_transaction, oldest_scn;
     char work[16];
 };
 
@@ -217,10 +220,16 @@ static enum sqlstate address_values(struct call *call, const char *address, stru
 
 static enum sqlstate activity_open(struct call *call, const struct value *arguments)
 {
+    struct session *session = session_of(call);
+    struct engine_figures figures;
     enum sqlstate failed = sights_open(call, arguments);
     struct sights *sights = call->memory;
-    return failed ? failed
-                  : locks_look(session_of(call), call->scope_lasting, true, &sights->waits, call->error);
+    if (failed)
+        return failed;
+    engine_figures(session->world, session->sessions->options.engine, &figures);
+    sights->oldest_transaction = figures.oldest_transaction;
+    sights->oldest_scn = figures.oldest_scn;
+    return locks_look(session, call->scope_lasting, true, &sights->waits, call->error);
 }
 
 static enum sqlstate activity_next(struct call *call, struct value *results, bool *end)
@@ -251,6 +260,9 @@ static enum sqlstate activity_next(struct call *call, struct value *results, boo
     results[9] = time_value(sight->query_start);
     results[10] = time_value(sight->backend_start);
     results[11] = time_value(sight->state_change);
+    /* Only of who holds history back: up to which commit. */
+    if (sight->transaction && sight->transaction == sights->oldest_transaction)
+        results[16] = value_integer((int64_t)(uint32_t)sights->oldest_scn);
     results[17] = value_text(sight->own ? "autovacuum worker" : "client backend");
     results[18] = value_boolean(false);
     results[25] = value_boolean(false);

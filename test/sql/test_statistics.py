@@ -67,6 +67,21 @@ class Statistics(unittest.TestCase):
         client.query("UPDATE wide SET text = text || 'x' WHERE id BETWEEN 500 AND 520")
         self.assertEqual(client.rows("SELECT sum(length(text)) FROM wide"), [["100000021"]])
 
+    def test_who_holds_history_back_is_shown(self):
+        holder, other = self.synod.client(), self.synod.client()
+        self.addCleanup(holder.close)
+        self.addCleanup(other.close)
+        self.client.query("CREATE TABLE held (id int PRIMARY KEY)")
+        holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        [[process]] = holder.rows("SELECT pg_backend_pid() FROM held UNION ALL SELECT pg_backend_pid()")
+        other.query("INSERT INTO held SELECT generate_series(1, 10)")
+        other.query("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        other.query("SELECT * FROM held")
+        shown = "SELECT pid::text FROM pg_stat_activity WHERE backend_xmin IS NOT NULL"
+        self.assertEqual(self.rows(shown), [(process,)])
+        holder.query("COMMIT")
+        self.assertNotEqual(self.rows(shown), [(process,)])
+
     def figures(self, columns, name="counted"):
         return tuple(int(value) for value in self.rows(f"SELECT {columns} FROM pg_stat_user_tables WHERE relname = '{name}'")[0])
 
