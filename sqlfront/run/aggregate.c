@@ -187,8 +187,11 @@ static enum sqlstate add_group(struct aggregate_step *aggregate, uint32_t set, u
 /* Strings of the same bytes are equal, whatever else is. */
 static inline bool same_bytes(const struct type *type, const struct value *a, const struct value *b)
 {
-    return (type->order == ORDER_BYTES || type->order == ORDER_PADDED) && a->size == b->size && a->size &&
-           a->p[0] == b->p[0] && memcmp(a->p, b->p, a->size) == 0;
+    if ((type->order != ORDER_BYTES && type->order != ORDER_PADDED) || a->size != b->size || !a->size)
+        return false;
+    if (a->size <= 8)
+        return load_few(a->p, a->size) == load_few(b->p, b->size);
+    return a->p[0] == b->p[0] && memcmp(a->p, b->p, a->size) == 0;
 }
 
 static bool is_group(const struct aggregate_step *aggregate, struct tuple *group, uint32_t set, uint32_t row)
@@ -289,6 +292,11 @@ static enum sqlstate step_rows(struct aggregate_step *aggregate, struct call_sta
                                const struct batch *input, struct error *error)
 {
     const struct aggregate *function = call->aggregate;
+    if (function->step_rows) {
+        size_t before = offsetof(struct tuple, value) + (aggregate->keys + 1) * sizeof(struct value);
+        return function->step_rows(&call->call, (void *const *)aggregate->row_group, before + call->offset,
+                                   call->values, input->selection, input->count);
+    }
     for (uint32_t i = 0; i < input->count; i++) {
         uint32_t row = batch_row(input, i);
         bool null = false;

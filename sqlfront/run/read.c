@@ -70,10 +70,13 @@ void reader_make(struct scope *scope, struct reader *reader, const struct plan *
     reader->part_slot = scope_alloc(scope, parts * sizeof(int32_t));
     for (uint32_t i = 0; i < parts; i++)
         reader->part_slot[i] = -1;
-    for (uint32_t i = 0; i < plan->columns; i++)
-        if ((plan->column[i]->kind == VALUE_BYTES || plan->column[i]->kind == VALUE_NUMERIC) &&
-            (int32_t)i != reader->key_slot)
-            reader->loose_slot[reader->loose_slots++] = (uint16_t)i;
+    /* Numerics come last: hardly one of them has bytes. */
+    static const enum value_kind loose[] = {VALUE_BYTES, VALUE_NUMERIC};
+    for (uint32_t i = 0; i < 2 * plan->columns; i++) {
+        uint32_t slot = i % plan->columns;
+        if (plan->column[slot]->kind == loose[i / plan->columns] && (int32_t)slot != reader->key_slot)
+            reader->loose_slot[reader->loose_slots++] = (uint16_t)slot;
+    }
     for (uint32_t i = 0; i < plan->wanted; i++) {
         if (plan->want[i] < 0)
             add_system(reader, plan->want[i], i);
@@ -147,19 +150,26 @@ static struct value system_value(const struct reader *reader, int16_t number, co
     }
 }
 
-/* Values whose bytes lie in the row (or in `scope`) move to the arena. */
-static bool settle(const struct reader *reader, struct row_room *room, uint32_t at, struct bytes key)
+static size_t loose_bytes(const struct reader *reader, const struct row_room *room, uint32_t at)
 {
-    size_t size = reader->key_slot >= 0 ? key.size : 0;
+    size_t size = 0;
     for (uint32_t i = 0; i < reader->loose_slots; i++) {
         const struct value *value = &room->column[reader->loose_slot[i]][at];
         if (!value->null && !value->small)
             size += value->size;
     }
-    uint8_t *bytes = size ? arena_take(room, size) : NULL;
+    return size;
+}
+
+/* Values whose bytes, `loose` of them, lie in the row (or in `scope`) move to the arena. */
+static bool settle(const struct reader *reader, struct row_room *room, uint32_t at, struct bytes key,
+                   size_t loose)
+{
+    size_t size = loose + (reader->key_slot >= 0 ? key.size : 0);
+    uint8_t *bytes = size ? arena_take(room, size) : NULL, *end = loose ? bytes + loose : bytes;
     if (size && bytes == NULL)
         return false;
-    for (uint32_t i = 0; i < reader->loose_slots && size; i++) {
+    for (uint32_t i = 0; i < reader->loose_slots && bytes < end; i++) {
         struct value *value = &room->column[reader->loose_slot[i]][at];
         if (value->null || value->small || !value->size)
             continue;
@@ -193,10 +203,11 @@ bool reader_take(const struct reader *reader, struct scope *scope, const struct 
 {
     struct bytes key = row->key;
     struct value row_key;
+    size_t loose;
     *failed = SQLSTATE_OK;
     if (reader->mode == READER_ROWS) {
         *failed = row_decode_at(reader->relation->layout, row->row, reader->want, reader->slot,
-                                reader->decoded, room->column, at, error);
+                                reader->decoded, room->column, at, &loose, error);
     } else {
         if (reader->key_slot >= 0) {
             *failed = row_decode(reader->index->layout, row->row, (uint16_t[]){0}, 1, &row_key, error);
@@ -204,13 +215,14 @@ bool reader_take(const struct reader *reader, struct scope *scope, const struct 
         }
         if (!*failed && reader->decoded)
             *failed = row_decode_at(reader->index->layout, row->row, reader->want, reader->slot,
-                                    reader->decoded, room->column, at, error);
+                                    reader->decoded, room->column, at, &loose, error);
         if (!*failed && reader->parts)
             *failed = decode_parts(reader, scope, row->key, room, at, error);
+        loose = *failed ? 0 : loose_bytes(reader, room, at);
     }
     for (uint32_t i = 0; i < reader->systems && !*failed; i++)
         room->column[reader->system_slot[i]][at] = system_value(reader, reader->system[i], row);
     if (*failed)
         return false;
-    return settle(reader, room, at, key);
+    return settle(reader, room, at, key, loose);
 }

@@ -212,19 +212,21 @@ enum sqlstate row_decode(const struct row_layout *layout, struct bytes row, cons
 
 enum sqlstate row_decode_at(const struct row_layout *layout, struct bytes row, const uint16_t *wanted,
                             const uint16_t *slot, uint32_t wanted_count, struct value *const *columns,
-                            uint32_t at, struct error *error)
+                            uint32_t at, size_t *outside, struct error *error)
 {
     struct row_parts parts;
-    if (row_is_plain(layout, row)) {
-        for (uint32_t i = 0; i < wanted_count; i++)
-            if (!row_read_plain(layout, row, wanted[i], &columns[slot[i]][at]))
-                return raise_damaged(error);
-        return SQLSTATE_OK;
-    }
-    if (!row_find_parts(layout, row, &parts))
+    size_t bytes = 0;
+    bool plain = row_is_plain(layout, row);
+    if (!plain && !row_find_parts(layout, row, &parts))
         return raise_damaged(error);
-    for (uint32_t i = 0; i < wanted_count; i++)
-        if (!row_read_column(layout, &parts, wanted[i], &columns[slot[i]][at]))
+    for (uint32_t i = 0; i < wanted_count; i++) {
+        struct value *value = &columns[slot[i]][at];
+        bool sound = plain ? row_read_plain(layout, row, wanted[i], value)
+                           : row_read_column(layout, &parts, wanted[i], value);
+        if (!sound)
             return raise_damaged(error);
+        bytes += value->size; /* 0 of what lies in the value, and of null */
+    }
+    *outside = bytes;
     return SQLSTATE_OK;
 }

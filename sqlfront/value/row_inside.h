@@ -162,6 +162,19 @@ static inline uint32_t row_end_of(const struct row_parts *parts, uint32_t loose)
     return narrow;
 }
 
+/* A short numeric as row_read_numeric() reads it, without asking how many bytes there are: those eight that end where it ends, its own
+ * the highest of them. False when it is none, or the row begins behind those eight. */
+static inline bool row_read_short(struct bytes row, struct bytes loose, struct value *value)
+{
+    int64_t word;
+    const uint8_t *end = loose.data + loose.size;
+    if (loose.size - 2 > 7 || *loose.data > NUMERIC_SMALL_SCALE_MAX || end - row.data < 8)
+        return false;
+    memcpy(&word, end - 8, 8);
+    *value = value_small_numeric(word >> 8 * (9 - loose.size), *loose.data);
+    return true;
+}
+
 /* The same as row_read_column() of a plain row. */
 static inline bool row_read_plain(const struct row_layout *layout, struct bytes row, uint32_t column,
                                   struct value *value)
@@ -175,7 +188,7 @@ static inline bool row_read_plain(const struct row_layout *layout, struct bytes 
     if (!row_plain_loose(layout, row, place->loose_before, &loose))
         return false;
     if (place->form != FORM_BYTES)
-        return row_read_numeric(loose.data, loose.size, value);
+        return row_read_short(row, loose, value) || row_read_numeric(loose.data, loose.size, value);
     *value = value_bytes(loose.data, loose.size);
     return true;
 }

@@ -238,7 +238,7 @@ static inline bool passes_plain(const struct row_layout *layout, struct environm
         return holds(test->relation, (four > other_four) - (four < other_four));
     case QUICK_NUMERIC:
         if (!row_plain_loose(layout, row, test->at, &loose) ||
-            !row_read_numeric(loose.data, loose.size, &value))
+            (!row_read_short(row, loose, &value) && !row_read_numeric(loose.data, loose.size, &value)))
             return true;
         return value.small ? is_within(&test->bounds[value.scale], value.i)
                            : passes(environment, test, &value, &other);

@@ -75,29 +75,19 @@ bool value_equal(struct environment *environment, const struct type *type, const
     return value_compare(environment, type, a, b) == 0;
 }
 
-/* The last step of MurmurHash3: every bit of the input moves every bit of the output. */
-static uint64_t mix(uint64_t bits)
-{
-    bits ^= bits >> 33;
-    bits *= 0xff51afd7ed558ccdULL;
-    bits ^= bits >> 33;
-    bits *= 0xc4ceb9fe1a85ec53ULL;
-    return bits ^ bits >> 33;
-}
-
 static uint64_t hash_bytes(struct bytes bytes)
 {
-    uint64_t hash = bytes.size * 0x9e3779b97f4a7c15ULL;
+    uint64_t hash = bytes.size * HASH_SEED;
     const uint8_t *at = bytes.data;
     size_t left = bytes.size;
     for (; left >= 8; at += 8, left -= 8) {
         uint64_t word;
         memcpy(&word, at, 8);
-        hash = (hash ^ mix(word)) * 0x9fb21c651e98df25ULL;
+        hash = (hash ^ hash_mix(word)) * 0x9fb21c651e98df25ULL;
         hash ^= hash >> 32;
     }
     uint64_t word = left ? load_few(at, left) : 0;
-    return mix(hash ^ mix(word));
+    return hash_mix(hash ^ hash_mix(word));
 }
 
 static uint64_t hash_float(double f)
@@ -106,9 +96,9 @@ static uint64_t hash_float(double f)
     if (f == 0)
         f = 0; /* -0 */
     if (f != f)
-        return mix(0x7ff8000000000000ULL);
+        return hash_mix(0x7ff8000000000000ULL);
     memcpy(&bits, &f, sizeof bits);
-    return mix(bits);
+    return hash_mix(bits);
 }
 
 uint64_t value_hash(struct environment *environment, const struct type *type, const struct value *value)
@@ -116,7 +106,7 @@ uint64_t value_hash(struct environment *environment, const struct type *type, co
     switch (type->order) {
     case ORDER_INTEGER:
     case ORDER_ENUM:
-        return mix((uint64_t)value->i + 0x9e3779b97f4a7c15ULL);
+        return value_hash_integer(value->i);
     case ORDER_FLOAT:
         return hash_float(value->f);
     case ORDER_BYTES:

@@ -22,6 +22,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/scope.h"
+#include "sqlfront/value/few.h"
 #include "sqlfront/value/oids.h"
 #include "sqlfront/value/states.h"
 
@@ -168,6 +169,27 @@ bool value_equal(struct environment *environment, const struct type *type, const
                  const struct value *b);
 uint64_t value_hash(struct environment *environment, const struct type *type, const struct value *value);
 
+/* What value_hash() gives for an integer and for text of one to seven bytes (of padded text, without the blanks at its end), for inner
+ * loops. The last step of MurmurHash3: every bit of the input moves every bit of the output. */
+#define HASH_SEED      0x9e3779b97f4a7c15ULL
+#define HASH_FEW_BYTES 7
+static inline uint64_t hash_mix(uint64_t bits)
+{
+    bits ^= bits >> 33;
+    bits *= 0xff51afd7ed558ccdULL;
+    bits ^= bits >> 33;
+    bits *= 0xc4ceb9fe1a85ec53ULL;
+    return bits ^ bits >> 33;
+}
+static inline uint64_t value_hash_integer(int64_t integer)
+{
+    return hash_mix((uint64_t)integer + HASH_SEED);
+}
+static inline uint64_t value_hash_few(struct bytes bytes)
+{
+    return hash_mix(bytes.size * HASH_SEED ^ hash_mix(load_few(bytes.data, bytes.size)));
+}
+
 /* 22021 when the bytes are no UTF-8 or hold a zero byte: then they are no text. */
 enum sqlstate characters_check(struct bytes text, struct error *error);
 
@@ -289,6 +311,11 @@ struct aggregate {
     /* States as bytes, for spilling and between cores; NULL when the state is flat memory without pointers. */
     enum sqlstate (*save)(struct call *call, const void *state, struct bytes *saved);
     enum sqlstate (*load)(struct call *call, void *state, struct bytes saved);
+    /* step() for the rows named by `selection` (as a kernel's); the state of a row lies `offset` bytes behind states[row]. Rows with
+     * null arguments count only where takes_null says so. NULL: step() is called for each. */
+    enum sqlstate (*step_rows)(struct call *call, void *const *states, size_t offset,
+                               const struct value *const *arguments, const uint16_t *selection,
+                               uint32_t count);
 };
 
 /* What each part of the value library brings; every list is ended by a row with name NULL, or is NULL itself.
@@ -319,10 +346,10 @@ enum sqlstate row_encode(const struct row_layout *layout, struct scope *scope, c
 enum sqlstate row_decode(const struct row_layout *layout, struct bytes row, const uint16_t *wanted,
                          uint32_t wanted_count, struct value *values, struct error *error);
 
-/* The same into place `at` of columns[slot[i]]. */
+/* The same into place `at` of columns[slot[i]]. *outside: bytes that values point to. */
 enum sqlstate row_decode_at(const struct row_layout *layout, struct bytes row, const uint16_t *wanted,
                             const uint16_t *slot, uint32_t wanted_count, struct value *const *columns,
-                            uint32_t at, struct error *error);
+                            uint32_t at, size_t *outside, struct error *error);
 
 /* A condition that is asked of a stored row where its bytes lie, before anything of it is decoded (row_test.c):
  * a column compared with another one or with constants; null counts as false. */

@@ -18,6 +18,8 @@ static enum sqlstate integer_sum_step(struct call *call, void *state, const stru
     return SQLSTATE_OK;
 }
 
+STEP_ROWS(integer_sum_rows, integer_sum_step)
+
 static enum sqlstate integer_sum_merge(struct call *call, void *into, const void *from)
 {
     struct integer_sum *sum = into;
@@ -49,6 +51,8 @@ static enum sqlstate wide_step(struct call *call, void *state, const struct valu
     sum->count++;
     return SQLSTATE_OK;
 }
+
+STEP_ROWS(wide_rows, wide_step)
 
 static enum sqlstate wide_merge(struct call *call, void *into, const void *from)
 {
@@ -110,6 +114,8 @@ static enum sqlstate numeric_sum_step(struct call *call, void *state, const stru
         exact_sum_add(call->scope_lasting, call->scope, &moments->sum, &arguments[0]);
     return SQLSTATE_OK;
 }
+
+STEP_ROWS(numeric_sum_rows, numeric_sum_step)
 
 static enum sqlstate numeric_variance_step(struct call *call, void *state, const struct value *arguments)
 {
@@ -300,7 +306,7 @@ static enum sqlstate deviation_population_finish(struct call *call, void *state,
 #define MOMENTS(name, type, step, finish) \
     {name, {type}, sizeof(struct moments), false, step, moments_merge, finish, moments_save, moments_load}
 #define TOTAL(name, finish) \
-    {name, {TYPE_NUMERIC}, TOTAL_BYTES, false, numeric_sum_step, total_merge, finish, total_save, total_load}
+    {name, {TYPE_NUMERIC}, TOTAL_BYTES, false, numeric_sum_step, total_merge, finish, total_save, total_load, numeric_sum_rows}
 #define VARIANCE(name, finish)                                  \
     MOMENTS(name, TYPE_INT2, integer_variance_step, finish),    \
     MOMENTS(name, TYPE_INT4, integer_variance_step, finish),    \
@@ -308,12 +314,12 @@ static enum sqlstate deviation_population_finish(struct call *call, void *state,
     MOMENTS(name, TYPE_NUMERIC, numeric_variance_step, finish)
 
 static const struct aggregate aggregates[] = {
-    {"sum", {TYPE_INT2}, sizeof(struct integer_sum), false, integer_sum_step, integer_sum_merge, integer_sum_finish},
-    {"sum", {TYPE_INT4}, sizeof(struct integer_sum), false, integer_sum_step, integer_sum_merge, integer_sum_finish},
-    {"sum", {TYPE_INT8}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_sum_finish},
-    {"avg", {TYPE_INT2}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_average_finish},
-    {"avg", {TYPE_INT4}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_average_finish},
-    {"avg", {TYPE_INT8}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_average_finish},
+    {"sum", {TYPE_INT2}, sizeof(struct integer_sum), false, integer_sum_step, integer_sum_merge, integer_sum_finish, .step_rows = integer_sum_rows},
+    {"sum", {TYPE_INT4}, sizeof(struct integer_sum), false, integer_sum_step, integer_sum_merge, integer_sum_finish, .step_rows = integer_sum_rows},
+    {"sum", {TYPE_INT8}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_sum_finish, .step_rows = wide_rows},
+    {"avg", {TYPE_INT2}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_average_finish, .step_rows = wide_rows},
+    {"avg", {TYPE_INT4}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_average_finish, .step_rows = wide_rows},
+    {"avg", {TYPE_INT8}, sizeof(struct wide_sum), false, wide_step, wide_merge, wide_average_finish, .step_rows = wide_rows},
     TOTAL("sum", numeric_sum_finish),
     TOTAL("avg", numeric_average_finish),
     VARIANCE("variance", variance_sample_finish),

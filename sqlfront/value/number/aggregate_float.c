@@ -46,6 +46,9 @@ static enum sqlstate sum4_step(struct call *call, void *state, const struct valu
     return add(state, arguments[0].f, true, call->error);
 }
 
+STEP_ROWS(sum8_rows, sum8_step)
+STEP_ROWS(sum4_rows, sum4_step)
+
 static enum sqlstate sum8_merge(struct call *call, void *into, const void *from)
 {
     const struct float_sum *other = from;
@@ -256,8 +259,8 @@ static enum sqlstate pairs_count_finish(struct call *call, void *state, struct v
     {name, {TYPE_FLOAT8, TYPE_FLOAT8}, sizeof(struct pairs), false, pairs_step, pairs_merge, finish}
 
 static const struct aggregate aggregates[] = {
-    {"sum", {TYPE_FLOAT4}, sizeof(struct float_sum), false, sum4_step, sum4_merge, sum_finish},
-    {"sum", {TYPE_FLOAT8}, sizeof(struct float_sum), false, sum8_step, sum8_merge, sum_finish},
+    {"sum", {TYPE_FLOAT4}, sizeof(struct float_sum), false, sum4_step, sum4_merge, sum_finish, .step_rows = sum4_rows},
+    {"sum", {TYPE_FLOAT8}, sizeof(struct float_sum), false, sum8_step, sum8_merge, sum_finish, .step_rows = sum8_rows},
     MOMENTS("avg", average_finish),
     MOMENTS("variance", variance_sample_finish),
     MOMENTS("var_samp", variance_sample_finish),

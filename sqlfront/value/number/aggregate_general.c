@@ -9,6 +9,18 @@ static enum sqlstate count_step(struct call *call, void *state, const struct val
     return SQLSTATE_OK;
 }
 
+STEP_ROWS(count_rows, count_step)
+
+/* count(*): of all rows, without an argument. */
+static enum sqlstate count_all_rows(struct call *call, void *const *states, size_t offset,
+                                    const struct value *const *arguments, const uint16_t *selection,
+                                    uint32_t count)
+{
+    for (uint32_t at = 0; at < count; at++)
+        ++*(int64_t *)((uint8_t *)states[selection ? selection[at] : at] + offset);
+    return SQLSTATE_OK;
+}
+
 static enum sqlstate count_merge(struct call *call, void *into, const void *from)
 {
     *(int64_t *)into += *(const int64_t *)from;
@@ -72,6 +84,9 @@ static enum sqlstate min_step(struct call *call, void *state, const struct value
     struct extreme *extreme = state;
     return extreme->any && order(call, extreme, arguments) < 0 ? SQLSTATE_OK : keep(call, extreme, arguments);
 }
+
+STEP_ROWS(max_rows, max_step)
+STEP_ROWS(min_rows, min_step)
 
 static enum sqlstate max_merge(struct call *call, void *into, const void *from)
 {
@@ -229,8 +244,8 @@ static enum sqlstate bits_xor_finish(struct call *call, void *state, struct valu
 
 /* clang-format off */
 #define EXTREMES(type)                                                                                            \
-    {"min", {type}, sizeof(struct extreme), false, min_step, min_merge, extreme_finish, extreme_save, extreme_load}, \
-    {"max", {type}, sizeof(struct extreme), false, max_step, max_merge, extreme_finish, extreme_save, extreme_load}
+    {"min", {type}, sizeof(struct extreme), false, min_step, min_merge, extreme_finish, extreme_save, extreme_load, min_rows}, \
+    {"max", {type}, sizeof(struct extreme), false, max_step, max_merge, extreme_finish, extreme_save, extreme_load, max_rows}
 #define TRUTH(name, finish) {name, {TYPE_BOOL}, sizeof(struct truth), false, truth_step, truth_merge, finish}
 #define BITS(name, finish)                                                                    \
     {name, {TYPE_INT2}, sizeof(struct bits), false, bits_step, bits_merge, finish},           \
@@ -238,8 +253,8 @@ static enum sqlstate bits_xor_finish(struct call *call, void *state, struct valu
     {name, {TYPE_INT8}, sizeof(struct bits), false, bits_step, bits_merge, finish}
 
 static const struct aggregate aggregates[] = {
-    {"count", {0}, sizeof(int64_t), true, count_step, count_merge, count_finish},
-    {"count", {TYPE_ANY}, sizeof(int64_t), false, count_step, count_merge, count_finish},
+    {"count", {0}, sizeof(int64_t), true, count_step, count_merge, count_finish, .step_rows = count_all_rows},
+    {"count", {TYPE_ANY}, sizeof(int64_t), false, count_step, count_merge, count_finish, .step_rows = count_rows},
     EXTREMES(TYPE_INT2), EXTREMES(TYPE_INT4), EXTREMES(TYPE_INT8), EXTREMES(TYPE_OID), EXTREMES(TYPE_TID),
     EXTREMES(TYPE_XID8), EXTREMES(TYPE_FLOAT4), EXTREMES(TYPE_FLOAT8), EXTREMES(TYPE_NUMERIC), EXTREMES(TYPE_MONEY),
     EXTREMES(TYPE_DATE), EXTREMES(TYPE_TIME), EXTREMES(TYPE_TIMETZ), EXTREMES(TYPE_TIMESTAMP),
