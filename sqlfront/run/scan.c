@@ -40,7 +40,6 @@ struct scan {
     /* Rows of which a join above would find nothing in its table */
     const struct hash_table *look; /* NULL: none, or most rows are found */
     uint16_t look_column;
-    const struct type *look_type;
     uint64_t look_rows, look_gone;
     struct sieve sieve; /* what of it they ask of stored rows; `condition` is the rest, then */
     bool begun;
@@ -135,8 +134,7 @@ static bool may_be_found(struct visit_part *part, struct bytes row)
     if (row_decode(scan->reader.relation->layout, row, &scan->look_column, 1, &value, &error))
         return true; /* told when it is decoded */
     part->visit->asked++;
-    if (!value.null &&
-        hash_table_find(scan->look, hash_combine(0, value_hash(part->environment, scan->look_type, &value))))
+    if (!value.null && hash_table_find(scan->look, hash_combine(0, value_hash_integer(value.i))))
         return true;
     part->visit->gone++;
     return false;
@@ -586,7 +584,6 @@ void scan_look_into(struct operation *step, const struct hash_table *table, uint
         return;
     scan->look = table;
     scan->look_column = (uint16_t)(plan->want[slot] - 1);
-    scan->look_type = plan->column[slot];
     scan->look_rows = scan->look_gone = 0;
 }
 
