@@ -465,6 +465,13 @@ static void role_main(void)
         ck_assert_str_eq(query(&owner, "select current_user"), "synod");
         ck_assert_str_eq(query(&stranger, "select current_user"), "stranger");
     }
+    /* Whether a function may be called is asked when its call is bound. */
+    query(&owner, "create function own(int) returns int language sql as 'select $1 * 2'");
+    query(&owner, "revoke execute on function own(int) from public");
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(query(&owner, "select own(21)"), "42");
+        ck_assert_int_eq(try_query(&stranger, "select own(21)"), SQLSTATE_INSUFFICIENT_PRIVILEGE);
+    }
     query(&owner, "set role stranger");
     ck_assert_str_eq(query(&owner, "select current_user"), "stranger");
     ck_assert_int_eq(try_execute(&owner, "s", "1"), SQLSTATE_INSUFFICIENT_PRIVILEGE);
