@@ -7,8 +7,8 @@
 #include <math.h>
 
 #define MERGE_KEYS_MAX 16
-/* A way dearer than the best by more than this is not even made: no order saves so much. */
-#define WORTH_MAKING 4
+/* A way dearer than the best by more than this is not even made: making plans costs, too, and no order saves so much. */
+#define WORTH_MAKING 1.3
 
 struct merging {
     struct level *level;
