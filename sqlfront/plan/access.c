@@ -337,7 +337,7 @@ static enum sqlstate add_condition(struct level *level, struct path *path, struc
 }
 
 /* Of the rows read, those that will fail a condition though all of them pass now. */
-#define FAILING_SHARE 0.1
+#define FAILING_SHARE 0.2
 
 struct candidate {
     const struct index *index; /* NULL: the table */
