@@ -58,12 +58,12 @@ MUTATIONS = [
     }
     if (!failed) {
         struct snapshot snapshot = snapshot_at(branch, shard);
-        failed = shard->store->ops->scan''', '''        (void)call;
+        uint64_t before''', '''        (void)call;
         (void)outcome;
     }
     if (!failed) {
         struct snapshot snapshot = snapshot_at(branch, shard);
-        failed = shard->store->ops->scan''')],
+        uint64_t before''')],
         [('phantom', 1, 100, []), ('append-serializable', 1, 100, [])], r'G2|phantom|G-single|gap'),
     Mutation(
         'locks released before the commit is placed',
@@ -161,7 +161,9 @@ MUTATIONS = [
         [('engine/fragment.c', '''        else
             *fragment->terms = (*fragment->branch)->terms;''', '''        else if (false)
             *fragment->terms = (*fragment->branch)->terms;''')],
-        [('append-committed', 1, 3000, [])], r'G1a|rolled back'),
+        [(workload, seed, seed, ['--crash-at-every-write', '1'])
+         for workload, seed in (('append-committed', 2), ('append-mixed', 4), ('append-committed', 3), ('append-mixed', 5))],
+        r'G1a|rolled back'),
     Mutation(
         'a rollback to a savepoint that is not logged',
         [('engine/branch.c', '''    if (!whole && writer->shard->volume) {
