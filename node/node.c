@@ -114,7 +114,6 @@ enum sqlstate node_open(struct scope *scope, const struct node_options *options,
         own->tls_key = scope_copy_text(scope, options->tls_key);
     }
     own->connections_max = own->connections_max ? own->connections_max : NODE_CONNECTIONS_DEFAULT;
-    own->send_timeout_ms = own->send_timeout_ms ? own->send_timeout_ms : ECHO_SEND_TIMEOUT_MS;
     own->handshake_timeout_ms =
         own->handshake_timeout_ms ? own->handshake_timeout_ms : ECHO_HANDSHAKE_TIMEOUT_MS;
     own->line_timeout_ms = own->line_timeout_ms ? own->line_timeout_ms : ECHO_LINE_TIMEOUT_MS;
@@ -322,7 +321,8 @@ static enum sqlstate door_open(struct world *world, struct node *node, struct sc
         .tls12 = true,
     };
     struct echo_options options = {
-        .send_timeout_ms = node->options.send_timeout_ms,
+        .send_timeout_ms =
+            node->options.send_timeout_ms ? node->options.send_timeout_ms : ECHO_SEND_TIMEOUT_MS,
         .handshake_timeout_ms = node->options.handshake_timeout_ms,
         .line_timeout_ms = node->options.line_timeout_ms,
     };

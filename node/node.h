@@ -27,7 +27,7 @@ struct node_options {
         memory_bytes; /* of the data service and its caches; 0 = the node serves no SQL: the port sends lines back */
     const char *password; /* of the first role, when the directory is new; NULL = a random one */
     uint32_t connections_max;
-    uint32_t send_timeout_ms;      /* a client that takes nothing for so long is cut off */
+    uint32_t send_timeout_ms; /* a client that takes nothing for so long is cut off; 0 = as the door likes */
     uint32_t handshake_timeout_ms; /* for the TLS handshake */
     uint32_t line_timeout_ms;      /* from the first byte of a line to its end */
     uint32_t grace_ms;             /* what running lines may take once the node was asked to stop */

@@ -20,6 +20,8 @@
 #define WIRE_BUFFERS_KEPT 128
 /* A value longer than this is sent from where it lies instead of being copied into the buffer. */
 #define WIRE_COPY_BYTES_MAX (8 * 1024)
+/* Of such a value so much is sent at a time. */
+#define WIRE_SLICE_BYTES (1024 * 1024)
 /* From connecting to being let in; PostgreSQL's authentication_timeout. */
 #define WIRE_STARTUP_TIMEOUT_MS 60000
 /* A client that takes nothing of what it asked for, while a buffer waits: PostgreSQL leaves it to the kernel, whose keepalive

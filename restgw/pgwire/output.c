@@ -73,9 +73,15 @@ uint8_t *output_room(struct output *output, size_t size)
 void output_bytes_otherwise(struct output *output, struct bytes bytes)
 {
     if (bytes.size > WIRE_COPY_BYTES_MAX) {
-        const struct bytes pieces[2] = {bytes_of(output->buffer, output->used), bytes};
-        pieces_send(output, output->used ? pieces : pieces + 1, output->used ? 2 : 1);
-        output->used = 0;
+        /* In slices: a client has its time for each of them, not for all. */
+        for (size_t at = 0; at < bytes.size; at += WIRE_SLICE_BYTES) {
+            size_t left = bytes.size - at;
+            const struct bytes pieces[2] = {
+                bytes_of(output->buffer, output->used),
+                bytes_of(bytes.data + at, left < WIRE_SLICE_BYTES ? left : WIRE_SLICE_BYTES)};
+            pieces_send(output, output->used ? pieces : pieces + 1, output->used ? 2 : 1);
+            output->used = 0;
+        }
         return;
     }
     uint8_t *room = output_room(output, bytes.size);
