@@ -268,3 +268,25 @@ void acl_tidy(struct acl *acl)
             acl->items[kept++] = acl->items[i];
     acl->count = kept;
 }
+
+static bool acl_holds(const struct acl *acl, const struct acl_item *item)
+{
+    for (uint32_t i = 0; i < acl->count; i++) {
+        const struct acl_item *one = &acl->items[i];
+        if (one->privileges == item->privileges && one->grantable == item->grantable &&
+            strcmp(one->grantee, item->grantee) == 0 && strcmp(one->grantor, item->grantor) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool acl_needless(struct scope *scope, const struct acl *acl, char kind, const char *owner, bool in_schema)
+{
+    struct acl without = {0};
+    if (!in_schema)
+        without = acl_default(scope, kind, owner);
+    bool same = acl->count == without.count;
+    for (uint32_t i = 0; i < acl->count && same; i++)
+        same = acl_holds(&without, &acl->items[i]);
+    return same;
+}

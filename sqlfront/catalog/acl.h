@@ -38,6 +38,8 @@ void acl_grant(struct scope *scope, struct acl *acl, const char *grantee, const 
 void acl_revoke(struct acl *acl, const char *grantee, uint32_t privileges, bool option_only);
 /* Drops items that grant nothing. */
 void acl_tidy(struct acl *acl);
+/* Whether a list of default privileges says no more than what holds without it: in one schema nothing, else what acl_default() gives. */
+bool acl_needless(struct scope *scope, const struct acl *acl, char kind, const char *owner, bool in_schema);
 
 /* A privilege's word ("SELECT"), and the bit of a word (any case); 0 for an unknown one. */
 const char *privilege_word(uint32_t privilege);

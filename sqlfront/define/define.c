@@ -88,6 +88,7 @@ static enum sqlstate run(struct work *work, const Node *statement, struct error 
         RUN(CreateRoleStmt, define_create_role, "CREATE", "ROLE");
         RUN(AlterRoleStmt, define_alter_role, "ALTER", "ROLE");
         RUN(ReassignOwnedStmt, define_reassign_owned, "REASSIGN OWNED", "");
+        RUN(DropOwnedStmt, define_drop_owned, "DROP OWNED", "");
         RUN(AlterRoleSetStmt, define_role_setting, "ALTER", "ROLE");
         RUN(AlterDatabaseSetStmt, define_database_setting, "ALTER", "DATABASE");
         RUN(DropRoleStmt, define_drop_role, "DROP", "ROLE");
@@ -157,6 +158,7 @@ bool define_handles(const struct Node *statement)
     case T_CreateRoleStmt:
     case T_AlterRoleStmt:
     case T_ReassignOwnedStmt:
+    case T_DropOwnedStmt:
     case T_AlterRoleSetStmt:
     case T_AlterDatabaseSetStmt:
     case T_DropRoleStmt:

@@ -52,22 +52,45 @@ enum sqlstate depend_on_grantees(struct work *work, struct object object, const 
     const struct tuple_match matches[] = {
         {PG_SHDEPEND_DBID, value_integer(shared ? 0 : work->access.database)},
         {PG_SHDEPEND_CLASSID, value_integer(object.class)},
-        {PG_SHDEPEND_OBJID, value_integer(object.oid)},
-        {PG_SHDEPEND_OBJSUBID, value_integer(object.part)}};
+        {PG_SHDEPEND_OBJID, value_integer(object.oid)}};
+    uint32_t owner = 0;
     transaction_statement(work->access.transaction);
-    enum sqlstate failed = tuples_find(&work->access, work->scope, PG_SHDEPEND, matches, 4, &found, error);
-    for (uint32_t i = 0; !failed && i < found.count; i++)
-        if (found.tuple[i].values[PG_SHDEPEND_DEPTYPE].i == 'a')
+    enum sqlstate failed = tuples_find(&work->access, work->scope, PG_SHDEPEND, matches, 3, &found, error);
+    for (uint32_t i = 0; !failed && i < found.count; i++) {
+        const struct value *row = found.tuple[i].values;
+        if (row[PG_SHDEPEND_DEPTYPE].i == 'o')
+            owner = (uint32_t)row[PG_SHDEPEND_REFOBJID].i;
+        else if (row[PG_SHDEPEND_OBJSUBID].i == object.part)
             failed = tuple_delete(&work->access, PG_SHDEPEND, &found.tuple[i], error);
+    }
     for (uint32_t i = 0; !failed && i < acl->count; i++) {
         const struct role *role;
         if (!acl->items[i].grantee[0])
             continue;
         failed = catalog_role(work->view, acl->items[i].grantee, &role, error);
-        if (!failed && role)
+        if (!failed && role && role->oid != owner)
             failed = shared_insert(work, object, role->oid, 'a', error);
     }
     return failed;
+}
+
+enum sqlstate depend_on_new_owner(struct work *work, struct object object, uint32_t owner,
+                                  const struct acl *acl, struct error *error)
+{
+    struct tuples found;
+    bool shared = object.class == PG_DATABASE;
+    const struct tuple_match matches[] = {
+        {PG_SHDEPEND_DBID, value_integer(shared ? 0 : work->access.database)},
+        {PG_SHDEPEND_CLASSID, value_integer(object.class)},
+        {PG_SHDEPEND_OBJID, value_integer(object.oid)},
+        {PG_SHDEPEND_DEPTYPE, value_integer('o')}};
+    transaction_statement(work->access.transaction);
+    enum sqlstate failed = tuples_find(&work->access, work->scope, PG_SHDEPEND, matches, 4, &found, error);
+    for (uint32_t i = 0; !failed && i < found.count; i++)
+        failed = tuple_delete(&work->access, PG_SHDEPEND, &found.tuple[i], error);
+    if (!failed)
+        failed = depend_on_owner(work, object, owner, error);
+    return failed ? failed : depend_on_grantees(work, object, acl, error);
 }
 
 enum sqlstate owner_forget(struct work *work, struct object object, struct error *error)

@@ -63,6 +63,27 @@ static enum sqlstate constraint_words(struct work *work, const struct value *row
     return failed ? failed : text_end(&text, shown, error);
 }
 
+/* "default privileges on new relations belonging to role r in schema s" */
+static enum sqlstate default_privileges_words(struct work *work, const struct value *row, const char **shown,
+                                              struct error *error)
+{
+    static const char *const kinds[] = {"rrelations", "Ssequences", "ffunctions", "Ttypes", "nschemas"};
+    const char *role, *schema = NULL, *things = "things";
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i][0] == row[PG_DEFAULT_ACL_DEFACLOBJTYPE].i)
+            things = kinds[i] + 1;
+    enum sqlstate failed = role_name_of(work, (uint32_t)row[PG_DEFAULT_ACL_DEFACLROLE].i, &role, error);
+    if (!failed && row[PG_DEFAULT_ACL_DEFACLNAMESPACE].i)
+        failed = catalog_schema_name(work->view, work->scope, (uint32_t)row[PG_DEFAULT_ACL_DEFACLNAMESPACE].i,
+                                     &schema, error);
+    if (failed)
+        return failed;
+    struct text text = text_in(work->scope);
+    text_format(&text, "default privileges on new %s belonging to role %s%s%s", things, role,
+                schema ? " in schema " : "", schema ? schema : "");
+    return text_end(&text, shown, error);
+}
+
 enum sqlstate object_shown(struct work *work, struct object object, const char **shown, struct error *error)
 {
     struct tuple tuple;
@@ -76,6 +97,8 @@ enum sqlstate object_shown(struct work *work, struct object object, const char *
         return failed;
     if (tuple.values && object.class == PG_CONSTRAINT)
         return constraint_words(work, tuple.values, shown, error);
+    if (tuple.values && object.class == PG_DEFAULT_ACL)
+        return default_privileges_words(work, tuple.values, shown, error);
     if (tuple.values && object.class == PG_ATTRDEF)
         return default_words(work, tuple.values, shown, error);
     if (tuple.values && object.class == PG_REWRITE)

@@ -396,23 +396,34 @@ static enum sqlstate change_default(struct work *work, const GrantStmt *action, 
         failed = acl_write(work->scope, &acl, &list, error);
     if (failed)
         return failed;
-    if (old.values && !acl.count)
-        return tuple_delete(&work->access, PG_DEFAULT_ACL, &old, error);
+    bool needless = acl_needless(work->scope, &acl, kind, owner, schema != 0);
+    if (needless && !old.values)
+        return SQLSTATE_OK;
+    if (needless)
+        return object_remove(
+            work, (struct object){PG_DEFAULT_ACL, (uint32_t)old.values[PG_DEFAULT_ACL_OID].i, 0}, error);
     struct value *values =
         old.values ? tuple_copy(work->scope, PG_DEFAULT_ACL, &old) : tuple_make(work->scope, PG_DEFAULT_ACL);
     values[PG_DEFAULT_ACL_DEFACLACL] = list;
-    if (old.values)
-        return tuple_update(&work->access, PG_DEFAULT_ACL, &old, values, error);
+    if (old.values) {
+        failed = tuple_update(&work->access, PG_DEFAULT_ACL, &old, values, error);
+        return failed ? failed
+                      : depend_on_grantees(
+                            work, (struct object){PG_DEFAULT_ACL, (uint32_t)values[PG_DEFAULT_ACL_OID].i, 0},
+                            &acl, error);
+    }
     if ((failed = catalog_new_oid(work->request->catalog, &oid, error)))
         return failed;
+    const struct object self = {PG_DEFAULT_ACL, oid, 0};
     values[PG_DEFAULT_ACL_OID] = value_integer(oid);
     for (int i = 0; i < 3; i++)
         values[matches[i].column] = matches[i].value;
     failed = tuple_insert(&work->access, PG_DEFAULT_ACL, values, error);
     if (!failed && schema)
-        failed = depend(work, (struct object){PG_DEFAULT_ACL, oid, 0},
-                        (struct object){PG_NAMESPACE, schema, 0}, 'a', error);
-    return failed;
+        failed = depend(work, self, (struct object){PG_NAMESPACE, schema, 0}, 'a', error);
+    if (!failed)
+        failed = depend_on_owner(work, self, role, error);
+    return failed ? failed : depend_on_grantees(work, self, &acl, error);
 }
 
 enum sqlstate define_default_privileges(struct work *work, const AlterDefaultPrivilegesStmt *statement,

@@ -93,10 +93,13 @@ enum sqlstate depend_on_expression(struct work *work, struct object dependent,
                                    struct error *error);
 enum sqlstate depend_on_query(struct work *work, struct object dependent, const struct query *query,
                               struct error *error);
-/* Notes all roles a list grants to: they cannot be dropped. */
+/* Notes all roles a list grants to, but for the owner, who is noted before: they cannot be dropped. */
 enum sqlstate depend_on_grantees(struct work *work, struct object object, const struct acl *acl,
                                  struct error *error);
 enum sqlstate depend_on_owner(struct work *work, struct object object, uint32_t owner, struct error *error);
+/* Another owner than before, and the access list as it is now. */
+enum sqlstate depend_on_new_owner(struct work *work, struct object object, uint32_t owner,
+                                  const struct acl *acl, struct error *error);
 
 /* Drops things and, if `cascade`, all that depends on them: 2BP01 else. */
 enum sqlstate objects_drop(struct work *work, const struct object *objects, uint32_t count, bool cascade,
@@ -305,6 +308,7 @@ enum sqlstate define_comment(struct work *work, const CommentStmt *statement, st
 enum sqlstate define_create_role(struct work *work, const CreateRoleStmt *statement, struct error *error);
 enum sqlstate define_reassign_owned(struct work *work, const ReassignOwnedStmt *statement,
                                     struct error *error);
+enum sqlstate define_drop_owned(struct work *work, const DropOwnedStmt *statement, struct error *error);
 enum sqlstate define_role_setting(struct work *work, const AlterRoleSetStmt *statement, struct error *error);
 enum sqlstate define_database_setting(struct work *work, const AlterDatabaseSetStmt *statement,
                                       struct error *error);

@@ -310,8 +310,10 @@ static enum sqlstate relation_depends(struct work *work, const struct relation_m
     enum sqlstate failed = SQLSTATE_OK;
     if (make->kind == RELATION_INDEX)
         return failed;
-    if (make->kind == RELATION_COMPOSITE)
-        return depend(work, self, (struct object){PG_TYPE, type, 0}, 'i', error);
+    if (make->kind == RELATION_COMPOSITE) {
+        failed = depend(work, self, (struct object){PG_TYPE, type, 0}, 'i', error);
+        return failed ? failed : depend_on_owner(work, (struct object){PG_TYPE, type, 0}, make->owner, error);
+    }
     if (type)
         failed = depend(work, (struct object){PG_TYPE, type, 0}, self, 'i', error);
     if (!failed)

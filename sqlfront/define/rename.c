@@ -369,6 +369,7 @@ enum sqlstate owner_change(struct work *work, struct object object, uint32_t own
                   {PG_NAMESPACE, PG_NAMESPACE_NSPOWNER, PG_NAMESPACE_NSPACL},
                   {PG_DATABASE, PG_DATABASE_DATDBA, PG_DATABASE_DATACL}};
     struct tuple row;
+    struct acl acl = {0};
     bool member;
     enum sqlstate failed = catalog_role_has(work->view, work->session->role, owner, &member, error);
     if (!failed && !member) {
@@ -388,6 +389,8 @@ enum sqlstate owner_change(struct work *work, struct object object, uint32_t own
         failed = list_owner(work, &values[1], (uint32_t)row.values[places[i].owner].i, owner, error);
         if (!failed)
             failed = tuple_set(work, object.class, object.oid, columns, values, 2, error);
+        if (!failed && !values[1].null)
+            failed = acl_read(work->scope, &values[1], &acl, error);
         uint32_t type = object.class == PG_CLASS  ? (uint32_t)row.values[PG_CLASS_RELTYPE].i
                         : object.class == PG_TYPE ? object.oid
                                                   : 0;
@@ -396,9 +399,7 @@ enum sqlstate owner_change(struct work *work, struct object object, uint32_t own
         if (!failed && object.class == PG_CLASS)
             failed = parts_owner(work, object.oid, owner, error);
     }
-    if (!failed)
-        failed = owner_forget(work, object, error);
-    return failed ? failed : depend_on_owner(work, object, owner, error);
+    return failed ? failed : depend_on_new_owner(work, object, owner, &acl, error);
 }
 
 enum sqlstate define_alter_owner(struct work *work, const AlterOwnerStmt *statement, struct error *error)
