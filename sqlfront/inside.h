@@ -271,6 +271,8 @@ struct session {
         size_t memory, hash;
         uint64_t temporary;
     } grants;
+    struct on_commit *on_commit; /* temporary tables that are emptied or dropped at commit */
+    uint32_t on_commits, on_commits_room;
     uint32_t *path; /* identity.search_path */
     uint64_t path_version, path_generation;
     struct footing *footing; /* held; NULL = not asked for yet. For these: */
@@ -372,6 +374,8 @@ enum sqlstate transaction_statement_run(struct session *session, const struct Tr
                                         const char **tag, struct error *error);
 
 /* 25001, 25P01 of statements that need to be alone, or in a transaction block. */
+/* What CREATE TEMPORARY TABLE ... ON COMMIT asked for; in the transaction that commits. Yields. (utility.c) */
+enum sqlstate temporaries_on_commit(struct session *session, struct error *error);
 enum sqlstate transaction_require_none(struct session *session, const char *statement, struct error *error);
 enum sqlstate transaction_require_block(struct session *session, const char *statement, struct error *error);
 

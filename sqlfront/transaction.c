@@ -251,20 +251,11 @@ void transaction_fail(struct session *session)
     session->path_version = 0;
 }
 
-/* Deferred constraints, then cursors that outlive the transaction: both read in it. */
-static enum sqlstate before_commit(struct session *session, struct error *error)
+static enum sqlstate constraints_check(struct session *session, struct error *error)
 {
-    enum sqlstate failed = SQLSTATE_OK;
-    list_each (&session->portals_made, at) {
-        struct portal *portal = container_of(at, struct portal, link);
-        if (portal->hold && portal->execution && !failed)
-            failed = portal_settle(portal, error);
-    }
-    if (failed || !session->deferred || !deferred_any(session->deferred))
-        return failed;
     struct scope *work = scope_open(session->transaction_scope, "deferred");
     struct catalog_view *view;
-    failed = session_view(session, work, &view, error);
+    enum sqlstate failed = session_view(session, work, &view, error);
     const struct execution_request request = {
         .world = session->world,
         .scope = work,
@@ -280,6 +271,20 @@ static enum sqlstate before_commit(struct session *session, struct error *error)
         failed = deferred_check(session->deferred, &request, error);
     scope_close(work);
     return failed;
+}
+
+/* Cursors that outlive the transaction, deferred constraints, then what is done with temporary tables: all in it. */
+static enum sqlstate before_commit(struct session *session, struct error *error)
+{
+    enum sqlstate failed = SQLSTATE_OK;
+    list_each (&session->portals_made, at) {
+        struct portal *portal = container_of(at, struct portal, link);
+        if (portal->hold && portal->execution && !failed)
+            failed = portal_settle(portal, error);
+    }
+    if (!failed && session->deferred && deferred_any(session->deferred))
+        failed = constraints_check(session, error);
+    return failed || !session->on_commits ? failed : temporaries_on_commit(session, error);
 }
 
 enum sqlstate transaction_end(struct session *session, bool *rolled_back, struct error *error)

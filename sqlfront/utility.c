@@ -571,6 +571,66 @@ static enum sqlstate define_wait_readers(void *argument, struct error *error)
     return failed;
 }
 
+static struct define_request define_request_of(struct session *session, struct scope *scope,
+                                               struct defining *defining)
+{
+    return (struct define_request){
+        .world = session->world,
+        .scope = scope,
+        .catalog = session->sessions->options.catalog,
+        .transaction = session->transaction,
+        .session = &session->identity,
+        .environment = &session->environment,
+        .changed = session->catalog_changed,
+        .progress = &session->progress,
+        .memory = (size_t)strtoull(settings_get(&session->settings, "maintenance_work_mem"), NULL, 10) * 1024,
+        .temporary = session->grants.temporary,
+        .lock_timeout_ns = session_choices(session)->lock_timeout_ms * NS_PER_MS,
+        .notice = define_notice,
+        .run = define_run,
+        .wait_readers = define_wait_readers,
+        .argument = defining,
+    };
+}
+
+static void note_on_commit(struct session *session, struct on_commit table)
+{
+    if (session->on_commits == session->on_commits_room) {
+        uint32_t room = session->on_commits_room ? 2 * session->on_commits_room : 8;
+        struct on_commit *more = scope_alloc(session->scope, room * sizeof *more);
+        if (session->on_commits)
+            memcpy(more, session->on_commit, session->on_commits * sizeof *more);
+        session->on_commit = more;
+        session->on_commits_room = room;
+    }
+    session->on_commit[session->on_commits++] = table;
+}
+
+static void define_silently(void *argument, enum define_severity severity, const struct error *notice)
+{
+    (void)argument;
+    (void)severity;
+    (void)notice;
+}
+
+enum sqlstate temporaries_on_commit(struct session *session, struct error *error)
+{
+    struct define_result result = {0};
+    struct defining defining = {.session = session};
+    struct scope *work = scope_open(session->transaction_scope, "on commit");
+    struct catalog_view *view;
+    transaction_statement(session->transaction);
+    enum sqlstate failed = session_view(session, work, &view, error); /* the search path is resolved */
+    struct define_request request = define_request_of(session, work, &defining);
+    request.notice = define_silently;
+    if (!failed)
+        failed = define_on_commit(&request, session->on_commit, &session->on_commits, &result, error);
+    session->environment.catalog = NULL;
+    fiber_close_scope(session->world->scheduler, work);
+    session->catalog_changed |= result.changed;
+    return failed;
+}
+
 static enum sqlstate definition_run(struct session *session, struct portal *portal, const char **tag,
                                     struct error *error)
 {
@@ -608,27 +668,12 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
         transaction_renew(session); /* what it sees must not be waited for */
         transaction = NULL;
     }
-    const struct define_request request = {
-        .world = session->world,
-        .scope = work,
-        .catalog = session->sessions->options.catalog,
-        .transaction = transaction,
-        .session = &session->identity,
-        .environment = &session->environment,
-        .changed = session->catalog_changed,
-        .statement = portal->statement->node,
-        .text = portal->statement->text,
-        .progress = &session->progress,
-        .memory = (size_t)strtoull(settings_get(&session->settings, "maintenance_work_mem"), NULL, 10) * 1024,
-        .temporary = session->grants.temporary,
-        .setting = setting,
-        .in_block = transaction_is_block(session) || session->several,
-        .lock_timeout_ns = session_choices(session)->lock_timeout_ms * NS_PER_MS,
-        .notice = define_notice,
-        .run = define_run,
-        .wait_readers = define_wait_readers,
-        .argument = &defining,
-    };
+    struct define_request request = define_request_of(session, work, &defining);
+    request.transaction = transaction;
+    request.statement = portal->statement->node;
+    request.text = portal->statement->text;
+    request.setting = setting;
+    request.in_block = transaction_is_block(session) || session->several;
     if (!failed && concurrent)
         failed = define_concurrently(&request, tag, error);
     else if (!failed)
@@ -641,6 +686,8 @@ static enum sqlstate definition_run(struct session *session, struct portal *port
         session->catalog_changed = true;
         session->path_version = 0;
     }
+    if (result.on_commit.relation)
+        note_on_commit(session, result.on_commit);
     if (!concurrent)
         *tag = scope_copy_text(portal->scope, result.tag);
     return SQLSTATE_OK;

@@ -186,8 +186,9 @@ bool define_handles(const struct Node *statement)
     }
 }
 
-enum sqlstate define_execute(const struct define_request *request, struct define_result *result,
-                             struct error *error)
+/* Opens the view and does one thing in it: the statement, or what the end of a transaction asks for. */
+static enum sqlstate work_do(const struct define_request *request, struct on_commit *tables, uint32_t *count,
+                             struct define_result *result, struct error *error)
 {
     struct catalog_view *outside = request->environment->catalog;
     struct work work = {
@@ -204,10 +205,23 @@ enum sqlstate define_execute(const struct define_request *request, struct define
                                              request->session, request->changed, &work.view, error);
     if (!failed) {
         request->environment->catalog = work.view;
-        failed = run(&work, (const Node *)request->statement, error);
+        failed = request->statement ? run(&work, (const Node *)request->statement, error)
+                                    : on_commit_run(&work, tables, count, error);
     }
     request->environment->catalog = outside;
     return failed;
+}
+
+enum sqlstate define_execute(const struct define_request *request, struct define_result *result,
+                             struct error *error)
+{
+    return work_do(request, NULL, NULL, result, error);
+}
+
+enum sqlstate define_on_commit(const struct define_request *request, struct on_commit *tables,
+                               uint32_t *count, struct define_result *result, struct error *error)
+{
+    return work_do(request, tables, count, result, error);
 }
 
 /* Everything in the session's temporary schema, then the schema. */

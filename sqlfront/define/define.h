@@ -62,7 +62,14 @@ struct define_request {
     void *argument; /* of all three */
 };
 
+/* A temporary table that is emptied, or dropped, when a transaction commits. */
+struct on_commit {
+    uint32_t relation; /* 0 = none */
+    bool drop;
+};
+
 struct define_result {
+    struct on_commit on_commit; /* of the table that was made: the session keeps it */
     bool changed;  /* the catalog was changed: tell catalog_view_open() so, until the transaction ends */
     char tag[64];  /* "CREATE TABLE", "SELECT 3" */
     uint64_t rows; /* of CREATE TABLE AS */
@@ -77,6 +84,11 @@ bool define_handles(const struct Node *statement);
 /* Carries it out. The transaction's statement has begun. Fails as PostgreSQL does; 0A000 names what is missing. Yields. */
 enum sqlstate define_execute(const struct define_request *request, struct define_result *result,
                              struct error *error);
+
+/* Before a transaction commits that may have used them: empties or drops a session's temporary tables. Those that are gone leave the
+ * list. request->statement is NULL. Yields. */
+enum sqlstate define_on_commit(const struct define_request *request, struct on_commit *tables,
+                               uint32_t *count, struct define_result *result, struct error *error);
 
 /* How a statement is called that commits in between, so is carried out by define_concurrently(): CREATE INDEX CONCURRENTLY and
  * its like; NULL = it is none of them. */

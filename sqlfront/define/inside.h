@@ -167,6 +167,13 @@ enum sqlstate bound_text(struct catalog_view *view, struct scope *scope, const s
                          const struct relation *relation, unsigned flags, const char **text,
                          struct error *error);
 
+/* What is to be done with a table just made when its transaction, and those after it, commit; 42P16 when it is not temporary. */
+enum sqlstate on_commit_note(struct work *work, const RangeVar *name, OnCommitAction action, uint32_t oid,
+                             struct error *error);
+/* Does it; tables that are gone leave the list. Yields. */
+enum sqlstate on_commit_run(struct work *work, struct on_commit *tables, uint32_t *count,
+                            struct error *error);
+
 /* ---- constraints and indexes ---- */
 
 /* Adds a constraint (any kind) to a table that is there; `validate`: look at the rows, too. */

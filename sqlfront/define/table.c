@@ -611,14 +611,11 @@ static enum sqlstate table_make(struct work *work, const struct table_plan *plan
     return relation_create(work, &make, oid, error);
 }
 
-static enum sqlstate check_features(const char *access_method, OnCommitAction on_commit,
-                                    const char *tablespace, struct error *error)
+static enum sqlstate check_features(const char *access_method, const char *tablespace, struct error *error)
 {
     if (access_method && strcmp(access_method, "heap") != 0)
         return error_set(error, SQLSTATE_FEATURE_NOT_SUPPORTED, "access method \"%s\" is not supported",
                          access_method);
-    if (on_commit == ONCOMMIT_DELETE_ROWS || on_commit == ONCOMMIT_DROP)
-        return not_supported(error, on_commit == ONCOMMIT_DROP ? "ON COMMIT DROP" : "ON COMMIT DELETE ROWS");
     if (tablespace && strcmp(tablespace, "pg_default") != 0)
         return error_set(error, SQLSTATE_UNDEFINED_OBJECT, "tablespace \"%s\" does not exist", tablespace);
     return SQLSTATE_OK;
@@ -636,8 +633,9 @@ enum sqlstate define_create_table(struct work *work, const CreateStmt *statement
         return not_supported(error, "a partitioned table");
     if (statement->ofTypename)
         return not_supported(error, "a typed table");
-    enum sqlstate failed =
-        check_features(statement->accessMethod, statement->oncommit, statement->tablespacename, error);
+    enum sqlstate failed = check_features(statement->accessMethod, statement->tablespacename, error);
+    if (!failed)
+        failed = on_commit_note(work, statement->relation, statement->oncommit, 0, error);
     if (!failed)
         failed = creation_schema_of(work, statement->relation, &schema, &persistence, error);
     if (!failed)
@@ -649,6 +647,8 @@ enum sqlstate define_create_table(struct work *work, const CreateStmt *statement
         failed = primary_first(&plan, error);
     if (!failed)
         failed = table_make(work, &plan, schema, persistence, &oid, error);
+    if (!failed)
+        failed = on_commit_note(work, statement->relation, statement->oncommit, oid, error);
     return failed ? failed : table_finish(work, &plan, oid, error);
 }
 
@@ -698,7 +698,9 @@ enum sqlstate define_create_table_as(struct work *work, const CreateTableAsStmt 
         return not_supported(error, "a materialized view");
     if (!IsA(statement->query, SelectStmt))
         return not_supported(error, "CREATE TABLE AS EXECUTE");
-    enum sqlstate failed = check_features(into->accessMethod, into->onCommit, into->tableSpaceName, error);
+    enum sqlstate failed = check_features(into->accessMethod, into->tableSpaceName, error);
+    if (!failed)
+        failed = on_commit_note(work, into->rel, into->onCommit, 0, error);
     if (!failed)
         failed = creation_schema_of(work, into->rel, &schema, &persistence, error);
     if (!failed)
@@ -713,6 +715,8 @@ enum sqlstate define_create_table_as(struct work *work, const CreateTableAsStmt 
         failed = columns_of_query(work, query, into->colNames, &plan, error);
     if (!failed)
         failed = table_make(work, &plan, schema, persistence, &oid, error);
+    if (!failed)
+        failed = on_commit_note(work, into->rel, into->onCommit, oid, error);
     if (!failed)
         failed = work_look_again(work, error);
     if (failed || into->skipData)
