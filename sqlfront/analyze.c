@@ -324,8 +324,10 @@ enum sqlstate analyze_relation(struct session *session, struct catalog_view *vie
     if (!failed)
         failed =
             catalog_lock_relation(view, relation->oid, LOCK_SHARE_UPDATE_EXCLUSIVE, LOCK_WAIT, NULL, error);
-    if (!failed)
+    if (!failed) {
+        transaction_statement(session->transaction); /* sees what one that was waited for wrote */
         failed = gather(&analysis, error);
+    }
     session->progress.figure[0] = 3; /* computing statistics */
     double rows = 0;
     if (!failed)

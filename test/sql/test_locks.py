@@ -159,6 +159,14 @@ class Locks(unittest.TestCase):
         self.assertEqual(statement.end(), [])
         self.assertEqual(key.end(), [[""]])
 
+    def test_who_waited_to_analyze_sees_what_the_other_wrote(self):
+        self.a.query("BEGIN; ANALYZE held")
+        statement, event = self.waits(self.b, "ANALYZE held")
+        self.assertEqual(event, "relation")
+        self.a.query("COMMIT")
+        self.assertEqual(statement.end(), [])
+        self.assertEqual(self.watch.rows("SELECT count(*) FROM pg_stats WHERE tablename = 'held'"), [["3"]])
+
     def test_transactions(self):
         self.a.query("BEGIN; SELECT 1")
         own = ("SELECT locktype, mode, granted FROM pg_locks "
