@@ -19,6 +19,7 @@ struct explanation {
     struct text text;
     struct slot_names names;
     const struct plan *at; /* the node whose expressions are written */
+    uint32_t shift;        /* columns further right than the depth says */
 };
 
 static const char *join_words(const struct plan *plan)
@@ -235,9 +236,10 @@ static const char *bounds_words(struct explanation *explanation, const struct pl
 
 /* ---- text ---- */
 
+/* As PostgreSQL: six columns for each arrow, and two more below the name of a CTE. */
 static void line_start(struct explanation *explanation, uint32_t depth)
 {
-    text_format(&explanation->text, "%*s", (int)(depth ? 2 + 6 * (depth - 1) + 4 : 2), "");
+    text_format(&explanation->text, "%*s", (int)(2 + 6 * depth + explanation->shift), "");
 }
 
 static void property(struct explanation *explanation, uint32_t depth, const char *name, const char *value)
@@ -368,7 +370,8 @@ static void child_write(struct explanation *explanation, const struct plan *plan
 {
     if (!plan || depth > EXPLAIN_DEPTH_MAX)
         return;
-    text_format(&explanation->text, "%*s->  ", (int)(2 + 6 * (depth - 1)), "");
+    line_start(explanation, depth - 1);
+    text_append(&explanation->text, "->  ");
     plan_write(explanation, plan, depth);
 }
 
@@ -382,7 +385,9 @@ static void plan_write(struct explanation *explanation, const struct plan *plan,
         for (uint32_t i = 0; i < outer->commons; i++) {
             line_start(explanation, depth);
             text_format(&explanation->text, "CTE %u\n", outer->common_slots[i]);
+            explanation->shift += 2;
             child_write(explanation, outer->common[i], depth + 1);
+            explanation->shift -= 2;
         }
     for (uint32_t i = 0; i < 2; i++)
         child_write(explanation, plan->input[i], depth + 1);

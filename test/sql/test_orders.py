@@ -46,6 +46,19 @@ class Orders(unittest.TestCase):
         self.assertRegex(plan, r"Merge Cond: \((one\.id = many\.id|many\.id = one\.id)\)")
         self.assertNotIn("Sort", plan)
 
+    def test_a_plan_is_indented_as_postgresql_does_it(self):
+        plan = self.plan("SELECT DISTINCT word FROM one WHERE id + 1 < 5 ORDER BY word")
+        self.assertIn("Filter: ((id + 1) < 5)", plan)
+        level = 0  # of the arrow above
+        for line in plan.split("\n")[1:]:
+            indent = len(line) - len(line.lstrip())
+            if line.lstrip().startswith("->"):
+                self.assertEqual(indent % 6, 2, plan)
+                level = indent // 6 + 1
+            else:
+                self.assertEqual(indent, 2 + 6 * level, plan)
+        self.assertGreaterEqual(level, 2)
+
     def test_a_merge_join_sorts_what_does_not_come_in_order(self):
         plan = self.plan("SELECT count(*) FROM one JOIN many ON one.id = many.twin", "enable_hashjoin", "enable_nestloop")
         self.assertIn("Merge Join", plan)
