@@ -287,6 +287,8 @@ static void head_write(struct explanation *explanation, const struct plan *plan)
         text_append(&explanation->text, relation->name);
         if (plan->alias && strcmp(plan->alias, relation->name) != 0)
             text_format(&explanation->text, " %s", plan->alias);
+    } else if (plan->alias && (plan->kind == PLAN_COMMON_SCAN || plan->kind == PLAN_WORK_TABLE)) {
+        text_format(&explanation->text, " on %s", plan->alias);
     }
     figures_write(explanation, plan);
     text_append(&explanation->text, "\n");
@@ -384,7 +386,7 @@ static void plan_write(struct explanation *explanation, const struct plan *plan,
     for (; outer != plan; outer = outer->input[0])
         for (uint32_t i = 0; i < outer->commons; i++) {
             line_start(explanation, depth);
-            text_format(&explanation->text, "CTE %u\n", outer->common_slots[i]);
+            text_format(&explanation->text, "CTE %s\n", outer->common_names[i]);
             explanation->shift += 2;
             child_write(explanation, outer->common[i], depth + 1);
             explanation->shift -= 2;

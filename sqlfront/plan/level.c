@@ -190,12 +190,14 @@ void level_commons(struct level *level, struct path **path)
     struct plan **plans = plan_alloc(planner, query->commons * sizeof *plans);
     uint32_t *slots = plan_alloc(planner, query->commons * sizeof *slots);
     bool *always = plan_alloc(planner, query->commons * sizeof *always);
+    const char **names = plan_alloc(planner, query->commons * sizeof *names);
     for (uint32_t i = 0; i < query->commons; i++) {
         const struct common_plan *known = common_find(planner, query->common[i], false);
         if (!known)
             continue;
         plans[count] = known->plan;
         always[count] = known->always;
+        names[count] = query->common[i]->name;
         slots[count++] = known->slot;
     }
     if (count == 0)
@@ -204,6 +206,7 @@ void level_commons(struct level *level, struct path **path)
     result->plan->commons = count;
     result->plan->common = plans;
     result->plan->common_slots = slots;
+    result->plan->common_names = names;
     result->plan->common_always = always;
     *path = result;
 }

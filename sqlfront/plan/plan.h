@@ -190,6 +190,7 @@ struct plan {
     uint32_t commons;     /* COMMON */
     struct plan **common; /* run in order of need; common_slots[i] is its number */
     const uint32_t *common_slots;
+    const char *const *common_names;
     const bool *common_always; /* modifies data: is run to its end even when nobody reads it */
 
     uint8_t modify; /* enum query_kind */

@@ -59,6 +59,11 @@ class Orders(unittest.TestCase):
                 self.assertEqual(indent, 2 + 6 * level, plan)
         self.assertGreaterEqual(level, 2)
 
+    def test_with_queries_have_their_names_in_a_plan(self):
+        plan = self.plan("WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r AS numbers")
+        self.assertTrue(plan.startswith("CTE Scan on numbers\n  CTE r\n    ->  Recursive Union\n          ->  "), plan)
+        self.assertIn("WorkTable Scan on r", plan)
+
     def test_a_merge_join_sorts_what_does_not_come_in_order(self):
         plan = self.plan("SELECT count(*) FROM one JOIN many ON one.id = many.twin", "enable_hashjoin", "enable_nestloop")
         self.assertIn("Merge Join", plan)
